@@ -3,7 +3,7 @@
  * result does not depend on the order of arrival, as updates come in order of client name.
  */
 import type { GenericSchema } from "valibot";
-import type { ClientRef } from "../core/ids.ts";
+import type { ClientRef, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Weights } from "../core/weights.ts";
 
@@ -12,6 +12,8 @@ export interface Update {
   readonly client: ClientRef;
   /** The round for which the client was selected. */
   readonly round: number;
+  /** Identity of its encoded weights. */
+  readonly weights: WeightsId;
   /** Items it was trained on; more than 0. */
   readonly samples: number;
 }

@@ -95,12 +95,13 @@ export function decodeWeights(bytes: Uint8Array<ArrayBuffer>): EncodedWeights {
   if (bytes.length !== expected) {
     throw new WeightsError(`Cannot read weights of ${bytes.length} bytes: expected ${expected}`);
   }
-  const aligned = (bytes.byteOffset + dataStart) % FLOAT_BYTES === 0 ? bytes : bytes.slice();
-  if ((aligned.byteOffset + dataStart) % FLOAT_BYTES !== 0) {
-    return encodeWeights({ layout, values: new Float32Array(bytes.slice(dataStart).buffer) });
+  const start = bytes.byteOffset + dataStart;
+  if (start % FLOAT_BYTES !== 0) {
+    // Not slice(): on a Node Buffer that is another view, and no copy.
+    const copy = new Uint8Array(bytes.subarray(dataStart));
+    return encodeWeights({ layout, values: new Float32Array(copy.buffer) });
   }
-  const values = new Float32Array(aligned.buffer, aligned.byteOffset + dataStart, sizeOf(layout));
-  return { layout, bytes: aligned, values };
+  return { layout, bytes, values: new Float32Array(bytes.buffer, start, sizeOf(layout)) };
 }
 
 /**

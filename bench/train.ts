@@ -1,0 +1,111 @@
+/**
+ * `deno task bench:train [--seconds S] [--json] MODEL...`: training throughput through the public
+ * trainer. Batch 32, SGD, cross-entropy, random data; the median of the epochs after a warm-up.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { readPackage } from "../src/config/read_package.ts";
+import { ExitCode } from "../src/core/errors.ts";
+import { seeded } from "../src/core/prng.ts";
+import { sizeOf } from "../src/core/weights.ts";
+import { encodeIdx } from "../src/data/idx.ts";
+import { createWorkerTrainer } from "../src/training/worker_trainer.ts";
+
+const BATCH = 32;
+const ITEMS = 3200;
+const CLASSES = 10;
+
+/** Models that can be measured, with the shape of their images. */
+const MODELS: Readonly<Record<string, readonly number[]>> = { MLP: [28, 28, 1] };
+
+/** One line of the result. */
+interface Throughput {
+  readonly model: string;
+  readonly params: number;
+  readonly batch: number;
+  readonly samples_per_s: number;
+}
+
+async function measure(model: string, seconds: number): Promise<Throughput> {
+  const data = await Deno.makeTempDir();
+  const trainer = createWorkerTrainer();
+  try {
+    await writeRandomImages(data, MODELS[model]!);
+    const folder = new URL(`../models/${model}`, import.meta.url).pathname;
+    const source = { modelPackage: await readPackage(folder, model), args: {} };
+    const { weights, layout } = await trainer.initialise(source, 1);
+    const epoch = async () => {
+      const { metrics, samples } = await trainer.train({
+        ...source,
+        datasetFolder: data,
+        weights,
+        settings: {
+          batchSize: BATCH,
+          epochs: 1,
+          learningRate: 0.01,
+          loss: "crossentropy",
+          optimizer: "sgd",
+          optimizerArgs: {},
+          timeLimitSeconds: null,
+          maxMiniBatches: null,
+        },
+        splitSeed: 1,
+        seed: 1,
+      }, () => {}, new AbortController().signal);
+      return samples / metrics.trainSeconds;
+    };
+    await epoch();
+    const rates: number[] = [];
+    const end = performance.now() + seconds * 1000;
+    do rates.push(await epoch()); while (performance.now() < end);
+    rates.sort((a, b) => a - b);
+    const rate = rates[Math.floor(rates.length / 2)]!;
+    return { model, params: sizeOf(layout), batch: BATCH, samples_per_s: Math.round(rate) };
+  } finally {
+    trainer.close();
+    await Deno.remove(data, { recursive: true });
+  }
+}
+
+async function writeRandomImages(folder: string, shape: readonly number[]): Promise<void> {
+  const prng = seeded(1);
+  const size = shape.reduce((product, length) => product * length, 1);
+  const bytes = (length: number, below: number) =>
+    Uint8Array.from({ length }, () => Math.floor(prng() * below));
+  await Deno.writeFile(
+    join(folder, "images"),
+    encodeIdx(bytes(ITEMS * size, 256), [ITEMS, ...shape]),
+  );
+  await Deno.writeFile(join(folder, "labels"), encodeIdx(bytes(ITEMS, CLASSES), [ITEMS]));
+  await Deno.writeTextFile(
+    join(folder, "dataset_config.yaml"),
+    `dataset_details: { data_filename: { images: images, labels: labels } }\nnum_classes: ${CLASSES}\n`,
+  );
+}
+
+if (import.meta.main) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seconds: { type: "string", default: "4" },
+      json: { type: "boolean", default: false },
+    },
+  });
+  const models = positionals.length === 0 ? Object.keys(MODELS) : positionals;
+  let unknown = false;
+  for (const model of models) {
+    if (!Object.hasOwn(MODELS, model)) {
+      const known = Object.keys(MODELS).join(", ");
+      console.error(`Cannot measure model "${model}": known are ${known}`);
+      unknown = true;
+      continue;
+    }
+    const result = await measure(model, Number(values.seconds));
+    console.log(
+      values.json
+        ? JSON.stringify(result)
+        : `${model}: ${result.params} parameters, batch ${BATCH}: ${result.samples_per_s} samples/s`,
+    );
+  }
+  if (unknown) Deno.exit(ExitCode.usage);
+}

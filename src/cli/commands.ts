@@ -1,0 +1,46 @@
+/** The table of subcommands, in the order of `flotilla --help`. Nothing else is imported eagerly. */
+import type { CommandEntry } from "./command.ts";
+
+/** All subcommands. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: "server",
+    summary: "run the leader: finds clients, runs sessions",
+    load: () => import("./server.ts"),
+  },
+  {
+    name: "client",
+    summary: "run a client beside its data",
+    load: () => import("./client.ts"),
+  },
+  {
+    name: "session",
+    summary: "submit a run and watch it to its end",
+    load: () => import("./session.ts"),
+  },
+  {
+    name: "ps",
+    summary: "list the runs that a server knows",
+    load: () => import("./ps.ts"),
+  },
+  {
+    name: "logs",
+    summary: "print what has happened in a run, and follow it",
+    load: () => import("./logs.ts"),
+  },
+  {
+    name: "stop",
+    summary: "stop a run",
+    load: () => import("./stop.ts"),
+  },
+  {
+    name: "clients",
+    summary: "list the clients that a server knows",
+    load: () => import("./clients.ts"),
+  },
+  {
+    name: "config",
+    summary: "print the schema of a configuration file, or check one",
+    load: () => import("./config.ts"),
+  },
+];

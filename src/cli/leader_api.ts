@@ -1,0 +1,150 @@
+/** A leader's REST interface (`/api/v1`) as typed calls; every failure becomes a named error. */
+import { Buffer } from "node:buffer";
+import type * as v from "valibot";
+import type { SessionConfig } from "../config/session_config.ts";
+import { ExitCode, FlotillaError, messageOf, UnreachableError } from "../core/errors.ts";
+import type { SessionId } from "../core/ids.ts";
+import type { ModelPackage } from "../core/model_package.ts";
+import type { ClientBody } from "../server/rest/clients.ts";
+import type { SessionSummary, SessionView } from "../server/rest/session_view.ts";
+import { baseUrl } from "./endpoint.ts";
+
+/** A client as the leader's REST interface shows it. */
+export type ClientRow = v.InferOutput<typeof ClientBody>;
+/** A run in a list. */
+export type SessionRow = v.InferOutput<typeof SessionSummary>;
+/** A run in full. */
+export type SessionDetail = v.InferOutput<typeof SessionView>;
+
+/** The leader has answered that it will not or cannot do it. */
+export class LeaderError extends FlotillaError {
+  override name = "LeaderError";
+  override readonly exitCode: number;
+
+  /** @param status the HTTP status; 4xx is the user's mistake, 5xx the leader's trouble */
+  constructor(message: string, readonly status: number) {
+    super(message);
+    this.exitCode = status < 500 ? ExitCode.usage : ExitCode.failed;
+  }
+}
+
+/**
+ * A leader at one endpoint. Each call throws {@link UnreachableError} if nothing answers there,
+ * {@link LeaderError} if the leader refuses, and the signal's reason if that aborts.
+ */
+export class LeaderApi {
+  readonly #base: string;
+
+  /**
+   * @param endpoint `HOST:PORT`
+   * @throws {UsageError} it is not HOST:PORT
+   */
+  constructor(readonly endpoint: string) {
+    this.#base = `${baseUrl(endpoint)}/api/v1`;
+  }
+
+  /** Submits a run; it is queued while others run. */
+  async submit(
+    config: SessionConfig,
+    modelPackage: ModelPackage | null,
+    signal?: AbortSignal,
+  ): Promise<SessionId> {
+    const body = {
+      config,
+      queue: true,
+      ...(modelPackage && { package: encodePackage(modelPackage) }),
+    };
+    const answer = await this.#json<{ session_id: SessionId }>("POST", "/sessions", body, signal);
+    return answer.session_id;
+  }
+
+  /** All runs, in order of submission. */
+  async sessions(): Promise<SessionRow[]> {
+    return (await this.#json<{ sessions: SessionRow[] }>("GET", "/sessions")).sessions;
+  }
+
+  /** One run; `id` may be the unambiguous start of its id. */
+  session(id: string): Promise<SessionDetail> {
+    return this.#json("GET", `/sessions/${encodeURIComponent(id)}`);
+  }
+
+  /** Stops a run; resolves when it has ended. */
+  stop(id: string): Promise<SessionDetail> {
+    return this.#json("POST", `/sessions/${encodeURIComponent(id)}/stop`, {});
+  }
+
+  /** All clients, by name. */
+  async clients(): Promise<ClientRow[]> {
+    return (await this.#json<{ clients: ClientRow[] }>("GET", "/clients")).clients;
+  }
+
+  /** Opens the stream of a run's events after `afterSeq` (server-sent events). */
+  async openEvents(
+    id: SessionId,
+    afterSeq: number,
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const headers = { accept: "text/event-stream", "last-event-id": String(afterSeq) };
+    const path = `/sessions/${encodeURIComponent(id)}/events`;
+    const answer = await this.#fetch(path, { headers, signal });
+    if (!answer.ok || answer.body === null) throw await this.#refusal(answer);
+    return answer.body;
+  }
+
+  async #json<T>(
+    method: "GET" | "POST",
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const answer = await this.#fetch(path, {
+      method,
+      ...(body !== undefined && {
+        body: JSON.stringify(body),
+        headers: { "content-type": "application/json" },
+      }),
+      ...(signal && { signal }),
+    });
+    if (!answer.ok) throw await this.#refusal(answer);
+    try {
+      return await answer.json();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw this.#unreachable(`its answer is broken off or not JSON (${messageOf(error)})`);
+    }
+  }
+
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    try {
+      return await fetch(this.#base + path, init);
+    } catch {
+      init.signal?.throwIfAborted();
+      throw this.#unreachable("nothing answers there");
+    }
+  }
+
+  async #refusal(answer: Response): Promise<FlotillaError> {
+    const body = await answer.json().catch(() => null) as
+      | { error?: { message?: string; problems?: string[] } }
+      | null;
+    const { message, problems = [] } = body?.error ?? {};
+    if (message === undefined) {
+      return this.#unreachable(`it answers ${answer.status} and is not a Flotilla server`);
+    }
+    const further = problems.filter((problem) => !message.includes(problem));
+    return new LeaderError([message, ...further].join("\n"), answer.status);
+  }
+
+  #unreachable(why: string): UnreachableError {
+    return new UnreachableError(
+      `Cannot reach a Flotilla server at ${this.endpoint} as ${why}: start one with ` +
+        `"flotilla server", or name another with --federated-server-endpoint HOST:PORT`,
+    );
+  }
+}
+
+function encodePackage({ id, files }: ModelPackage) {
+  const encoded = Object.entries(files)
+    .map(([path, bytes]) => [path, Buffer.from(bytes).toString("base64")]);
+  return { id, files: Object.fromEntries(encoded) };
+}

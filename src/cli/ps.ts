@@ -1,0 +1,58 @@
+/** `flotilla ps`: the runs that a server knows. */
+import type { Command } from "commander";
+import { examples } from "./command.ts";
+import { endpointOption, jsonOption } from "./flags.ts";
+import { LeaderApi, type SessionRow } from "./leader_api.ts";
+import { printRows } from "./print_rows.ts";
+import { percentText, secondsText } from "./quantities.ts";
+import type { Column } from "./table.ts";
+
+interface PsFlags {
+  readonly federatedServerEndpoint: string;
+  readonly json?: boolean;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: "ID" },
+  { title: "STATUS" },
+  { title: "ROUNDS", align: "right" },
+  { title: "ACCURACY", align: "right", dropped: 3 },
+  { title: "MODEL", dropped: 2 },
+  { title: "SUBMITTED", dropped: 1 },
+  { title: "TIME", align: "right", dropped: 4 },
+];
+
+/** Adds flags and the action. */
+export function define(command: Command): void {
+  command
+    .addOption(endpointOption())
+    .addOption(jsonOption())
+    .addHelpText("after", examples("flotilla ps", "flotilla ps --json | jq .session_id"))
+    .action(async (flags: PsFlags) => {
+      const runs = await new LeaderApi(flags.federatedServerEndpoint).sessions();
+      const now = Date.now();
+      printRows(COLUMNS, runs, (run) => cellsOf(run, now), {
+        json: flags.json ?? false,
+        none: `no runs yet: submit one with "flotilla session config.yaml"`,
+      });
+    });
+}
+
+/**
+ * The cells of one run.
+ *
+ * @param now wall-clock milliseconds, for the time that a run has taken so far
+ */
+export function cellsOf(run: SessionRow, now: number): string[] {
+  const from = run.started_at === null ? null : Date.parse(run.started_at);
+  const to = run.ended_at === null ? now : Date.parse(run.ended_at);
+  return [
+    run.session_id,
+    run.status,
+    `${run.rounds_finished}/${run.rounds_total}`,
+    percentText(run.validation?.accuracy),
+    run.model_id,
+    run.submitted_at.slice(0, 19).replace("T", " "),
+    from === null ? "-" : secondsText(Math.max(0, to - from) / 1000),
+  ];
+}

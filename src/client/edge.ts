@@ -1,0 +1,184 @@
+/** What a client answers to its leader: takes packages and weights, trains, evaluates. */
+import { DataError, RpcError, WeightsError } from "../core/errors.ts";
+import type { ClientName, WeightsId } from "../core/ids.ts";
+import type { Evaluation } from "../core/metrics.ts";
+import { deriveSeed } from "../core/prng.ts";
+import { weightsId } from "../core/weights.ts";
+import type { DatasetDescription } from "../discovery/discovery.ts";
+import type { Logger } from "../log/log.ts";
+import type {
+  EdgeHandlers,
+  FinishedUpdate,
+  Inventory,
+  TrainJob,
+  TrainProgress,
+} from "../rpc/transport.ts";
+import type { Blobs } from "../state/store.ts";
+import type { ModelSource, Trainer } from "../training/trainer.ts";
+import { checkPackage, type PackageCache } from "./package_cache.ts";
+
+/** A dataset that a client may train on. */
+export interface LocalDataset {
+  readonly folder: string;
+  readonly description: DatasetDescription;
+}
+
+/** What a client's answers rest on. */
+export interface EdgeOptions {
+  readonly name: ClientName;
+  /** By name, as in the client's advert. */
+  readonly datasets: ReadonlyMap<string, LocalDataset>;
+  readonly packages: PackageCache;
+  /** Keeps the weights that the leader has sent. */
+  readonly weights: Blobs;
+  readonly trainer: Trainer;
+  readonly logger: Logger;
+  /** Called when the packages held have changed. */
+  onPackages(): void;
+}
+
+/** Versions of the global weights that a client keeps: the current one and the one before. */
+const KEPT_WEIGHTS = 2;
+
+/** A client's side of the calls. */
+export class Edge implements EdgeHandlers {
+  readonly #options: EdgeOptions;
+  /** Ids of the weights received, the newest last. */
+  #received: WeightsId[] = [];
+
+  constructor(options: EdgeOptions) {
+    this.#options = options;
+  }
+
+  echo(): string {
+    return "Ack";
+  }
+
+  async inventory(asked: Inventory): Promise<Inventory> {
+    const { packages, weights } = this.#options;
+    const held = await Promise.all(asked.weights.map((id) => weights.has(id)));
+    return {
+      packages: asked.packages.filter((hash) => packages.find(hash) !== undefined),
+      weights: asked.weights.filter((_, i) => held[i]),
+    };
+  }
+
+  async receiveFile(modelId: string, fileName: string, bytes: Uint8Array): Promise<string> {
+    await this.#options.packages.putFile(modelId, fileName, bytes);
+    this.#options.onPackages();
+    return `${this.#options.name} successfully received ${modelId}/${fileName}`;
+  }
+
+  async receivePackage(received: Parameters<EdgeHandlers["receivePackage"]>[0]): Promise<void> {
+    await this.#options.packages.put(checkPackage(received));
+    this.#options.onPackages();
+  }
+
+  async receiveWeights(
+    id: WeightsId,
+    _size: number,
+    bytes: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const { weights } = this.#options;
+    const stored = await weights.put(bytes);
+    if (stored.id !== id) {
+      await weights.delete(stored.id);
+      throw new WeightsError(`Cannot take weights with hash ${stored.id}: they claim ${id}`);
+    }
+    this.#received = [...this.#received.filter((known) => known !== id), id];
+    while (this.#received.length > KEPT_WEIGHTS) await weights.delete(this.#received.shift()!);
+  }
+
+  async train(
+    job: TrainJob,
+    onProgress: (progress: TrainProgress) => void,
+    signal: AbortSignal,
+  ): Promise<FinishedUpdate> {
+    const { trainer, logger } = this.#options;
+    const { folder, description } = this.#dataset(job);
+    const weights = await this.#weights(job);
+    if (job.trainer === "echo") return echoed(job, weights, description);
+    logger.info("training", `Training ${job.modelId} on ${job.dataset}, round ${job.round}`);
+    const { weights: bytes, samples, metrics } = await trainer.train(
+      {
+        ...this.#source(job),
+        datasetFolder: folder,
+        weights,
+        settings: job.options,
+        splitSeed: this.#splitSeed(job),
+        seed: job.seed,
+      },
+      onProgress,
+      signal,
+    );
+    logger.info(
+      "trained",
+      `Trained round ${job.round}: loss ${metrics.loss.toFixed(4)}, ` +
+        `${metrics.miniBatches} batches in ${metrics.trainSeconds.toFixed(2)} s`,
+    );
+    return {
+      header: { weights: weightsId(bytes), bytes: bytes.length, samples, metrics },
+      bytes,
+    };
+  }
+
+  async validate(job: TrainJob, signal: AbortSignal): Promise<Evaluation> {
+    const { folder } = this.#dataset(job);
+    return await this.#options.trainer.evaluate({
+      ...this.#source(job),
+      datasetFolder: folder,
+      weights: await this.#weights(job),
+      batchSize: job.options.batchSize,
+      loss: job.options.loss,
+      splitSeed: this.#splitSeed(job),
+    }, signal);
+  }
+
+  #source(job: TrainJob): ModelSource {
+    const modelPackage = this.#options.packages.find(job.packageHash);
+    if (modelPackage === undefined) {
+      throw new RpcError("refused", `The model package ${job.packageHash} is not on this client`);
+    }
+    return { modelPackage, args: job.modelArgs };
+  }
+
+  #dataset({ dataset }: TrainJob): LocalDataset {
+    const held = this.#options.datasets.get(dataset);
+    if (held !== undefined) return held;
+    const known = [...this.#options.datasets.keys()].join(", ") || "none";
+    throw new DataError(`Cannot find the dataset "${dataset}" on this client: it has ${known}`);
+  }
+
+  async #weights({ weights }: TrainJob): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await this.#options.weights.get(weights);
+    if (bytes === null) {
+      throw new RpcError("refused", `The weights ${weights} are not on this client`);
+    }
+    return bytes;
+  }
+
+  /** The same in all rounds and sessions: a client's test items are never trained on. */
+  #splitSeed({ dataset }: TrainJob): number {
+    return deriveSeed("split", this.#options.name, dataset);
+  }
+}
+
+/** Answers with the weights as they came, as if they had been trained on all items. */
+function echoed(
+  job: TrainJob,
+  bytes: Uint8Array,
+  { metadata }: DatasetDescription,
+): FinishedUpdate {
+  const metrics = {
+    loss: 0,
+    accuracy: null,
+    test: null,
+    epochs: 0,
+    miniBatches: 0,
+    trainSeconds: 0,
+  };
+  return {
+    header: { weights: job.weights, bytes: bytes.length, samples: metadata.num_items, metrics },
+    bytes,
+  };
+}

@@ -1,0 +1,61 @@
+/** A client's file, `client_config.yaml`: keys of the original, every one with a default. */
+import * as v from "valibot";
+import {
+  flag,
+  folderName,
+  orNull,
+  port,
+  seconds,
+  section,
+  text,
+  wholeNumber,
+  withDefault,
+} from "./keys.ts";
+
+/** Schema of `client_config.yaml`. */
+export const clientConfigSchema = v.strictObject({
+  comm_config: section({
+    mqtt: section({
+      type: withDefault(text, "client", "Role written into the advert"),
+      client_name: withDefault(
+        folderName,
+        "workstation",
+        "Name of the client, to which its number is added: workstation_1",
+      ),
+      mqtt_broker: withDefault(text, "localhost", "Host of the broker"),
+      mqtt_broker_port: withDefault(port, 1883, "Port of the broker"),
+      mqtt_sub_timeout_s: withDefault(seconds, 30, "Seconds to wait for a subscription"),
+      mqtt_server_topic: withDefault(text, "advert_server", "Topic of the leader's advert"),
+      mqtt_client_topic: withDefault(text, "advert_client", "Topic of the clients' adverts"),
+      heartbeat_timeout_s: withDefault(
+        seconds,
+        15,
+        "Seconds between heartbeats until the leader names its own interval",
+      ),
+    }, "Broker and heartbeats"),
+    grpc: section({
+      workers: withDefault(wholeNumber(1), 8, "Calls served at a time"),
+      sync_port: withDefault(port, 50053, "Port of client 1 for short calls; client N adds 2(N-1)"),
+      async_port: withDefault(port, 50054, "Port of client 1 for training; client N adds 2(N-1)"),
+      host: withDefault(text, "127.0.0.1", "Address to bind; 0.0.0.0 opens it to all"),
+      advertise_host: orNull(text, "Address told to the leader; null: the one that reaches it"),
+    }, "Ports that the leader calls"),
+  }, "Communication"),
+  dataset_config: section({
+    datasets_dir_path: withDefault(text, "./data", "Folder with a folder for each dataset"),
+  }, "Local data"),
+  general_config: section({
+    temp_dir_path: orNull(text, "Folder of identity and caches; null: temp_N of client N"),
+    use_gpu: withDefault(flag, true, "Whether to train on a GPU if there is one"),
+    cleanup_session_on_exit: withDefault(flag, false, "Whether to delete sessions' files at exit"),
+    cleanup_model_cache_on_exit: withDefault(
+      flag,
+      false,
+      "Whether to delete cached models at exit",
+    ),
+    cleanup_temp_on_exit: withDefault(flag, false, "Whether to delete the temp folder at exit"),
+  }, "The client itself"),
+});
+
+/** A valid `client_config.yaml`; durations are seconds, paths as written. */
+export type ClientConfig = v.InferOutput<typeof clientConfigSchema>;

@@ -1,0 +1,29 @@
+/** The keys of `model_config`, which a session and a model package's own `config.yaml` share. */
+import * as v from "valibot";
+import { args, flag, withDefault } from "./keys.ts";
+
+/** Entries of the section. */
+export const modelSection = {
+  model_args: withDefault(args, {}, "Arguments of the model's constructor"),
+  use_custom_dataloader: notYet("loader"),
+  custom_loader_args: withDefault(args, {}, "Arguments of an own loader"),
+  use_custom_trainer: notYet("trainer"),
+  custom_trainer_args: withDefault(args, {}, "Arguments of an own trainer"),
+  use_custom_validator: notYet("validator"),
+  custom_validator_args: withDefault(args, {}, "Arguments of an own validator"),
+};
+
+function notYet(part: string) {
+  const only = v.pipe(
+    flag,
+    v.check(
+      isFalse,
+      `must be false, for the built-in ${part}: a Python ${part} does not run here, and own ones are not supported yet`,
+    ),
+  );
+  return withDefault(only, false, `Own ${part} in the model package; only false is supported yet`);
+}
+
+function isFalse(value: boolean): boolean {
+  return !value;
+}

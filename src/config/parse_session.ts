@@ -1,0 +1,147 @@
+/**
+ * A session config whose names of strategies, losses and optimizers are known to exist, and whose
+ * strategies accept their arguments.
+ */
+import type { GenericSchema } from "valibot";
+import { type Problem, throwIfAny } from "./problems.ts";
+import { applyOverrides } from "./overrides.ts";
+import { type SessionConfig, sessionConfigSchema } from "./session_config.ts";
+import { type ConfigSource, isSection, type Path, sourceOf } from "./source.ts";
+import { suggestion } from "./suggestion.ts";
+import { check } from "./validate.ts";
+import { shown } from "./wording.ts";
+import { readYaml } from "./yaml.ts";
+
+/** Strategies by name, each with the schema of its arguments. */
+export type Strategies = Readonly<Record<string, { readonly args: GenericSchema }>>;
+
+/** The names that a session config may use. */
+export interface SessionRegistries {
+  readonly aggregators: Strategies;
+  readonly selectors: Strategies;
+  readonly losses: readonly string[];
+  readonly optimizers: readonly string[];
+}
+
+/**
+ * Reads and validates the YAML text of a session config.
+ *
+ * @param file how messages name the text
+ * @param overrides settings `key.path=value` that win over the text
+ * @throws {InvalidConfigError} lists every problem with file, line, column and key
+ */
+export function parseSessionConfig(
+  text: string,
+  file: string,
+  registries: SessionRegistries,
+  overrides: readonly string[] = [],
+): SessionConfig {
+  return validSession(applyOverrides(readYaml(text, file), overrides), registries);
+}
+
+/**
+ * Validates a session config that is plain data already, such as a request's body.
+ *
+ * @param file how messages name it
+ * @throws {InvalidConfigError} lists every problem with its key
+ */
+export function sessionConfigFrom(
+  value: unknown,
+  file: string,
+  registries: SessionRegistries,
+): SessionConfig {
+  return validSession(sourceOf(value, file), registries);
+}
+
+function validSession(source: ConfigSource, registries: SessionRegistries): SessionConfig {
+  const { output, problems } = check(sessionConfigSchema, source.value, source, []);
+  const aggregation = strategy(source, output, "aggregator", registries.aggregators);
+  const selection = strategy(source, output, "client_selection", registries.selectors);
+  throwIfAny([
+    ...problems,
+    ...aggregation.problems,
+    ...selection.problems,
+    ...builtIn(source, output, "loss_function", registries.losses),
+    ...builtIn(source, output, "optimizer", registries.optimizers),
+  ]);
+  // Without problems the output has the schema's type.
+  const config = output as SessionConfig;
+  return {
+    ...config,
+    session_config: {
+      ...config.session_config,
+      aggregator_args: aggregation.args,
+      client_selection_args: selection.args,
+    },
+  };
+}
+
+/** Checks a strategy's name and, if it is known, its arguments. */
+function strategy(
+  source: ConfigSource,
+  output: unknown,
+  key: "aggregator" | "client_selection",
+  known: Strategies,
+): { args: SessionConfig["session_config"]["aggregator_args"]; problems: readonly Problem[] } {
+  const path = ["session_config", key];
+  const name = valueAt(output, path);
+  // Anything but text was reported by the schema.
+  if (typeof name !== "string") return { args: {}, problems: [] };
+  const found = Object.hasOwn(known, name) ? known[name] : undefined;
+  if (found === undefined) {
+    const kind = key === "aggregator" ? "an aggregator" : "a client selection";
+    return { args: {}, problems: [unknownName(source, path, name, kind, Object.keys(known))] };
+  }
+  const argsPath = ["session_config", `${key}_args`];
+  const args = valueAt(output, argsPath);
+  if (!isSection(args)) return { args: {}, problems: [] };
+  // An argument without a value takes its default, as every key does.
+  const given = Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null));
+  const checked = check(found.args, given, source, argsPath);
+  return {
+    args: checked.output as SessionConfig["session_config"]["aggregator_args"],
+    problems: checked.problems,
+  };
+}
+
+/** Checks the name of a loss or an optimizer, and that it is not meant to come from Python. */
+function builtIn(
+  source: ConfigSource,
+  output: unknown,
+  key: "loss_function" | "optimizer",
+  known: readonly string[],
+): Problem[] {
+  const path = ["client_training_config", key];
+  const customPath = ["client_training_config", `${key}_custom`];
+  if (valueAt(output, customPath) === false) {
+    return [{
+      reason:
+        `must be true: false imports a Python module, which does not run here; write one of ` +
+        `the built-in names in ${key}: ${known.join(", ")}`,
+      location: source.locate(customPath, "value"),
+    }];
+  }
+  const name = valueAt(output, path);
+  if (typeof name !== "string" || known.includes(name)) return [];
+  const kind = key === "optimizer" ? "an optimizer" : "a loss";
+  return [unknownName(source, path, name, kind, known)];
+}
+
+function unknownName(
+  source: ConfigSource,
+  path: Path,
+  name: string,
+  kind: string,
+  known: readonly string[],
+): Problem {
+  return {
+    reason: `${shown(name)} is not ${kind}${suggestion(name, known)}`,
+    location: source.locate(path, "value"),
+  };
+}
+
+function valueAt(output: unknown, path: readonly string[]): unknown {
+  let value = output;
+  for (const key of path) value = isSection(value) ? value[key] : undefined;
+  return value;
+}

@@ -1,0 +1,124 @@
+/**
+ * The file that describes one run. Keys are the original's, all with defaults except rounds, model
+ * and dataset; the names of strategies are checked where the registries are known.
+ */
+import * as v from "valibot";
+import {
+  args,
+  flag,
+  folderName,
+  modelId,
+  orNull,
+  required,
+  requiredSection,
+  seconds,
+  secondsOrZero,
+  section,
+  text,
+  uint32,
+  wholeNumber,
+  withDefault,
+  withDefaultOrNull,
+} from "./keys.ts";
+import { modelSection } from "./model_section.ts";
+
+const learningRate = v.pipe(v.number(), v.finite(), v.gtValue(0));
+
+/** Schema of a session config. */
+export const sessionConfigSchema = v.strictObject({
+  session_config: section({
+    session_id: orNull(folderName, "Label of the run, for people; every run gets an id of its own"),
+    use_gpu: withDefault(flag, false, "Whether the leader may use a GPU"),
+    aggregator: withDefault(text, "fedavg", "How updates become the global model"),
+    aggregator_args: withDefault(args, {}, "Arguments of the aggregator"),
+    client_selection: withDefault(text, "random", "Who trains in a round"),
+    client_selection_args: withDefault(args, {}, "Arguments of the client selection"),
+    checkpoint_interval: orNull(wholeNumber(0), "Rounds between two checkpoints; null or 0: none"),
+    validation_round_interval: withDefault(
+      wholeNumber(0),
+      1,
+      "Rounds between two evaluations on the leader's validation set; 0: never",
+    ),
+    generate_plots: withDefault(flag, false, "Whether to plot while the run goes on"),
+    seed: orNull(
+      uint32,
+      "Seed of everything random in the run, an unsigned 32-bit number; null: drawn and recorded",
+    ),
+    min_clients: withDefault(wholeNumber(1), 1, "Clients that must be there before round 1 starts"),
+    wait_for_clients_s: withDefault(
+      secondsOrZero,
+      60,
+      "Seconds to wait for min_clients",
+    ),
+    min_updates: withDefault(wholeNumber(1), 1, "Updates without which a round fails"),
+    echo_timeout_s: withDefault(
+      seconds,
+      5,
+      "Seconds that a selected client has to answer before it is replaced",
+    ),
+  }, "The run as a whole"),
+  benchmark_config: section({
+    skip_benchmark: withDefault(flag, true, "Whether to train without benchmarking clients first"),
+    model_id: orNull(modelId, "Model to benchmark with"),
+    model_dir: orNull(text, "Folder of that model's package"),
+    model_class: orNull(text, "Class of the model in the original; ignored"),
+    dataset: orNull(folderName, "Dataset to benchmark on"),
+    batch_size: orNull(wholeNumber(1), "Items a mini-batch"),
+    learning_rate: orNull(learningRate, "Step size"),
+    timeout_duration_s: orNull(seconds, "Seconds a benchmark may take"),
+    bench_minibatch_count: orNull(wholeNumber(1), "Mini-batches a benchmark takes"),
+  }, "Measuring clients before the first round"),
+  server_training_config: requiredSection({
+    model_dir: orNull(text, "Folder of the model package, relative to the config file"),
+    global_model_validation_batch_size: withDefault(
+      wholeNumber(1),
+      100,
+      "Items a batch when the leader evaluates",
+    ),
+    num_training_rounds: required(wholeNumber(1), "Number of rounds"),
+    validation_dataset: orNull(
+      folderName,
+      "Name of the leader's validation set; null: the clients' dataset, where the leader has it",
+    ),
+    global_timeout_duration_s: orNull(seconds, "Seconds the whole run may take; null: no limit"),
+  }, "The leader's part"),
+  client_training_config: requiredSection({
+    model_id: required(modelId, "Name of the model"),
+    model_class: orNull(text, "Class of the model in the original; ignored"),
+    dataset: required(folderName, "Name of the clients' dataset folder"),
+    epochs: withDefault(wholeNumber(1), 1, "Passes over the local data in a round"),
+    batch_size: withDefault(wholeNumber(1), 32, "Items a mini-batch"),
+    learning_rate: withDefault(learningRate, 0.01, "Step size of the optimizer"),
+    train_timeout_duration_s: withDefaultOrNull(
+      seconds,
+      300,
+      "Seconds after which a client stops with what it has; null: no limit",
+    ),
+    max_mini_batches: orNull(
+      wholeNumber(1),
+      "Mini-batches after which a client stops with what it has; null: no limit",
+    ),
+    loss_function: withDefault(text, "crossentropy", "Name of a built-in loss"),
+    loss_function_custom: withDefault(
+      flag,
+      true,
+      "True, as in the original, for a built-in loss; false is not supported",
+    ),
+    optimizer: withDefault(text, "sgd", "Name of a built-in optimizer"),
+    optimizer_custom: withDefault(
+      flag,
+      true,
+      "True, as in the original, for a built-in optimizer; false is not supported",
+    ),
+    optimizer_args: withDefault(args, {}, "Further arguments of the optimizer"),
+    trainer: withDefault(
+      v.picklist(["train", "echo"]),
+      "train",
+      "train, or echo: sends back the weights it got, for measuring all but the training",
+    ),
+  }, "The clients' part"),
+  model_config: section(modelSection, "How the model is built"),
+});
+
+/** A valid session config; property names are the YAML keys, durations are seconds. */
+export type SessionConfig = v.InferOutput<typeof sessionConfigSchema>;

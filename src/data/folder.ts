@@ -1,0 +1,95 @@
+/** Reads the files of a dataset's folder, and none outside it. */
+import { gunzipSync } from "node:zlib";
+import { DataError, messageOf } from "../core/errors.ts";
+
+/** A file of a dataset, found inside its folder. */
+export interface DataFile {
+  /** `<dataset>/<file name>`, for messages. */
+  readonly label: string;
+  readonly path: string;
+}
+
+/**
+ * Finds a file inside a dataset's folder.
+ *
+ * @param folder real path of the folder
+ * @throws {DataError} the file is missing, or it (or what it links to) lies outside the folder
+ */
+export async function findFile(folder: string, name: string): Promise<DataFile> {
+  const label = `${folder.split(/[\\/]/).at(-1)}/${name}`;
+  if (/^[\\/]|^\w:/.test(name) || name.split(/[\\/]/).includes("..")) {
+    throw outside(label);
+  }
+  let path: string;
+  try {
+    path = await Deno.realPath(`${folder}/${name}`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new DataError(`Cannot read ${label} as there is no such file in ${folder}`);
+    }
+    // A worker that may read the folder only is stopped here by its permissions.
+    if (error instanceof Deno.errors.NotCapable) throw outside(label);
+    throw new DataError(`Cannot read ${label}: ${messageOf(error)}`);
+  }
+  const inside = path.startsWith(folder.endsWith("/") ? folder : folder + "/") ||
+    path.startsWith(folder + "\\");
+  if (!inside) throw outside(label);
+  return { label, path };
+}
+
+function outside(label: string): DataError {
+  return new DataError(
+    `Cannot read ${label} as it lies outside its dataset's folder: name a file inside it`,
+  );
+}
+
+/**
+ * Reads a whole file, unpacking gzip where its first two bytes say so.
+ *
+ * @throws {DataError} the file cannot be read or unpacked
+ */
+export async function readBytes({ label, path }: DataFile): Promise<Uint8Array<ArrayBuffer>> {
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = await Deno.readFile(path);
+  } catch (error) {
+    throw new DataError(`Cannot read ${label}: ${messageOf(error)}`);
+  }
+  if (!isGzip(bytes)) return bytes;
+  try {
+    return new Uint8Array(gunzipSync(bytes));
+  } catch (error) {
+    throw new DataError(`Cannot unpack ${label} as it is not whole gzip: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * Reads the first `length` bytes of a file (fewer if it is shorter) without loading the rest.
+ *
+ * @throws {DataError} the file cannot be read or unpacked
+ */
+export async function readStart(file: DataFile, length: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let have = 0;
+  try {
+    using handle = await Deno.open(file.path);
+    const magic = new Uint8Array(2);
+    await handle.read(magic);
+    await handle.seek(0, Deno.SeekMode.Start);
+    const stream = isGzip(magic)
+      ? handle.readable.pipeThrough(new DecompressionStream("gzip"))
+      : handle.readable;
+    for await (const chunk of stream) {
+      chunks.push(chunk);
+      have += chunk.length;
+      if (have >= length) break;
+    }
+  } catch (error) {
+    throw new DataError(`Cannot read ${file.label}: ${messageOf(error)}`);
+  }
+  return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer()).subarray(0, length);
+}
+
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}

@@ -1,0 +1,134 @@
+/**
+ * The IDX format of MNIST (http://yann.lecun.com/exdb/mnist): two zero bytes, a type, the number of
+ * axes, a big-endian 32-bit size for each axis, then the elements, big-endian.
+ */
+import { DataError } from "../core/errors.ts";
+import type { NumberArray, RawData, RawLabels } from "./dataset.ts";
+import { elements } from "./dataset.ts";
+import { type DataFile, findFile, readBytes, readStart } from "./folder.ts";
+
+/** Element types that are read: code, bytes an element. */
+const TYPES: Readonly<Record<number, { name: "u1" | "i4" | "f4"; bytes: number }>> = {
+  0x08: { name: "u1", bytes: 1 },
+  0x0c: { name: "i4", bytes: 4 },
+  0x0d: { name: "f4", bytes: 4 },
+};
+const MAX_AXES = 4;
+
+interface IdxHeader {
+  readonly type: "u1" | "i4" | "f4";
+  readonly bytesEach: number;
+  readonly sizes: readonly number[];
+  /** Byte at which the elements start. */
+  readonly start: number;
+}
+
+/** Names of the two files. */
+export interface IdxPair {
+  readonly images: string;
+  readonly labels: string;
+}
+
+/**
+ * Reads a pair of IDX files.
+ *
+ * @throws {DataError} a file is missing, truncated, too long or not IDX
+ */
+export async function readIdxPair(folder: string, pair: IdxPair): Promise<RawData> {
+  const file = await findFile(folder, pair.images);
+  const { values, sizes } = parseIdx(await readBytes(file), file.label);
+  return { items: values, shape: itemShape(sizes), labels: await readIdxLabels(folder, pair) };
+}
+
+/**
+ * Reads the labels and the images' header only.
+ *
+ * @returns labels, and the number of images that the header states
+ * @throws {DataError} as {@link readIdxPair}
+ */
+export async function summariseIdxPair(folder: string, pair: IdxPair) {
+  const file = await findFile(folder, pair.images);
+  const header = parseHeader(await readStart(file, 4 + 4 * MAX_AXES), file.label);
+  return { count: header.sizes[0]!, labels: await readIdxLabels(folder, pair) };
+}
+
+async function readIdxLabels(folder: string, pair: IdxPair): Promise<RawLabels> {
+  const file: DataFile = await findFile(folder, pair.labels);
+  const { values, sizes } = parseIdx(await readBytes(file), file.label);
+  if (sizes.length !== 1) {
+    throw new DataError(
+      `Cannot read ${file.label} as labels of shape [${sizes}]: one number an item is needed`,
+    );
+  }
+  const numbers = values instanceof Uint8Array ? Int32Array.from(values) : values;
+  return { values: numbers, shape: [], count: sizes[0]!, source: file.label };
+}
+
+/**
+ * Reads IDX bytes.
+ *
+ * @param label the file's name, for messages
+ * @returns the elements and the size of each axis
+ * @throws {DataError} wrong magic number, unknown type, or not as many bytes as the header states
+ */
+export function parseIdx(
+  bytes: Uint8Array<ArrayBuffer>,
+  label: string,
+): { values: NumberArray; sizes: readonly number[] } {
+  const { type, bytesEach, sizes, start } = parseHeader(bytes, label);
+  const expected = start + elements(sizes) * bytesEach;
+  if (bytes.length !== expected) {
+    throw new DataError(
+      `Cannot read ${label} as it holds ${bytes.length} bytes: its header states ${expected}`,
+    );
+  }
+  if (type === "u1") return { values: bytes.subarray(start), sizes };
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start);
+  const values = type === "i4"
+    ? Int32Array.from({ length: elements(sizes) }, (_, i) => view.getInt32(4 * i))
+    : Float32Array.from({ length: elements(sizes) }, (_, i) => view.getFloat32(4 * i));
+  return { values, sizes };
+}
+
+/** IDX bytes of unsigned bytes in the given shape. */
+export function encodeIdx(values: Uint8Array, sizes: readonly number[]): Uint8Array<ArrayBuffer> {
+  const start = 4 + 4 * sizes.length;
+  const bytes = new Uint8Array(start + values.length);
+  const view = new DataView(bytes.buffer);
+  bytes[2] = 0x08;
+  bytes[3] = sizes.length;
+  sizes.forEach((size, axis) => view.setUint32(4 + 4 * axis, size));
+  bytes.set(values, start);
+  return bytes;
+}
+
+function parseHeader(bytes: Uint8Array, label: string): IdxHeader {
+  const [zero0, zero1, code, axes] = bytes;
+  if (zero0 !== 0 || zero1 !== 0 || code === undefined || axes === undefined) {
+    const magic = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0"));
+    throw new DataError(
+      `Cannot read ${label} as its magic number is "${magic.join(" ")}": IDX starts with "00 00"`,
+    );
+  }
+  const type = TYPES[code];
+  if (type === undefined || axes < 1 || axes > MAX_AXES) {
+    throw new DataError(
+      `Cannot read ${label} as IDX of type ${code} with ${axes} axes: ` +
+        `types 8 (bytes), 12 (integers), 13 (floats) and 1 to ${MAX_AXES} axes are read`,
+    );
+  }
+  const start = 4 + 4 * axes;
+  if (bytes.length < start) {
+    throw new DataError(
+      `Cannot read ${label} as it holds ${bytes.length} bytes: its header alone takes ${start}`,
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const sizes = Array.from({ length: axes }, (_, axis) => view.getUint32(4 + 4 * axis));
+  return { type: type.name, bytesEach: type.bytes, sizes, start };
+}
+
+/** Images without a channel axis get one. */
+function itemShape(sizes: readonly number[]): readonly number[] {
+  return sizes.length === 3 ? [...sizes.slice(1), 1] : sizes.slice(1);
+}

@@ -1,0 +1,94 @@
+/**
+ * NumPy's array file (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html):
+ * magic, version, header length, a Python dictionary as text, then the elements.
+ */
+import { DataError } from "../core/errors.ts";
+import { elements, type NumberArray } from "./dataset.ts";
+
+const MAGIC = "\x93NUMPY";
+/** Bytes an element of the types that are read. */
+const BYTES = { f4: 4, f8: 8, u1: 1, i4: 4, i8: 8 } as const;
+type NpyType = keyof typeof BYTES;
+
+/** An array: f8 becomes f4 and i8 becomes i4, as the model computes in these. */
+export interface NpyArray {
+  readonly values: NumberArray;
+  readonly shape: readonly number[];
+}
+
+/**
+ * Reads the bytes of one `.npy` file.
+ *
+ * @param label name of file and array, for messages
+ * @throws {DataError} not an npy file, another element type, Fortran order, truncated, or a whole
+ * number beyond 32 bits
+ */
+export function parseNpy(bytes: Uint8Array<ArrayBuffer>, label: string): NpyArray {
+  const { type, shape, start } = parseHeader(bytes, label);
+  const expected = start + elements(shape) * BYTES[type];
+  if (bytes.length !== expected) {
+    throw new DataError(
+      `Cannot read ${label} as it holds ${bytes.length} bytes: its header states ${expected}`,
+    );
+  }
+  // A slice starts at an aligned byte, which typed arrays need.
+  const data = bytes.slice(start).buffer;
+  return { values: numbers(type, data, label), shape };
+}
+
+function numbers(type: NpyType, data: ArrayBuffer, label: string): NumberArray {
+  switch (type) {
+    case "u1":
+      return new Uint8Array(data);
+    case "i4":
+      return new Int32Array(data);
+    case "f4":
+      return new Float32Array(data);
+    case "f8":
+      return Float32Array.from(new Float64Array(data));
+    case "i8": {
+      const narrow = new Int32Array(data.byteLength / 8);
+      new BigInt64Array(data).forEach((value, index) => {
+        narrow[index] = Number(value);
+        if (BigInt(narrow[index]!) !== value) {
+          throw new DataError(
+            `Cannot read ${label} as element ${index} is ${value}: at most 32 bits are read`,
+          );
+        }
+      });
+      return narrow;
+    }
+  }
+}
+
+function parseHeader(bytes: Uint8Array<ArrayBuffer>, label: string) {
+  const latin1 = new TextDecoder("latin1");
+  if (latin1.decode(bytes.subarray(0, MAGIC.length)) !== MAGIC || bytes.length < 12) {
+    throw new DataError(`Cannot read ${label} as it does not start with NumPy's magic number`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const wide = bytes[6]! >= 2;
+  const textStart = wide ? 12 : 10;
+  const start = textStart + (wide ? view.getUint32(8, true) : view.getUint16(8, true));
+  if (start > bytes.length) {
+    throw new DataError(
+      `Cannot read ${label} as it holds ${bytes.length} bytes: its header alone takes ${start}`,
+    );
+  }
+  const header = latin1.decode(bytes.subarray(textStart, start));
+  const descr = /'descr'\s*:\s*'([^']*)'/.exec(header)?.[1] ?? "";
+  const type = /^[<|=]?(f4|f8|u1|i4|i8)$/.exec(descr)?.[1] as NpyType | undefined;
+  const shape = /'shape'\s*:\s*\(([\d\s,]*)\)/.exec(header)?.[1];
+  if (type === undefined || shape === undefined) {
+    throw new DataError(
+      `Cannot read ${label} of type "${descr}": little-endian f4, f8, u1, i4 and i8 are read`,
+    );
+  }
+  if (!/'fortran_order'\s*:\s*False/.test(header)) {
+    throw new DataError(
+      `Cannot read ${label} as it is in Fortran order: save numpy.ascontiguousarray(...) of it`,
+    );
+  }
+  const sizes = shape.split(",").filter((part) => part.trim() !== "").map(Number);
+  return { type, shape: sizes, start };
+}

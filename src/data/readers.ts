@@ -1,0 +1,53 @@
+/** The registry of data formats: which file is read by which reader. */
+import { DataError } from "../core/errors.ts";
+import type { DataFiles, DatasetSpec, RawData, RawLabels } from "./dataset.ts";
+import { readIdxPair, summariseIdxPair } from "./idx.ts";
+
+/** Labels and the number of items, read without loading the items where the format allows it. */
+export interface LabelSummary {
+  readonly count: number;
+  readonly labels: RawLabels;
+}
+
+interface Reader {
+  read(folder: string): Promise<RawData>;
+  summarise(folder: string): Promise<LabelSummary>;
+}
+
+/** Readers of single files by extension; each loads its library only when it is used. */
+const BY_EXTENSION: Readonly<Record<string, (name: string) => Reader>> = {
+  ".npz": (name) => ({
+    read: async (folder) => (await import("./npz.ts")).readNpz(folder, name),
+    summarise: async (folder) => (await import("./npz.ts")).summariseNpz(folder, name),
+  }),
+  ".csv": (name) => ({
+    read: async (folder) => (await import("./csv.ts")).readCsv(folder, name),
+    summarise: async (folder) => (await import("./csv.ts")).summariseCsv(folder, name),
+  }),
+};
+
+/**
+ * The reader for a dataset's files.
+ *
+ * @throws {DataError} an extension that no reader knows
+ */
+export function readerOf({ name, files }: Pick<DatasetSpec, "name" | "files">): Reader {
+  if (typeof files !== "string") {
+    return {
+      read: (folder) => readIdxPair(folder, files),
+      summarise: (folder) => summariseIdxPair(folder, files),
+    };
+  }
+  const extension = /\.[^./\\]*$/.exec(files.replace(/\.gz$/i, ""))?.[0].toLowerCase() ?? "";
+  const reader = BY_EXTENSION[extension];
+  if (reader === undefined) throw unknownFormat(name, files);
+  return reader(files);
+}
+
+function unknownFormat(name: string, files: DataFiles): DataError {
+  const known = Object.keys(BY_EXTENSION).join(", ");
+  return new DataError(
+    `Cannot read ${name}/${files} as its extension names no known format: ` +
+      `${known} are read, and pairs of IDX files as data_filename: {images: ..., labels: ...}`,
+  );
+}

@@ -1,0 +1,119 @@
+/**
+ * The leader's connections to addresses: each opened once for all links that use it, dialled at the
+ * first call. Closing ends them by TCP and not by HTTP/2's GOAWAY, for the reason told in
+ * `listen.ts`: a leader that leaves must not take its clients with it.
+ */
+import { ChannelCredentials, type ChannelOptions, Client } from "@grpc/grpc-js";
+import type { Socket } from "node:net";
+
+/** One address's channel as one link holds it. */
+export interface Channel {
+  readonly address: string;
+  readonly client: Client;
+  /** Lets go of it; the last holder's call closes it, and calls in flight fail. */
+  release(): void;
+}
+
+interface Entry {
+  readonly client: Client;
+  readonly credentials: TrackingCredentials;
+  holders: number;
+}
+
+/** All channels of a transport. */
+export class Channels {
+  readonly #options: ChannelOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+  }
+
+  /** Holds the channel to `address`, a `host:port`. */
+  open(address: string): Channel {
+    let entry = this.#entries.get(address);
+    if (entry === undefined) {
+      const credentials = new TrackingCredentials(ChannelCredentials.createInsecure());
+      const client = new Client(address, credentials, this.#options);
+      entry = { client, credentials, holders: 0 };
+      this.#entries.set(address, entry);
+    }
+    const held = entry;
+    held.holders++;
+    let released = false;
+    return {
+      address,
+      client: held.client,
+      release: () => {
+        if (released) return;
+        released = true;
+        held.holders--;
+        if (held.holders > 0) return;
+        close(held);
+        if (this.#entries.get(address) === held) this.#entries.delete(address);
+      },
+    };
+  }
+
+  /** Closes all, whoever holds them. */
+  close(): void {
+    for (const entry of this.#entries.values()) close(entry);
+    this.#entries.clear();
+  }
+}
+
+function close({ client, credentials }: Entry): void {
+  credentials.destroySockets();
+  client.close();
+}
+
+type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
+
+/**
+ * Credentials that remember the sockets opened with them: the one place where grpc-js hands a
+ * channel's sockets out. The methods with an underscore are its own names.
+ */
+class TrackingCredentials extends ChannelCredentials {
+  readonly #inner: ChannelCredentials;
+  readonly #sockets = new Set<Socket>();
+  #closed = false;
+
+  constructor(inner: ChannelCredentials) {
+    super();
+    this.#inner = inner;
+  }
+
+  destroySockets(): void {
+    this.#closed = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  override compose(...args: Parameters<ChannelCredentials["compose"]>): ChannelCredentials {
+    return this.#inner.compose(...args);
+  }
+
+  override _isSecure(): boolean {
+    return this.#inner._isSecure();
+  }
+
+  override _equals(other: ChannelCredentials): boolean {
+    return this === other;
+  }
+
+  override _createSecureConnector(
+    ...args: Parameters<ChannelCredentials["_createSecureConnector"]>
+  ): SecureConnector {
+    const connector = this.#inner._createSecureConnector(...args);
+    return {
+      connect: (socket) => {
+        if (this.#closed) throw new Error("the channel is closed");
+        this.#sockets.add(socket);
+        socket.on("close", () => this.#sockets.delete(socket));
+        return connector.connect(socket);
+      },
+      waitForReady: () => connector.waitForReady(),
+      getCallCredentials: () => connector.getCallCredentials(),
+      destroy: () => connector.destroy(),
+    };
+  }
+}

@@ -1,0 +1,279 @@
+/** One client as the leader reaches it by gRPC. */
+import {
+  type CallOptions as GrpcCallOptions,
+  type ClientReadableStream,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import type { Buffer } from "node:buffer";
+import { FlotillaError } from "../core/errors.ts";
+import type { ClientId, WeightsId } from "../core/ids.ts";
+import type { Evaluation } from "../core/metrics.ts";
+import type { ModelPackage } from "../core/model_package.ts";
+import type { ByteBudget } from "./byte_budget.ts";
+import { framesOf, type SharedFrames } from "./frames.ts";
+import type { Channel } from "./channel.ts";
+import { pump } from "./pump.ts";
+import { exactly } from "./receive.ts";
+import { edgeRpcs, type Rpc } from "./services.ts";
+import { cancelled, late } from "./failures.ts";
+import { rpcErrorOf } from "./status.ts";
+import type { CallOptions, ClientLink, Inventory, TrainJob, UpdateSink } from "./transport.ts";
+import {
+  breach,
+  evaluationFromWire,
+  jobToWire,
+  type PackageStep,
+  progressFromWire,
+  type TrainingEvent,
+  updateFromWire,
+} from "./wire.ts";
+
+/** The longest time that a timer can wait: 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** What all links of a transport send by. */
+export interface Sending {
+  readonly budget: ByteBudget;
+  /** Frames of weights, encoded. */
+  readonly weights: SharedFrames;
+  readonly frameBytes: number;
+}
+
+/** A link over two channels. */
+export class GrpcLink implements ClientLink {
+  readonly #name: ClientId;
+  readonly #sync: Channel;
+  readonly #async: Channel;
+  readonly #sending: Sending;
+  readonly #maxUpdateBytes: number;
+
+  constructor(
+    name: ClientId,
+    sync: Channel,
+    async: Channel,
+    sending: Sending,
+    maxUpdateBytes: number,
+  ) {
+    this.#name = name;
+    this.#sync = sync;
+    this.#async = async;
+    this.#sending = sending;
+    this.#maxUpdateBytes = maxUpdateBytes;
+  }
+
+  async echo(text: string, call: CallOptions): Promise<string> {
+    return (await this.#ask(this.#sync, edgeRpcs().edge.Echo, { text }, call)).text;
+  }
+
+  async inventory(asked: Inventory, call: CallOptions): Promise<Inventory> {
+    const rpc = edgeRpcs().store.Inventory;
+    const { packages, weights } = await this.#ask(this.#sync, rpc, asked, call);
+    return { packages, weights };
+  }
+
+  async putModelPackage(files: ModelPackage, call: CallOptions): Promise<number> {
+    const rpc = edgeRpcs().store.PutModelPackage;
+    const steps = packageSteps(files, this.#sending.frameBytes);
+    await this.#send(rpc, encoded(steps, rpc.requestSerialize), call);
+    return Object.values(files.files).reduce((sum, bytes) => sum + bytes.length, 0);
+  }
+
+  async putWeights(id: WeightsId, bytes: Uint8Array, call: CallOptions): Promise<number> {
+    const rpc = edgeRpcs().store.PutWeights;
+    const header = rpc.requestSerialize({ header: { id, size: bytes.length } });
+    const transfer = this.#sending.weights.join(bytes);
+    try {
+      await this.#send(rpc, preceded(header, transfer.frames), call);
+    } finally {
+      transfer.leave();
+    }
+    return bytes.length;
+  }
+
+  async train(job: TrainJob, sink: UpdateSink, call: CallOptions): Promise<void> {
+    const { client, address } = this.#async;
+    const peer = this.#peer(address);
+    if (call.signal.aborted) throw cancelled(peer);
+    const { path, requestSerialize, responseDeserialize } = edgeRpcs().training.StartTraining;
+    const stream = client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize as (bytes: Buffer) => TrainingEvent,
+      jobToWire(job),
+      new Metadata(),
+      bounds(call),
+    );
+    const ended = Promise.withResolvers<never>();
+    stream.on("error", (error) => {
+      ended.reject(rpcErrorOf(error as ServiceError, peer, call.signal));
+    });
+    // The call may be over while the sink still works on what has come.
+    const cancel = () => ended.reject(cancelled(peer));
+    call.signal.addEventListener("abort", cancel, { once: true });
+    const timer = setTimeout(
+      () => ended.reject(late(peer)),
+      Math.min(call.deadlineMs, MAX_TIMER_MS),
+    );
+    try {
+      await Promise.race([ended.promise, this.#deliver(stream, sink, peer, call.signal)]);
+    } finally {
+      clearTimeout(timer);
+      call.signal.removeEventListener("abort", cancel);
+      stream.cancel();
+    }
+  }
+
+  async validate(job: TrainJob, call: CallOptions): Promise<Evaluation> {
+    const rpc = edgeRpcs().training.StartValidation;
+    const { evaluation } = await this.#ask(this.#async, rpc, jobToWire(job), call);
+    return evaluationFromWire(evaluation);
+  }
+
+  close(): void {
+    this.#sync.release();
+    this.#async.release();
+  }
+
+  #peer(address: string): string {
+    return `client ${this.#name} at ${address}`;
+  }
+
+  #ask<Request, Response>(
+    channel: Channel,
+    rpc: Rpc<Request, Response>,
+    request: Request,
+    call: CallOptions,
+  ): Promise<Response> {
+    return settle(this.#peer(channel.address), call, (done) =>
+      channel.client.makeUnaryRequest(
+        rpc.path,
+        rpc.requestSerialize,
+        rpc.responseDeserialize as (bytes: Buffer) => Response,
+        request,
+        new Metadata(),
+        bounds(call),
+        done,
+      ));
+  }
+
+  async #send<Request, Response>(
+    rpc: Rpc<Request, Response>,
+    messages: Iterable<Buffer>,
+    call: CallOptions,
+  ): Promise<void> {
+    const { client, address } = this.#sync;
+    const over = new AbortController();
+    const answered = settle<Response>(this.#peer(address), call, (done) => {
+      const stream = client.makeClientStreamRequest(
+        rpc.path,
+        rpc.requestSerialize,
+        rpc.responseDeserialize as (bytes: Buffer) => Response,
+        new Metadata(),
+        bounds(call),
+        done,
+      );
+      // The callback tells of every failure; a write to a call that has ended must not throw too.
+      stream.on("error", () => {});
+      void pump(stream, messages, this.#sending.budget, over.signal);
+      return stream;
+    });
+    try {
+      await answered;
+    } finally {
+      over.abort();
+    }
+  }
+
+  async #deliver(
+    stream: ClientReadableStream<TrainingEvent>,
+    sink: UpdateSink,
+    peer: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const events = eventsOf(stream, peer, signal);
+    let next = await events.next();
+    for (; !next.done && next.value.progress; next = await events.next()) {
+      sink.progress(progressFromWire(next.value.progress));
+    }
+    if (next.done || !next.value.update) throw breach(`the end of training without an update`);
+    const header = updateFromWire(next.value.update);
+    if (header.bytes > this.#maxUpdateBytes) {
+      throw new FlotillaError(
+        `Cannot accept an update of ${header.bytes} bytes from ${peer}: at most ${this.#maxUpdateBytes}`,
+      );
+    }
+    const bytes = exactly(header.bytes, chunksUntilDone(events));
+    await sink.update(header, bytes);
+    // A sink that needs no more bytes leaves the rest; the client's "done" has still to come.
+    for await (const _ of bytes);
+  }
+}
+
+function bounds(call: CallOptions): GrpcCallOptions {
+  return { deadline: Date.now() + call.deadlineMs };
+}
+
+/** Runs a call that ends with a callback, and cancels it on the signal. */
+function settle<Response>(
+  peer: string,
+  call: CallOptions,
+  start: (done: (error: ServiceError | null, response?: Response) => void) => { cancel(): void },
+): Promise<Response> {
+  const { signal } = call;
+  if (signal.aborted) return Promise.reject(cancelled(peer));
+  return new Promise((resolve, reject) => {
+    const cancel = () => running.cancel();
+    const running = start((error, response) => {
+      signal.removeEventListener("abort", cancel);
+      if (error === null) resolve(response!);
+      else reject(rpcErrorOf(error, peer, signal));
+    });
+    signal.addEventListener("abort", cancel, { once: true });
+  });
+}
+
+/** Each message in its encoding. */
+function* encoded<Message>(
+  messages: Iterable<Message>,
+  serialize: (message: Message) => Buffer,
+): Generator<Buffer> {
+  for (const message of messages) yield serialize(message);
+}
+
+function* preceded(first: Buffer, rest: Iterable<Buffer>): Generator<Buffer> {
+  yield first;
+  yield* rest;
+}
+
+function* packageSteps(files: ModelPackage, frameBytes: number): Generator<PackageStep> {
+  yield { header: { modelId: files.id, hash: files.hash } };
+  for (const [path, bytes] of Object.entries(files.files)) {
+    yield { file: { path, size: bytes.length } };
+    for (const chunk of framesOf(bytes, frameBytes)) yield { chunk };
+  }
+}
+
+/** The stream's messages, with the contract's errors. */
+async function* eventsOf(
+  stream: ClientReadableStream<TrainingEvent>,
+  peer: string,
+  signal: AbortSignal,
+): AsyncGenerator<TrainingEvent> {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw rpcErrorOf(error as ServiceError, peer, signal);
+  }
+}
+
+async function* chunksUntilDone(
+  events: AsyncGenerator<TrainingEvent>,
+): AsyncGenerator<Uint8Array> {
+  for (let next = await events.next(); !next.done; next = await events.next()) {
+    if (next.value.done) return;
+    if (!next.value.chunk) throw breach("anything but chunks in an update");
+    yield next.value.chunk;
+  }
+  throw breach("an update that does not end");
+}

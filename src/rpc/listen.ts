@@ -1,0 +1,66 @@
+/**
+ * Serves grpc on a port through sockets of its own, so that closing ends connections by TCP alone.
+ *
+ * The other way, HTTP/2's GOAWAY frame, aborts the receiving process on this runtime once a
+ * connection has carried some dozens of calls: an assertion of nghttp2 in `find_stream_on_goaway_func`
+ * fails (https://github.com/denoland/deno/issues/36788). A client that leaves must not take the
+ * leader with it.
+ */
+import { type Server, ServerCredentials } from "@grpc/grpc-js";
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
+import { FileAccessError, messageOf, PortTakenError } from "../core/errors.ts";
+
+/** A port that is served. */
+export interface Listening {
+  /** `host:port`, with the port that was bound. */
+  readonly address: string;
+  /** Ends all connections and frees the port. */
+  close(): Promise<void>;
+}
+
+/**
+ * Binds a port for a server.
+ *
+ * @param port 0 for any free one
+ * @param kind which of a client's two ports, for the error
+ * @throws {PortTakenError} another process holds it
+ * @throws {FileAccessError} it cannot be bound for another reason
+ */
+export async function listen(
+  server: Server,
+  host: string,
+  port: number,
+  kind: "sync" | "async",
+): Promise<Listening> {
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const sockets = new Set<Socket>();
+  const listener = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => socket.destroy());
+    injector.injectConnection(socket);
+  });
+  listener.listen({ host, port, exclusive: true });
+  try {
+    await once(listener, "listening");
+  } catch (error) {
+    injector.destroy();
+    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") {
+      const flag = `--client-num or comm_config.grpc.${kind}_port`;
+      throw new PortTakenError(port, `${kind} calls on ${host}`, flag);
+    }
+    throw new FileAccessError(`Cannot listen on ${host} port ${port}: ${messageOf(error)}`);
+  }
+  const bound = listener.address() as { port: number };
+  return {
+    address: `${host.includes(":") ? `[${host}]` : host}:${bound.port}`,
+    async close() {
+      const closed = once(listener, "close");
+      listener.close();
+      for (const socket of sockets) socket.destroy();
+      server.forceShutdown();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,66 @@
+/** The folder that holds a folder of results for each run. */
+import { join } from "node:path";
+import type { SessionId } from "../core/ids.ts";
+import type { SessionEntry } from "../session/events.ts";
+import type { ResultsContext } from "../session/results.ts";
+import type { SessionState } from "../session/state.ts";
+import { type ModelFiles, writeResults } from "../session/write_results.ts";
+import { checkWritable, writeFileAtomically } from "../state/atomic_file.ts";
+import type { Journal } from "../state/store.ts";
+import type { InitialModel } from "../training/trainer.ts";
+import type { ResultsKeeper } from "./sessions.ts";
+
+/** What results are written with. */
+export interface RunsFolderOptions {
+  /** Such as `./runs`. */
+  readonly folder: string;
+  readonly journal: Journal;
+  readonly context: ResultsContext;
+  readonly modelFiles: ModelFiles;
+}
+
+/** Keeps results as files under `<folder>/<session id>/`. */
+export class RunsFolder implements ResultsKeeper {
+  readonly #options: RunsFolderOptions;
+
+  constructor(options: RunsFolderOptions) {
+    this.#options = options;
+  }
+
+  async checkWritable(): Promise<void> {
+    await checkWritable(this.#options.folder);
+  }
+
+  async save(
+    state: SessionState,
+    last: SessionEntry,
+    model: { initial: InitialModel; weights: Uint8Array<ArrayBuffer> } | null,
+  ): Promise<void> {
+    const { journal, context, modelFiles } = this.#options;
+    const trained = state.rounds.some(({ finished }) => finished !== null);
+    await writeResults({
+      folder: this.#pathOf(state.id),
+      state,
+      journal: [...await journal.read(state.id) as SessionEntry[], last],
+      model: model === null || !trained
+        ? null
+        : { topology: model.initial.topology, weights: model.weights },
+      context,
+      modelFiles,
+      writeFile: writeFileAtomically,
+    });
+  }
+
+  folderOf(id: SessionId): string | null {
+    const folder = this.#pathOf(id);
+    try {
+      return Deno.statSync(join(folder, "results.json")).isFile ? folder : null;
+    } catch {
+      return null;
+    }
+  }
+
+  #pathOf(id: SessionId): string {
+    return join(this.#options.folder, id);
+  }
+}

@@ -1,0 +1,264 @@
+/** The leader's runs: submitted, queued, run one at a time, followed, stopped, resumed. */
+import { aggregators } from "../aggregation/registry.ts";
+import type { SessionConfig } from "../config/session_config.ts";
+import type { Clock } from "../core/clock.ts";
+import { FlotillaError, messageOf, SessionFailedError } from "../core/errors.ts";
+import type { SessionId } from "../core/ids.ts";
+import type { ModelPackage } from "../core/model_package.ts";
+import type { Logger } from "../log/log.ts";
+import { selectors } from "../selection/registry.ts";
+import { type RunModel, runSession, StopRequest } from "../session/engine.ts";
+import type { SessionEntry, StreamItem } from "../session/events.ts";
+import { initialWeightsSeed } from "../session/seeds.ts";
+import { SessionJournal } from "../session/session_journal.ts";
+import type { SessionState } from "../session/state.ts";
+import type { Store } from "../state/store.ts";
+import type { InitialModel, Trainer } from "../training/trainer.ts";
+import type { Directory } from "./directory.ts";
+import { packBlob, unpackBlob } from "./package_blob.ts";
+import { type PreparedModel, prepareModel, runModel, type ValidationSets } from "./run_model.ts";
+import {
+  type ClientView,
+  type SessionService,
+  type Submission,
+  UnknownSessionError,
+} from "./session_service.ts";
+
+/** Keeps what a run has produced. */
+export interface ResultsKeeper {
+  /** Checks that results can be written at all. @throws {FileAccessError} */
+  checkWritable(): Promise<void>;
+  /**
+   * Writes the results of a run that is about to end.
+   *
+   * @param state as it will be after the last entry
+   * @param last the entry that ends the run, which is not in the journal yet
+   * @param model its model and final weights; null if it never had one
+   */
+  save(
+    state: SessionState,
+    last: SessionEntry,
+    model: { initial: InitialModel; weights: Uint8Array<ArrayBuffer> } | null,
+  ): Promise<void>;
+  /** Folder of a run's results; null if there are none. */
+  folderOf(id: SessionId): string | null;
+}
+
+/** What the leader's runs need from around them. */
+export interface SessionsOptions {
+  readonly store: Store;
+  readonly directory: Directory;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly results: ResultsKeeper;
+  readonly validationSets: ValidationSets;
+  /** The leader's own package for a config that came without one. @throws {ModelError} none */
+  findPackage(config: SessionConfig): Promise<ModelPackage>;
+  /** Opens the trainer that builds and evaluates models; it is closed when no run is left. */
+  openTrainer(): Trainer;
+  /** A fresh session id. */
+  newId(): SessionId;
+  /** A random seed, for a config without one. */
+  drawSeed(): number;
+  /** Bound of each call to a client but training, in milliseconds. */
+  readonly longestCallMs: number;
+}
+
+/** The leader is shutting down: runs are left as they are, to be resumed. */
+class Shutdown extends FlotillaError {
+  override name = "Shutdown";
+}
+
+/** The leader's runs. */
+export class Sessions implements SessionService {
+  readonly #options: SessionsOptions;
+  readonly #journals = new Map<SessionId, SessionJournal>();
+  readonly #prepared = new Map<SessionId, PreparedModel>();
+  readonly #queue: SessionId[] = [];
+  #running: { id: SessionId; controller: AbortController; done: Promise<void> } | null = null;
+  #trainer: Trainer | null = null;
+  /** Submissions that are not queued yet: they need the trainer too. */
+  #submitting = 0;
+  #closed = false;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  /** Opens all journals of the store and queues the runs that have not ended. */
+  async resume(): Promise<void> {
+    const { store, clock, logger } = this.#options;
+    for (const id of await store.journal.sessions()) {
+      const journal = await SessionJournal.open(store, clock, id);
+      if (journal === null) continue;
+      this.#journals.set(id, journal);
+      if (journal.ended) continue;
+      logger.info("session_resumed", `Session ${id} goes on from where it was`, { session: id });
+      this.#queue.push(id);
+    }
+    this.#startNext();
+  }
+
+  async submit({ config, modelPackage }: Submission): Promise<SessionId> {
+    const { store, clock, results, findPackage, newId, drawSeed } = this.#options;
+    const sent = modelPackage ?? await findPackage(config);
+    await results.checkWritable();
+    const seed = config.session_config.seed ?? drawSeed();
+    this.#submitting++;
+    try {
+      const prepared = await this.#prepare(config, sent, seed);
+      const id = newId();
+      const blob = await store.blobs.put(packBlob(sent));
+      const journal = await SessionJournal.begin(store, clock, {
+        type: "session_submitted",
+        session: id,
+        config,
+        seed,
+        model: { id: sent.id, hash: sent.hash, blob: blob.id },
+      });
+      this.#journals.set(id, journal);
+      this.#prepared.set(id, prepared);
+      this.#queue.push(id);
+      return id;
+    } finally {
+      this.#submitting--;
+      this.#startNext();
+    }
+  }
+
+  isBusy(): boolean {
+    return this.#running !== null || this.#queue.length > 0;
+  }
+
+  list(): Promise<SessionState[]> {
+    return Promise.resolve([...this.#journals.values()].map(({ state }) => state));
+  }
+
+  get(id: string): Promise<SessionState> {
+    return Promise.resolve().then(() => this.#find(id).state);
+  }
+
+  async *follow(id: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<StreamItem> {
+    yield* this.#find(id).follow(afterSeq, signal);
+  }
+
+  async stop(id: string, reason: string): Promise<SessionState> {
+    const journal = this.#find(id);
+    if (this.#running?.id === journal.id) {
+      this.#running.controller.abort(new StopRequest(reason));
+      await this.#running.done;
+    } else if (this.#queue.includes(journal.id)) {
+      this.#queue.splice(this.#queue.indexOf(journal.id), 1);
+      this.#prepared.delete(journal.id);
+      await journal.append({ type: "session_stopped", reason });
+      this.#restTrainer();
+    }
+    return journal.state;
+  }
+
+  resultsFolder(id: SessionId): string | null {
+    return this.#options.results.folderOf(id);
+  }
+
+  clients(): ClientView[] {
+    return this.#options.directory.views();
+  }
+
+  /** Leaves the running session as it is, to be resumed by the next start. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#running?.controller.abort(new Shutdown("The server is shutting down"));
+    await this.#running?.done;
+    this.#trainer?.close();
+  }
+
+  #find(id: string): SessionJournal {
+    const exact = this.#journals.get(id);
+    if (exact !== undefined) return exact;
+    const matches = id.length < 4
+      ? []
+      : [...this.#journals.values()].filter((journal) => journal.id.startsWith(id));
+    if (matches.length !== 1) throw new UnknownSessionError(id);
+    return matches[0]!;
+  }
+
+  async #prepare(
+    config: SessionConfig,
+    sent: ModelPackage,
+    sessionSeed: number,
+  ): Promise<PreparedModel> {
+    this.#trainer ??= this.#options.openTrainer();
+    const seed = initialWeightsSeed(sessionSeed);
+    return await prepareModel(config, sent, seed, this.#trainer, this.#options.validationSets);
+  }
+
+  #startNext(): void {
+    if (this.#running !== null || this.#closed) return;
+    const id = this.#queue.shift();
+    if (id === undefined) return this.#restTrainer();
+    const controller = new AbortController();
+    const done = this.#run(this.#journals.get(id)!, controller.signal).finally(() => {
+      this.#running = null;
+      this.#startNext();
+    });
+    this.#running = { id, controller, done };
+  }
+
+  async #run(journal: SessionJournal, signal: AbortSignal): Promise<void> {
+    const { directory, clock, logger, longestCallMs, results, store } = this.#options;
+    const { config } = journal.state;
+    const { aggregator, client_selection: selector } = config.session_config;
+    let model: PreparedModel | null = null;
+    const openModel = async (): Promise<RunModel> => {
+      model = this.#prepared.get(journal.id) ?? await this.#prepareAgain(journal);
+      this.#prepared.delete(journal.id);
+      this.#trainer ??= this.#options.openTrainer();
+      return runModel(config, model, this.#trainer);
+    };
+    try {
+      const ended = await runSession(
+        {
+          journal,
+          fleet: directory,
+          // Both names have passed the config's schema.
+          selector: selectors[selector as keyof typeof selectors],
+          aggregator: aggregators[aggregator as keyof typeof aggregators],
+          clock,
+          logger: logger.with({ session: journal.id }),
+          longestCallMs,
+          async saveResults(state, last) {
+            const weights = state.weights === null ? null : await store.blobs.get(state.weights);
+            const kept = model === null || weights === null
+              ? null
+              : { initial: model.initial, weights };
+            await results.save(state, last, kept);
+          },
+        },
+        openModel,
+        signal,
+      );
+      const reason = ended.reason === null ? "" : `: ${ended.reason}`;
+      logger.info("session_ended", `Session ${journal.id} ${ended.status}${reason}`);
+    } catch (error) {
+      if (signal.aborted) return;
+      // The journal cannot take the end of this run: it stays open, for the next start to resume.
+      logger.error("session_broken", `Session ${journal.id}: ${messageOf(error)}`);
+    }
+  }
+
+  /** Builds the model of a run that was submitted to an earlier process. */
+  async #prepareAgain({ id, state, store }: SessionJournal): Promise<PreparedModel> {
+    const bytes = await store.blobs.get(state.model.blob);
+    if (bytes === null) {
+      throw new SessionFailedError(`Cannot resume ${id} as its model package is gone`);
+    }
+    return await this.#prepare(state.config, unpackBlob(bytes), state.seed);
+  }
+
+  /** Ends the trainer's worker when nobody needs it: a leader at rest shall be small. */
+  #restTrainer(): void {
+    if (this.#running !== null || this.#queue.length > 0 || this.#submitting > 0) return;
+    this.#trainer?.close();
+    this.#trainer = null;
+  }
+}

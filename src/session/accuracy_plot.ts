@@ -1,0 +1,216 @@
+/**
+ * Accuracy and loss by round as an SVG image. Pure: results in, text out. Colours come from a style
+ * sheet inside the image, so that it reads well on light and dark pages.
+ */
+import type { Results, RoundResult } from "./results.ts";
+import { meanBySamples } from "./results_csv.ts";
+
+const SIZE = { width: 800, height: 440 };
+const FRAME = { left: 64, right: 736, top: 64, bottom: 376 };
+
+const STYLE = `
+  text { font: 13px system-ui, "DejaVu Sans", sans-serif; fill: #374151; }
+  .title { font-size: 16px; font-weight: 600; fill: #111827; }
+  .back { fill: #ffffff; }
+  .grid { stroke: #e5e7eb; }
+  .axis { stroke: #6b7280; }
+  .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
+  .accuracy { stroke: #1d6fdc; } .accuracy.dot { fill: #1d6fdc; stroke: none; }
+  .loss { stroke: #d9480f; } .loss.dot { fill: #d9480f; stroke: none; }
+  .clients { stroke-dasharray: 5 4; opacity: 0.75; }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #d1d5db; } .title { fill: #f9fafb; } .back { fill: #111827; }
+    .grid { stroke: #374151; } .axis { stroke: #9ca3af; }
+    .accuracy { stroke: #60a5fa; } .accuracy.dot { fill: #60a5fa; }
+    .loss { stroke: #fb923c; } .loss.dot { fill: #fb923c; }
+  }`;
+
+/** One line of the plot. */
+interface Series {
+  readonly label: string;
+  /** Style classes. */
+  readonly look: string;
+  /** Round and height in [0, 1] of each point. */
+  readonly points: readonly (readonly [round: number, height: number])[];
+}
+
+/** The plot of a run: accuracy against the left axis (0 to 100 %), loss against the right one. */
+export function accuracyPlot(results: Results): string {
+  const { rounds } = results;
+  const last = Math.max(1, ...rounds.map(({ round }) => round));
+  const series = seriesOf(rounds);
+  const losses = series.filter(({ look }) => look.includes("loss")).flatMap(({ points }) => points);
+  const most = niceAbove(Math.max(0, ...losses.map(([, loss]) => loss)));
+  const scaled = series.map((one) =>
+    one.look.includes("loss")
+      ? { ...one, points: one.points.map(([round, loss]) => [round, loss / most] as const) }
+      : one
+  );
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${SIZE.width} ${SIZE.height}" ` +
+    `width="${SIZE.width}" height="${SIZE.height}" role="img">`,
+    `<title>${escaped(titleOf(results))}</title>`,
+    `<style>${STYLE}\n</style>`,
+    `<rect class="back" width="${SIZE.width}" height="${SIZE.height}"/>`,
+    text(titleOf(results), FRAME.left, 24, "start", "title"),
+    ...grid(most),
+    ...roundTicks(last),
+    ...scaled.flatMap((one) => drawn(one, last)),
+    ...(scaled.length > 0 ? legend(scaled) : [
+      text("no round has finished", (FRAME.left + FRAME.right) / 2, FRAME.top + 100, "middle"),
+    ]),
+    "</svg>\n",
+  ].join("\n");
+}
+
+function seriesOf(rounds: readonly RoundResult[]): Series[] {
+  const finished = rounds.filter(({ weights_id }) => weights_id !== null);
+  const points = (value: (round: RoundResult) => number | null | undefined) =>
+    finished.flatMap((round) => {
+      const height = value(round) ?? null;
+      return height === null ? [] : [[round.round, height] as const];
+    });
+  const all: Series[] = [
+    {
+      label: "validation accuracy",
+      look: "accuracy",
+      points: points(({ validation }) => validation?.accuracy),
+    },
+    {
+      label: "validation loss",
+      look: "loss",
+      points: points(({ validation }) => validation?.loss),
+    },
+    {
+      label: "training accuracy",
+      look: "accuracy clients",
+      points: points((round) => meanBySamples(round, "accuracy")),
+    },
+    {
+      label: "training loss",
+      look: "loss clients",
+      points: points((round) => meanBySamples(round, "loss")),
+    },
+  ];
+  return all.filter((one) => one.points.length > 0);
+}
+
+function titleOf({ name, session_id, config, rounds }: Results): string {
+  const finished = rounds.filter(({ weights_id }) => weights_id !== null).length;
+  const run = name ?? session_id.slice(0, 8);
+  return `${run}: ${config.client_training_config.model_id}, ${finished} rounds`;
+}
+
+/** Horizontal lines at every fifth, with the accuracy on the left and the loss on the right. */
+function grid(mostLoss: number): string[] {
+  const { left, right, bottom } = FRAME;
+  const middle = (FRAME.top + bottom) / 2;
+  const lines = [0, 1, 2, 3, 4, 5].flatMap((fifth) => {
+    const y = yOf(fifth / 5);
+    return [
+      `<line class="${
+        fifth === 0 ? "axis" : "grid"
+      }" x1="${left}" x2="${right}" y1="${y}" y2="${y}"/>`,
+      text(`${fifth * 20} %`, left - 8, y + 4, "end"),
+      text(lossTick(mostLoss * fifth / 5), right + 8, y + 4, "start"),
+    ];
+  });
+  return [
+    ...lines,
+    turned("accuracy", 16, middle, -90),
+    turned("loss", SIZE.width - 12, middle, 90),
+  ];
+}
+
+function roundTicks(last: number): string[] {
+  const step = roundStep(last);
+  const rounds = Array.from({ length: Math.floor(last / step) }, (_, i) => (i + 1) * step);
+  const ticks = step === 1 || last === 1 ? rounds : [1, ...rounds];
+  const { bottom } = FRAME;
+  return [
+    ...ticks.flatMap((round) => {
+      const x = xOf(round, last);
+      return [
+        `<line class="axis" x1="${x}" x2="${x}" y1="${bottom}" y2="${bottom + 5}"/>`,
+        text(String(round), x, bottom + 20, "middle"),
+      ];
+    }),
+    text("round", (FRAME.left + FRAME.right) / 2, bottom + 42, "middle"),
+  ];
+}
+
+/** 1, 2 or 5 times a power of ten, so that at most about ten ticks fit. */
+function roundStep(last: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, last / 10)));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => last / step <= 12)!;
+}
+
+function drawn({ look, points }: Series, last: number): string[] {
+  const places = points.map(([round, height]) => `${xOf(round, last)},${yOf(height)}`);
+  const line = `<polyline class="line ${look}" points="${places.join(" ")}"/>`;
+  // Dots make single points visible; among many they would hide the line.
+  if (look.includes("clients") && points.length > 1 || points.length > 50) return [line];
+  const dots = places.map((place) => {
+    const [x, y] = place.split(",");
+    return `<circle class="dot ${look}" cx="${x}" cy="${y}" r="3"/>`;
+  });
+  return [line, ...dots];
+}
+
+function legend(series: readonly Series[]): string[] {
+  return series.flatMap(({ label, look }, i) => {
+    const x = FRAME.left + i * 172;
+    return [
+      `<line class="line ${look}" x1="${x}" x2="${x + 26}" y1="44" y2="44"/>`,
+      text(label, x + 32, 48, "start"),
+    ];
+  });
+}
+
+function xOf(round: number, last: number): number {
+  const { left, right } = FRAME;
+  const share = last === 1 ? 0.5 : (round - 1) / (last - 1);
+  return rounded(left + 12 + share * (right - left - 24));
+}
+
+function yOf(height: number): number {
+  const { top, bottom } = FRAME;
+  return rounded(bottom - Math.min(1, Math.max(0, height)) * (bottom - top));
+}
+
+/** The least of 1, 2, 2.5, 5 times a power of ten that is not below `value`; 1 for nothing. */
+function niceAbove(value: number): number {
+  if (value <= 0) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((nice) => nice >= value) ??
+    10 * power;
+}
+
+function lossTick(loss: number): string {
+  return loss >= 1e5 ? loss.toExponential(1) : String(Number(loss.toPrecision(3)));
+}
+
+function turned(label: string, x: number, y: number, degrees: number): string {
+  return `<text x="${x}" y="${y}" text-anchor="middle" ` +
+    `transform="rotate(${degrees} ${x} ${y})">${label}</text>`;
+}
+
+function text(content: string, x: number, y: number, anchor: string, look = ""): string {
+  const style = look === "" ? "" : ` class="${look}"`;
+  return `<text${style} x="${x}" y="${y}" text-anchor="${anchor}">${escaped(content)}</text>`;
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+/** Text for XML; what XML 1.0 cannot hold at all becomes a space. */
+function escaped(content: string): string {
+  return content
+    // deno-lint-ignore no-control-regex -- control characters are what XML cannot hold
+    .replace(/[\u0000-\u001f\u007f\ufffe\uffff]|[\ud800-\udfff]/gu, " ")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
+}

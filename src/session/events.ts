@@ -1,0 +1,164 @@
+/**
+ * What happens in a session. The journal of these events is the session's truth: everything else
+ * (state, results, tables) is folded from it.
+ */
+import type { SessionConfig } from "../config/session_config.ts";
+import type { ClientRef, PackageHash, SessionId, WeightsId } from "../core/ids.ts";
+import type { JsonObject } from "../core/json.ts";
+import type { Evaluation, TrainingMetrics } from "../core/metrics.ts";
+import type { JournalEntry } from "../state/store.ts";
+
+/** A user has asked for a run; it is queued. */
+export interface SessionSubmitted {
+  readonly type: "session_submitted";
+  readonly session: SessionId;
+  readonly config: SessionConfig;
+  /** Unsigned 32 bits; from the config or drawn at submission. */
+  readonly seed: number;
+  readonly model: {
+    readonly id: string;
+    readonly hash: PackageHash;
+    /** Blob that holds the whole package, so that a run can go on after a restart. */
+    readonly blob: string;
+  };
+}
+
+/** The run has begun: the model is built and checked, its initial weights are stored. */
+export interface SessionStarted {
+  readonly type: "session_started";
+  readonly weights: WeightsId;
+  /** Number of model parameters. */
+  readonly parameters: number;
+}
+
+/** A selected client that did not answer its echo, and who took its place. */
+export interface Replacement {
+  readonly client: ClientRef;
+  readonly reason: string;
+  /** Null if nobody was left. */
+  readonly by: ClientRef | null;
+}
+
+/** Clients were selected, have answered their echo, and are told to train. */
+export interface RoundStarted {
+  readonly type: "round_started";
+  /** Counts from 1. */
+  readonly round: number;
+  /** Seed from which each client's seed derives. */
+  readonly seed: number;
+  /** In order of name. */
+  readonly selected: readonly ClientRef[];
+  readonly replaced: readonly Replacement[];
+  /** The global weights that they start from. */
+  readonly weights: WeightsId;
+  /** The selector's own state after this selection. */
+  readonly selectorState: JsonObject;
+}
+
+/** A client's update has arrived, was checked and is stored as a blob. */
+export interface UpdateReceived {
+  readonly type: "update_received";
+  /** The round for which the client was selected. */
+  readonly round: number;
+  readonly client: ClientRef;
+  readonly weights: WeightsId;
+  readonly samples: number;
+  readonly metrics: TrainingMetrics;
+  /** Payload bytes sent to the client for this assignment: package and weights it lacked. */
+  readonly bytesDown: number;
+  /** Payload bytes of the update. */
+  readonly bytesUp: number;
+  /** Seconds from the start of its assignment to the stored update. */
+  readonly seconds: number;
+}
+
+/** A client did not deliver a usable update. */
+export interface ClientFailed {
+  readonly type: "client_failed";
+  readonly round: number;
+  readonly client: ClientRef;
+  readonly reason: string;
+}
+
+/** The round's updates are aggregated to new global weights. */
+export interface RoundFinished {
+  readonly type: "round_finished";
+  readonly round: number;
+  readonly weights: WeightsId;
+  /** Seconds since the round's start. */
+  readonly seconds: number;
+  /** The clients' training metrics, averaged by samples. */
+  readonly metrics: { readonly loss: number; readonly accuracy: number | null };
+  readonly aggregatorState: JsonObject;
+}
+
+/** The leader has evaluated a round's global weights on its validation set. */
+export interface RoundValidated {
+  readonly type: "round_validated";
+  readonly round: number;
+  readonly validation: Evaluation;
+}
+
+/** All rounds are done. */
+export interface SessionFinished {
+  readonly type: "session_finished";
+  readonly weights: WeightsId;
+}
+
+/** The run cannot go on. */
+export interface SessionFailed {
+  readonly type: "session_failed";
+  readonly reason: string;
+}
+
+/** A user has stopped the run. */
+export interface SessionStopped {
+  readonly type: "session_stopped";
+  readonly reason: string;
+}
+
+export type SessionEvent =
+  | SessionSubmitted
+  | SessionStarted
+  | RoundStarted
+  | UpdateReceived
+  | ClientFailed
+  | RoundFinished
+  | RoundValidated
+  | SessionFinished
+  | SessionFailed
+  | SessionStopped;
+
+/** An event in its place in the journal. */
+export type SessionEntry = JournalEntry<SessionEvent>;
+
+/**
+ * What is worth watching but not worth keeping: it is streamed to whoever follows the run and never
+ * journalled.
+ */
+export type LiveNote =
+  | {
+    readonly type: "waiting_for_clients";
+    readonly present: number;
+    readonly needed: number;
+  }
+  | {
+    readonly type: "progress";
+    readonly round: number;
+    readonly client: ClientRef;
+    readonly batchesDone: number;
+    readonly batchesTotal: number;
+    /** Mean loss so far; null before the first batch. */
+    readonly loss: number | null;
+  };
+
+/** One thing that a follower of a run sees. */
+export type StreamItem =
+  | { readonly kind: "event"; readonly entry: SessionEntry }
+  | { readonly kind: "note"; readonly note: LiveNote };
+
+/** Whether nothing can follow this event. */
+export function isTerminal(event: SessionEvent): boolean {
+  return event.type === "session_finished" || event.type === "session_failed" ||
+    event.type === "session_stopped";
+}

@@ -1,0 +1,142 @@
+/**
+ * A session's journal with what is folded from it: events are appended here first, then folded,
+ * then told to those who follow the run.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { SessionId } from "../core/ids.ts";
+import type { Store } from "../state/store.ts";
+import { isTerminal, type LiveNote, type SessionEntry, type SessionEvent } from "./events.ts";
+import type { StreamItem } from "./events.ts";
+import { fold, reduce, type SessionState } from "./state.ts";
+
+/** The one writer of a session's journal in this process. */
+export class SessionJournal {
+  readonly #listeners = new Set<(item: StreamItem) => void>();
+  #state: SessionState;
+
+  private constructor(
+    readonly id: SessionId,
+    state: SessionState,
+    readonly store: Store,
+    readonly clock: Clock,
+  ) {
+    this.#state = state;
+  }
+
+  /** Begins a journal with the submission. */
+  static async begin(
+    store: Store,
+    clock: Clock,
+    submitted: Extract<SessionEvent, { type: "session_submitted" }>,
+  ): Promise<SessionJournal> {
+    const entries = await store.journal.append(submitted.session, 0, [submitted]);
+    return new SessionJournal(submitted.session, reduce(null, entries[0]!), store, clock);
+  }
+
+  /** Opens a journal that the store holds; null for an unknown session. */
+  static async open(store: Store, clock: Clock, id: SessionId): Promise<SessionJournal | null> {
+    const state = fold(await store.journal.read(id) as SessionEntry[]);
+    return state && new SessionJournal(id, state, store, clock);
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get ended(): boolean {
+    return this.#state.endedAt !== null;
+  }
+
+  /**
+   * Appends an event, folds it and tells the followers.
+   *
+   * @throws {StaleSequenceError} another leader has written to this journal
+   */
+  async append(event: SessionEvent): Promise<SessionState> {
+    const entries = await this.store.journal.append(this.id, this.#state.seq, [event]);
+    for (const entry of entries) {
+      this.#state = reduce(this.#state, entry);
+      this.#tell({ kind: "event", entry });
+    }
+    return this.#state;
+  }
+
+  /** The entry that an event would be, and the state after it, without appending it. */
+  preview(event: SessionEvent): { entry: SessionEntry; state: SessionState } {
+    const entry = { seq: this.#state.seq + 1, at: this.clock.epochMs(), event };
+    return { entry, state: reduce(this.#state, entry) };
+  }
+
+  /** Tells the followers something that is not kept. */
+  note(note: LiveNote): void {
+    this.#tell({ kind: "note", note });
+  }
+
+  /**
+   * All events after `afterSeq` and then what happens, each once and in order, until the session
+   * has ended or the signal aborts. A follower that is slower than the run misses notes, never
+   * events.
+   */
+  async *follow(afterSeq: number, signal: AbortSignal): AsyncGenerator<StreamItem> {
+    const backlog = new Backlog();
+    const listener = (item: StreamItem) => backlog.add(item);
+    this.#listeners.add(listener);
+    try {
+      let seq = afterSeq;
+      for (const entry of await this.store.journal.read(this.id, afterSeq) as SessionEntry[]) {
+        seq = entry.seq;
+        yield { kind: "event", entry };
+        if (isTerminal(entry.event)) return;
+      }
+      if (this.ended && seq >= this.#state.seq) return;
+      for (;;) {
+        const item = await backlog.next(signal);
+        if (item === null) return;
+        if (item.kind === "note") {
+          yield item;
+          continue;
+        }
+        if (item.entry.seq <= seq) continue;
+        seq = item.entry.seq;
+        yield item;
+        if (isTerminal(item.entry.event)) return;
+      }
+    } finally {
+      this.#listeners.delete(listener);
+    }
+  }
+
+  #tell(item: StreamItem): void {
+    for (const listener of this.#listeners) listener(item);
+  }
+}
+
+/** What a follower has not yet taken. */
+class Backlog {
+  static readonly maxNotes = 256;
+  readonly #items: StreamItem[] = [];
+  #notes = 0;
+  #wake: (() => void) | null = null;
+
+  add(item: StreamItem): void {
+    if (item.kind === "note" && this.#notes >= Backlog.maxNotes) return;
+    if (item.kind === "note") this.#notes++;
+    this.#items.push(item);
+    this.#wake?.();
+  }
+
+  /** The next item; null once the signal has aborted. */
+  async next(signal: AbortSignal): Promise<StreamItem | null> {
+    while (this.#items.length === 0) {
+      if (signal.aborted) return null;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+      this.#wake = null;
+    }
+    const item = this.#items.shift()!;
+    if (item.kind === "note") this.#notes--;
+    return item;
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Blobs as files of one folder, named by their hash. Bytes stream to a temporary file, which is
+ * renamed once it is on the disk; so a name that is there has its bytes, whatever crashed before.
+ */
+import { join } from "node:path";
+import { discard, moveIntoPlace, writeSynced } from "./atomic_file.ts";
+import { BlobDigest, isBlobId, spanWithin } from "./blob_pieces.ts";
+import { onFile } from "./file_access.ts";
+import type { Blobs, StoredBlob } from "./store.ts";
+
+const TEMPORARY = ".tmp";
+
+/** Blobs in a folder that several processes may share. */
+export class BlobFolder implements Blobs {
+  readonly #folder: string;
+  /** Locked (shared) while this process uses the folder: tells others that it is not alone. */
+  readonly #lock: Deno.FsFile;
+
+  private constructor(folder: string, lock: Deno.FsFile) {
+    this.#folder = folder;
+    this.#lock = lock;
+  }
+
+  /**
+   * Opens the folder, which is made if missing, and sweeps out what a crash left half written.
+   *
+   * @throws {FileAccessError} the folder cannot be made or written
+   */
+  static async open(folder: string): Promise<BlobFolder> {
+    await onFile("create folder", folder, () => Deno.mkdir(folder, { recursive: true }));
+    const lock = await onFile("write", folder, () => {
+      return Deno.open(join(folder, ".lock"), { write: true, create: true });
+    });
+    try {
+      await onFile("open", folder, () => claim(folder, lock));
+    } catch (error) {
+      lock.close();
+      throw error;
+    }
+    return new BlobFolder(folder, lock);
+  }
+
+  async put(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob> {
+    const temporary = join(this.#folder, `${crypto.randomUUID()}${TEMPORARY}`);
+    const digest = new BlobDigest();
+    await writeSynced(temporary, digest.through(source), this.#folder);
+    const stored = digest.finish();
+    if (await this.has(stored.id)) await discard(temporary);
+    else await moveIntoPlace(temporary, this.#path(stored.id));
+    return stored;
+  }
+
+  get(id: string): Promise<Uint8Array<ArrayBuffer> | null> {
+    // Into a buffer of our own: Deno.readFile copies the whole on the event loop.
+    return this.range(id, 0, Number.MAX_SAFE_INTEGER);
+  }
+
+  async range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null> {
+    spanWithin(0, start, length);
+    if (!isBlobId(id)) return null;
+    const path = this.#path(id);
+    return await onFile("read", path, async () => {
+      using file = await ifThere(Deno.open(path));
+      if (file === null) return null;
+      const span = spanWithin((await file.stat()).size, start, length);
+      const bytes = new Uint8Array(span.end - span.start);
+      await file.seek(span.start, Deno.SeekMode.Start);
+      for (let read = 0; read < bytes.length;) {
+        const more = await file.read(bytes.subarray(read));
+        if (more === null) throw new Error(`the file ends ${bytes.length - read} bytes too early`);
+        read += more;
+      }
+      return bytes;
+    });
+  }
+
+  async has(id: string): Promise<boolean> {
+    if (!isBlobId(id)) return false;
+    const path = this.#path(id);
+    return await onFile("read", path, async () => (await ifThere(Deno.stat(path))) !== null);
+  }
+
+  async delete(id: string): Promise<void> {
+    if (!isBlobId(id)) return;
+    const path = this.#path(id);
+    await onFile("delete", path, () => ifThere(Deno.remove(path)));
+  }
+
+  /** Lets go of the folder. */
+  close(): void {
+    this.#lock.close();
+  }
+
+  #path(id: string): string {
+    return join(this.#folder, id);
+  }
+}
+
+/** Takes a share of the folder's lock; sweeps first if nobody else has one. */
+async function claim(folder: string, lock: Deno.FsFile): Promise<void> {
+  // Alone in the folder: no temporary file can still be in the writing. The system drops the lock
+  // of a process that dies.
+  if (await lock.tryLock(true)) {
+    await sweep(folder);
+    await lock.unlock();
+  }
+  await lock.lock(false);
+}
+
+async function sweep(folder: string): Promise<void> {
+  for await (const { name } of Deno.readDir(folder)) {
+    if (name.endsWith(TEMPORARY)) await Deno.remove(join(folder, name));
+  }
+}
+
+async function ifThere<T>(operation: Promise<T>): Promise<T | null> {
+  try {
+    return await operation;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}

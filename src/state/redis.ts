@@ -1,0 +1,125 @@
+/**
+ * A store in a Redis server, for leaders without a disk of their own. What it holds survives the
+ * leader; whether it survives Redis is Redis's own setting (`appendonly yes`).
+ */
+import { StaleSequenceError } from "../core/errors.ts";
+import type { SessionId } from "../core/ids.ts";
+import type { Json } from "../core/json.ts";
+import { byKey } from "./ordering.ts";
+import { RedisBlobs } from "./redis_blobs.ts";
+import { RedisConnection, type RedisStoreOptions } from "./redis_connection.ts";
+import type { Journal, JournalEntry, JournalEvent, Records, Store } from "./store.ts";
+
+const SESSIONS = "flotilla:sessions";
+const RECORDS = "flotilla:records";
+
+/** Records asked for at once. */
+const RECORDS_PER_READ = 1000;
+
+// KEYS: journal, sessions. ARGV: expected length, session, entries. Gives the true length if it is
+// another, else false. A script runs alone, so that of two writers one wins.
+const APPEND = `
+  local length = redis.call('LLEN', KEYS[1])
+  if length ~= tonumber(ARGV[1]) then return length end
+  if length == 0 and #ARGV > 2 then redis.call('RPUSH', KEYS[2], ARGV[2]) end
+  for i = 3, #ARGV do redis.call('RPUSH', KEYS[1], ARGV[i]) end
+  return false
+`;
+
+/**
+ * Opens the store in the Redis server at `hostname:port`, under keys that start with `flotilla:`.
+ *
+ * @throws {UnreachableError} it does not answer within 2 s
+ */
+export async function openRedisStore(
+  hostname: string,
+  port: number,
+  options: RedisStoreOptions = {},
+): Promise<Store> {
+  const connection = await RedisConnection.open(hostname, port, options);
+  return {
+    description: `redis at ${connection.address}`,
+    journal: new RedisJournal(connection, options.now ?? Date.now),
+    blobs: new RedisBlobs(connection),
+    records: new RedisRecords(connection),
+    close: () => connection.close(),
+  };
+}
+
+/** One list a journal; an entry's place in it is its sequence number. */
+class RedisJournal implements Journal {
+  readonly #connection: RedisConnection;
+  readonly #now: () => number;
+
+  constructor(connection: RedisConnection, now: () => number) {
+    this.#connection = connection;
+    this.#now = now;
+  }
+
+  async append<E extends JournalEvent>(
+    session: SessionId,
+    expectedSeq: number,
+    events: readonly E[],
+  ): Promise<JournalEntry<E>[]> {
+    const at = this.#now();
+    const texts = events.map((event) => JSON.stringify({ at, event }));
+    const length = await this.#connection.call("append to a journal", (redis) => {
+      return redis.eval(APPEND, 2, keyOf(session), SESSIONS, expectedSeq, session, ...texts);
+    });
+    if (length !== null) throw new StaleSequenceError(session, expectedSeq, Number(length));
+    return events.map((event, i) => ({ seq: expectedSeq + i + 1, at, event }));
+  }
+
+  async read(session: SessionId, afterSeq = 0): Promise<JournalEntry[]> {
+    const texts = await this.#connection.call("read a journal", (redis) => {
+      return redis.lrange(keyOf(session), afterSeq, -1);
+    });
+    return texts.map((text, i) => ({ seq: afterSeq + i + 1, ...JSON.parse(text) }));
+  }
+
+  async sessions(): Promise<SessionId[]> {
+    return await this.#connection.call("read journals", (redis) => redis.lrange(SESSIONS, 0, -1));
+  }
+}
+
+function keyOf(session: SessionId): string {
+  return `flotilla:journal:${session}`;
+}
+
+/** All records in one hash. */
+class RedisRecords implements Records {
+  readonly #connection: RedisConnection;
+
+  constructor(connection: RedisConnection) {
+    this.#connection = connection;
+  }
+
+  async get(key: string): Promise<Json | null> {
+    const text = await this.#connection.call("read a record", (redis) => redis.hget(RECORDS, key));
+    return text === null ? null : JSON.parse(text);
+  }
+
+  async set(key: string, value: Json): Promise<void> {
+    const text = JSON.stringify(value);
+    await this.#connection.call("write a record", (redis) => redis.hset(RECORDS, key, text));
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#connection.call("delete a record", (redis) => redis.hdel(RECORDS, key));
+  }
+
+  async entries(prefix: string): Promise<[string, Json][]> {
+    const pattern = `${prefix.replace(/[\\*?[\]^-]/g, "\\$&")}*`;
+    // A scan may give a record twice.
+    const found = new Map<string, Json>();
+    let cursor = "0";
+    do {
+      const [next, fields] = await this.#connection.call("read records", (redis) => {
+        return redis.hscan(RECORDS, cursor, "MATCH", pattern, "COUNT", RECORDS_PER_READ);
+      });
+      for (let i = 0; i < fields.length; i += 2) found.set(fields[i]!, JSON.parse(fields[i + 1]!));
+      cursor = next;
+    } while (cursor !== "0");
+    return byKey([...found]);
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Blobs in Redis: one hash a blob, with its bytes in numbered pieces. It grows under a name of its
+ * own and is renamed when whole, so that a blob appears at once; what a crash leaves expires.
+ */
+import { Buffer } from "node:buffer";
+import { FlotillaError } from "../core/errors.ts";
+import { BlobDigest, isBlobId, PIECE_BYTES, type Span, spanWithin } from "./blob_pieces.ts";
+import type { RedisConnection } from "./redis_connection.ts";
+import type { Blobs, StoredBlob } from "./store.ts";
+
+/** Seconds from the last piece after which an unfinished upload is forgotten. */
+const UPLOAD_LIFETIME_S = 3600;
+/** Pieces asked for at once: 4 MiB. */
+const PIECES_PER_READ = 16;
+
+// KEYS: upload, blob. ARGV: pieces that must be there, bytes. False if some are not.
+const PUBLISH = `
+  if redis.call('EXISTS', KEYS[2]) == 1 then
+    redis.call('UNLINK', KEYS[1])
+    return 1
+  end
+  if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[1]) then return false end
+  redis.call('HSET', KEYS[1], 'bytes', ARGV[2])
+  redis.call('PERSIST', KEYS[1])
+  redis.call('RENAME', KEYS[1], KEYS[2])
+  return 1
+`;
+
+/** Blobs under `flotilla:blob:`, in the making under `flotilla:upload:`. */
+export class RedisBlobs implements Blobs {
+  readonly #connection: RedisConnection;
+
+  constructor(connection: RedisConnection) {
+    this.#connection = connection;
+  }
+
+  async put(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob> {
+    const upload = `flotilla:upload:${crypto.randomUUID()}`;
+    const digest = new BlobDigest();
+    let pieces = 0;
+    try {
+      for await (const piece of digest.through(source)) {
+        await this.#append(upload, pieces++, piece);
+      }
+      const stored = digest.finish();
+      await this.#publish(upload, pieces, stored);
+      return stored;
+    } catch (error) {
+      // If even this fails, the upload expires.
+      await this.#connection.call("delete a blob", (redis) => redis.unlink(upload)).catch(() => {});
+      throw error;
+    }
+  }
+
+  async get(id: string): Promise<Uint8Array<ArrayBuffer> | null> {
+    const size = await this.#size(id);
+    return size === null ? null : await this.#read(id, { start: 0, end: size });
+  }
+
+  async range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null> {
+    spanWithin(0, start, length);
+    const size = await this.#size(id);
+    return size === null ? null : await this.#read(id, spanWithin(size, start, length));
+  }
+
+  async has(id: string): Promise<boolean> {
+    return await this.#size(id) !== null;
+  }
+
+  async delete(id: string): Promise<void> {
+    if (!isBlobId(id)) return;
+    await this.#connection.call("delete a blob", (redis) => redis.unlink(keyOf(id)));
+  }
+
+  async #append(upload: string, index: number, piece: Uint8Array): Promise<void> {
+    await this.#connection.call("write a blob", async (redis) => {
+      await Promise.all([
+        redis.hset(upload, String(index), bufferOf(piece)),
+        redis.expire(upload, UPLOAD_LIFETIME_S),
+      ]);
+    });
+  }
+
+  async #publish(upload: string, pieces: number, { id, bytes }: StoredBlob): Promise<void> {
+    const published = await this.#connection.call("write a blob", (redis) => {
+      return redis.eval(PUBLISH, 2, upload, keyOf(id), pieces, bytes);
+    });
+    if (published !== null) return;
+    throw new FlotillaError(
+      `Cannot write a blob as Redis at ${this.#connection.address} has lost pieces of it: ` +
+        "see whether it was restarted or evicts keys, then store it again",
+    );
+  }
+
+  async #size(id: string): Promise<number | null> {
+    if (!isBlobId(id)) return null;
+    const bytes = await this.#connection.call("read a blob", (redis) => {
+      return redis.hget(keyOf(id), "bytes");
+    });
+    return bytes === null ? null : Number(bytes);
+  }
+
+  /** The bytes of a span, read some pieces at a time; null if the blob was deleted meanwhile. */
+  async #read(id: string, { start, end }: Span): Promise<Uint8Array<ArrayBuffer> | null> {
+    const bytes = new Uint8Array(end - start);
+    const stride = PIECES_PER_READ * PIECE_BYTES;
+    for (let from = start - start % PIECE_BYTES; from < end; from += stride) {
+      const count = Math.ceil((Math.min(end, from + stride) - from) / PIECE_BYTES);
+      const names = Array.from({ length: count }, (_, i) => String(from / PIECE_BYTES + i));
+      const pieces = await this.#connection.call("read a blob", (redis) => {
+        return redis.hmgetBuffer(keyOf(id), ...names);
+      });
+      for (const [i, piece] of pieces.entries()) {
+        if (piece === null) return null;
+        const at = from + i * PIECE_BYTES;
+        const wanted = piece.subarray(Math.max(0, start - at), end - at);
+        bytes.set(wanted, Math.max(0, at - start));
+      }
+    }
+    return bytes;
+  }
+}
+
+function keyOf(id: string): string {
+  return `flotilla:blob:${id}`;
+}
+
+/** The same memory as ioredis takes it. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,63 @@
+/** A model ready for work: built, described, and able to take and give flat weights. */
+import type { Tensor, Variable } from "@tensorflow/tfjs-core";
+import type { LayersModel } from "@tensorflow/tfjs-layers";
+import { allocateWeights, checkWeights, decodeWeights } from "../core/weights.ts";
+import { tf } from "./backend.ts";
+import { describeModel, type ModelDescription } from "./layout_names.ts";
+
+/** A model and what the training must know of it. */
+export interface BuiltModel {
+  readonly model: LayersModel;
+  readonly description: ModelDescription;
+  /** Shape of one output item. */
+  readonly outputShape: readonly number[];
+  /** The last layer is a softmax, so that outputs are probabilities. */
+  readonly isProbability: boolean;
+}
+
+/** @throws {ModelError} two weights have one name */
+export function describeBuilt(model: LayersModel): BuiltModel {
+  const last = model.outputs[0]!.sourceLayer;
+  return {
+    model,
+    description: describeModel(model),
+    outputShape: model.outputs[0]!.shape.slice(1) as number[],
+    isProbability: last.getClassName() === "Softmax" ||
+      last.getConfig()["activation"] === "softmax",
+  };
+}
+
+/**
+ * Overwrites a model's weights with encoded ones.
+ *
+ * @throws {WeightsError} not weights of this model
+ */
+export function loadWeights({ model, description }: BuiltModel, bytes: Uint8Array<ArrayBuffer>) {
+  const weights = decodeWeights(bytes);
+  checkWeights(weights, description.layout);
+  description.layout.forEach(({ shape, offset, size }, index) => {
+    tf.tidy(() => {
+      const values = weights.values.subarray(offset, offset + size);
+      variableOf(model.weights[index]!).assign(tf.tensor(values, [...shape]));
+    });
+  });
+}
+
+/** A model's weights as safetensors bytes. */
+export function saveWeights({ model, description }: BuiltModel): Uint8Array<ArrayBuffer> {
+  const encoded = allocateWeights(description.layout);
+  description.layout.forEach(({ offset }, index) => {
+    encoded.values.set(variableOf(model.weights[index]!).dataSync() as Float32Array, offset);
+  });
+  return encoded.bytes;
+}
+
+/** Variables that training changes. */
+export function trainableVariables({ model }: BuiltModel): Variable[] {
+  return model.trainableWeights.map(variableOf);
+}
+
+/** tfjs keeps the variable of a weight protected; reading it would give a plain tensor. */
+function variableOf(weight: { read(): Tensor }): Variable {
+  return (weight as unknown as { val: Variable }).val;
+}

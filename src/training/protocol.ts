@@ -1,0 +1,49 @@
+/** The messages between a trainer and its worker: plain data, one job at a time. */
+import type { DatasetSpec } from "../data/dataset.ts";
+import type {
+  EvaluationRequest,
+  InitialModel,
+  ModelSource,
+  OnProgress,
+  TrainingRequest,
+  TrainingResult,
+} from "./trainer.ts";
+import type { Evaluation } from "../core/metrics.ts";
+
+/** A request with its dataset folder read into a description. */
+type WithDataset<T> = Omit<T, "datasetFolder"> & { readonly dataset: DatasetSpec };
+
+/** A job by kind. */
+export interface Jobs {
+  readonly initialise: { readonly source: ModelSource; readonly seed: number };
+  readonly check: WithDataset<{ readonly source: ModelSource; readonly loss: string }>;
+  readonly train: WithDataset<TrainingRequest>;
+  readonly evaluate: WithDataset<EvaluationRequest>;
+}
+
+/** What each kind of job gives. */
+export interface Answers {
+  readonly initialise: InitialModel;
+  readonly check: null;
+  readonly train: TrainingResult;
+  readonly evaluate: Evaluation;
+}
+
+/** A kind of job. */
+export type JobKind = keyof Jobs;
+
+/** To the worker. */
+export interface JobMessage<K extends JobKind = JobKind> {
+  readonly id: number;
+  readonly kind: K;
+  readonly job: Jobs[K];
+  /** One 32-bit number, not 0 once the job shall end: seen within a step, without an event loop. */
+  readonly cancel: Int32Array<SharedArrayBuffer>;
+}
+
+/** From the worker. */
+export type WorkerMessage =
+  | { readonly id: number; readonly kind: "progress"; readonly progress: Parameters<OnProgress>[0] }
+  | { readonly id: number; readonly kind: "done"; readonly answer: Answers[JobKind] }
+  | { readonly id: number; readonly kind: "failed"; readonly error: string; readonly reason: string }
+  | { readonly id: number; readonly kind: "cancelled" };

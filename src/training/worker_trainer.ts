@@ -1,0 +1,231 @@
+/**
+ * The real trainer: hands each call to a worker that may read one dataset's folder and nothing
+ * else, and starts a new worker when another dataset is asked for or the old one died.
+ */
+import { DataError, FlotillaError, ModelError, WeightsError } from "../core/errors.ts";
+import type { Evaluation } from "../core/metrics.ts";
+import { readDatasetSpec } from "../data/spec.ts";
+import type { DatasetSpec } from "../data/dataset.ts";
+import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
+import type {
+  EvaluationRequest,
+  InitialModel,
+  ModelSource,
+  OnProgress,
+  Trainer,
+  TrainingRequest,
+  TrainingResult,
+} from "./trainer.ts";
+
+/** Limits of a trainer. */
+export interface WorkerTrainerOptions {
+  /** Milliseconds that a model may take to be built or checked. @default {60000} */
+  readonly buildLimitMs?: number;
+  /** Milliseconds after an abort until a worker that does not heed it is ended. @default {2000} */
+  readonly abortGraceMs?: number;
+}
+
+/** A trainer whose worker starts with the first call. */
+export function createWorkerTrainer(options: WorkerTrainerOptions = {}): Trainer {
+  return new WorkerTrainer(options);
+}
+
+/** A worker and the folder it may read. */
+interface RunningWorker {
+  readonly worker: Worker;
+  readonly folder: string | null;
+}
+
+/** The call that the worker is busy with. */
+interface CallInFlight {
+  readonly id: number;
+  readonly onProgress: OnProgress;
+  readonly resolve: (answer: Answers[JobKind]) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+class WorkerTrainer implements Trainer {
+  readonly #buildLimitMs: number;
+  readonly #abortGraceMs: number;
+  #running: RunningWorker | null = null;
+  #inFlight: CallInFlight | null = null;
+  #lastId = 0;
+  #queue: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor({ buildLimitMs = 60_000, abortGraceMs = 2000 }: WorkerTrainerOptions) {
+    this.#buildLimitMs = buildLimitMs;
+    this.#abortGraceMs = abortGraceMs;
+  }
+
+  initialise(source: ModelSource, seed: number): Promise<InitialModel> {
+    return this.#inTurn(() => this.#callWithin("initialise", { source, seed }, null));
+  }
+
+  async check(source: ModelSource, datasetFolder: string, loss: string): Promise<void> {
+    await this.#inTurn(async () => {
+      const { spec } = await readDatasetSpec(datasetFolder);
+      return this.#callWithin("check", { source, loss, dataset: spec }, spec);
+    });
+  }
+
+  train(
+    request: TrainingRequest,
+    onProgress: OnProgress,
+    signal: AbortSignal,
+  ): Promise<TrainingResult> {
+    return this.#inTurn(async () => {
+      const { datasetFolder, ...job } = request;
+      const { spec } = await readDatasetSpec(datasetFolder);
+      return this.#call("train", { ...job, dataset: spec }, spec, signal, onProgress);
+    }, signal);
+  }
+
+  evaluate(request: EvaluationRequest, signal: AbortSignal): Promise<Evaluation> {
+    return this.#inTurn(async () => {
+      const { datasetFolder, ...job } = request;
+      const { spec } = await readDatasetSpec(datasetFolder);
+      return this.#call("evaluate", { ...job, dataset: spec }, spec, signal);
+    }, signal);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#endWorker(closedError());
+  }
+
+  /** Runs calls one after another; one whose signal aborts while it waits never starts. */
+  #inTurn<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const turn = this.#queue.then(() => {
+      if (this.#closed) throw closedError();
+      signal?.throwIfAborted();
+      return call();
+    });
+    this.#queue = turn.catch(() => {});
+    return turn;
+  }
+
+  /** A call that has no signal of its own gets one from the time limit. */
+  async #callWithin<K extends JobKind>(kind: K, job: Jobs[K], dataset: DatasetSpec | null) {
+    const limit = new AbortController();
+    const seconds = this.#buildLimitMs / 1000;
+    const timer = setTimeout(() => {
+      limit.abort(new ModelError(`Cannot build the model as it takes over ${seconds} s`));
+    }, this.#buildLimitMs);
+    try {
+      return await this.#call(kind, job, dataset, limit.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #call<K extends JobKind>(
+    kind: K,
+    job: Jobs[K],
+    dataset: DatasetSpec | null,
+    signal: AbortSignal,
+    onProgress: OnProgress = () => {},
+  ): Promise<Answers[K]> {
+    const { worker } = this.#workerFor(dataset?.folder ?? null);
+    const cancel = new Int32Array(new SharedArrayBuffer(4));
+    const id = ++this.#lastId;
+    let graceTimer: ReturnType<typeof setTimeout> | undefined;
+    const stop = () => {
+      Atomics.store(cancel, 0, 1);
+      // A worker inside a model's own endless loop sees no flag.
+      graceTimer = setTimeout(() => this.#endWorker(signal.reason), this.#abortGraceMs);
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      return await new Promise<Answers[K]>((resolve, reject) => {
+        this.#inFlight = { id, onProgress, resolve: resolve as CallInFlight["resolve"], reject };
+        worker.postMessage({ id, kind, job, cancel } satisfies JobMessage<K>);
+        if (signal.aborted) stop();
+      });
+    } catch (error) {
+      throw error instanceof Cancellation ? signal.reason : error;
+    } finally {
+      clearTimeout(graceTimer);
+      signal.removeEventListener("abort", stop);
+      this.#inFlight = null;
+    }
+  }
+
+  /** The running worker if it may read this folder (or none is needed), else a new one. */
+  #workerFor(folder: string | null): RunningWorker {
+    const running = this.#running;
+    if (running !== null && (folder === null || running.folder === folder)) return running;
+    this.#endWorker(new FlotillaError("The training worker was replaced"));
+    const worker = new Worker(new URL("./worker.ts", import.meta.url).href, {
+      type: "module",
+      name: "training",
+      deno: {
+        permissions: {
+          read: folder === null ? false : [folder],
+          write: false,
+          net: false,
+          env: false,
+          sys: false,
+          run: false,
+          ffi: false,
+          import: false,
+        },
+      },
+    });
+    this.#running = { worker, folder };
+    worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => this.#receive(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      if (this.#running?.worker !== worker) return;
+      this.#endWorker(new FlotillaError(`Training worker failed: ${event.message}`));
+    };
+    worker.onmessageerror = () => {
+      if (this.#running?.worker !== worker) return;
+      this.#endWorker(new FlotillaError("Training worker sent a message that cannot be read"));
+    };
+    return this.#running;
+  }
+
+  #receive(message: WorkerMessage): void {
+    const call = this.#inFlight;
+    if (call === null || message.id !== call.id) return;
+    switch (message.kind) {
+      case "progress":
+        return call.onProgress(message.progress);
+      case "done":
+        return call.resolve(message.answer);
+      case "cancelled":
+        return call.reject(new Cancellation());
+      case "failed":
+        return call.reject(errorOf(message.error, message.reason));
+    }
+  }
+
+  #endWorker(reason: unknown): void {
+    this.#running?.worker.terminate();
+    this.#running = null;
+    this.#inFlight?.reject(reason);
+    this.#inFlight = null;
+  }
+}
+
+/** The worker's word that it saw the flag. */
+class Cancellation extends Error {}
+
+function closedError(): FlotillaError {
+  return new FlotillaError("Cannot use a trainer that was closed");
+}
+
+/** An error of the class that was thrown in the worker. */
+function errorOf(name: string, reason: string): Error {
+  switch (name) {
+    case "DataError":
+      return new DataError(reason);
+    case "ModelError":
+      return new ModelError(reason);
+    case "WeightsError":
+      return new WeightsError(reason);
+    default:
+      return new FlotillaError(`Training failed: ${reason}`);
+  }
+}

