@@ -35,23 +35,27 @@ async function measure(model: string, seconds: number): Promise<Throughput> {
     const source = { modelPackage: await readPackage(folder, model), args: {} };
     const { weights, layout } = await trainer.initialise(source, 1);
     const epoch = async () => {
-      const { metrics, samples } = await trainer.train({
-        ...source,
-        datasetFolder: data,
-        weights,
-        settings: {
-          batchSize: BATCH,
-          epochs: 1,
-          learningRate: 0.01,
-          loss: "crossentropy",
-          optimizer: "sgd",
-          optimizerArgs: {},
-          timeLimitSeconds: null,
-          maxMiniBatches: null,
+      const { metrics, samples } = await trainer.train(
+        {
+          ...source,
+          datasetFolder: data,
+          weights,
+          settings: {
+            batchSize: BATCH,
+            epochs: 1,
+            learningRate: 0.01,
+            loss: "crossentropy",
+            optimizer: "sgd",
+            optimizerArgs: {},
+            timeLimitSeconds: null,
+            maxMiniBatches: null,
+          },
+          splitSeed: 1,
+          seed: 1,
         },
-        splitSeed: 1,
-        seed: 1,
-      }, () => {}, new AbortController().signal);
+        () => {},
+        new AbortController().signal,
+      );
       return samples / metrics.trainSeconds;
     };
     await epoch();

@@ -72,17 +72,8 @@ export class LiveRun {
     this.#draw.done();
   }
 
-  #tick(): void {
-    try {
-      this.#redraw();
-    } catch (error) {
-      // Thrown from a timer it would end the process without a word to anyone.
-      clearInterval(this.#timer);
-      if (!(error instanceof OutputClosedError)) throw error;
-    }
-  }
-
-  #redraw(): void {
+  /** Draws what has changed; the timer does so by itself. */
+  redraw(): void {
     const { state } = this.#run;
     if (state === null) return;
     const { rows } = this.#output.size();
@@ -96,6 +87,16 @@ export class LiveRun {
     const live = [...unsettled, ...liveLines(this.#run, style, room), ...note];
     if (settled.length > 0) this.#draw.persist(settled.join("\n"));
     this.#draw(live.join("\n"));
+  }
+
+  #tick(): void {
+    try {
+      this.redraw();
+    } catch (error) {
+      // Thrown from a timer it would end the process without a word to anyone.
+      clearInterval(this.#timer);
+      if (!(error instanceof OutputClosedError)) throw error;
+    }
   }
 
   /** The lines of all rounds up to `count` that have not been printed, and the head before them. */

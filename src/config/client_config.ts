@@ -8,6 +8,7 @@ import {
   seconds,
   section,
   text,
+  topic,
   wholeNumber,
   withDefault,
 } from "./keys.ts";
@@ -25,8 +26,8 @@ export const clientConfigSchema = v.strictObject({
       mqtt_broker: withDefault(text, "localhost", "Host of the broker"),
       mqtt_broker_port: withDefault(port, 1883, "Port of the broker"),
       mqtt_sub_timeout_s: withDefault(seconds, 30, "Seconds to wait for a subscription"),
-      mqtt_server_topic: withDefault(text, "advert_server", "Topic of the leader's advert"),
-      mqtt_client_topic: withDefault(text, "advert_client", "Topic of the clients' adverts"),
+      mqtt_server_topic: withDefault(topic, "advert_server", "Topic of the leader's advert"),
+      mqtt_client_topic: withDefault(topic, "advert_client", "Topic of the clients' adverts"),
       heartbeat_timeout_s: withDefault(
         seconds,
         15,

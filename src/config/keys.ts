@@ -44,6 +44,13 @@ export const modelId = v.pipe(
   v.check(isModelId, 'must be letters, digits, "_", "-" and "." only'),
 );
 
+/** An MQTT topic to publish to. */
+export const topic = v.pipe(
+  v.string(),
+  v.nonEmpty(),
+  v.regex(/^[^#+\0]*$/, 'must be a topic without "#" and "+"'),
+);
+
 /** A whole number of at least `least`. */
 export function wholeNumber(least: number) {
   return v.pipe(v.number(), v.safeInteger(), v.minValue(least));

@@ -7,8 +7,8 @@ interface SchemaParts {
   readonly type: string;
   readonly entries?: Readonly<Record<string, GenericSchema>>;
   readonly wrapped?: GenericSchema;
+  /** Schemas in a union, texts in a picklist. */
   readonly options?: readonly unknown[];
-  readonly item?: GenericSchema;
 }
 
 /** The keys of a section with their schemas; null if the schema is not one of a section. */

@@ -1,6 +1,6 @@
 /** The leader's file, `server_config.yaml`: keys of the original, every one with a default. */
 import * as v from "valibot";
-import { port, seconds, section, text, wholeNumber, withDefault } from "./keys.ts";
+import { port, seconds, section, text, topic, wholeNumber, withDefault } from "./keys.ts";
 
 const stateLocation = v.pipe(
   v.picklist(["memory", "inmemory", "sqlite", "redis"]),
@@ -20,8 +20,8 @@ export const serverConfigSchema = v.strictObject({
       ),
       mqtt_broker_port: withDefault(port, 1883, "Port of the broker"),
       mqtt_sub_timeout_s: withDefault(seconds, 1, "Seconds between two looks for clients"),
-      mqtt_server_topic: withDefault(text, "advert_server", "Topic of the leader's advert"),
-      mqtt_client_topic: withDefault(text, "advert_client", "Topic of the clients' adverts"),
+      mqtt_server_topic: withDefault(topic, "advert_server", "Topic of the leader's advert"),
+      mqtt_client_topic: withDefault(topic, "advert_client", "Topic of the clients' adverts"),
       mqtt_heartbeat_interval_s: withDefault(seconds, 5, "Seconds between a client's heartbeats"),
       num_heartbeats_timestamp_cached: withDefault(
         wholeNumber(1),
@@ -44,7 +44,11 @@ export const serverConfigSchema = v.strictObject({
       timeout_s: withDefault(seconds, 1200, "Seconds a call for training may take"),
     }, "Calls to clients"),
     restful: section({
-      rest_hostname: withDefault(text, "127.0.0.1", "Address to bind; 0.0.0.0 opens it to all"),
+      rest_hostname: withDefault(
+        text,
+        "127.0.0.1",
+        "Address to bind, also of an embedded broker; 0.0.0.0 opens it to all",
+      ),
       rest_port: withDefault(port, 12345, "Port to bind; 0: any free one"),
     }, "REST interface"),
   }, "Communication"),

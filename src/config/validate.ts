@@ -84,9 +84,12 @@ function structureFindings(
 }
 
 function unknownKey(every: readonly Path[], key: string, known: readonly string[]): string {
-  const elsewhere = every.find((path) => path.at(-1) === key);
-  const meant = elsewhere === undefined ? nearest(key, known) : keyOf(elsewhere);
-  if (meant !== null) return `is not a known key; did you mean "${meant}"?`;
+  const elsewhere = every.filter((path) => path.at(-1) === key).map(keyOf);
+  const near = nearest(key, known);
+  const meant = elsewhere.length > 0 || near === null ? elsewhere : [near];
+  if (meant.length > 0) {
+    return `is not a known key; did you mean ${meant.map((name) => `"${name}"`).join(" or ")}?`;
+  }
   if (known.length === 0) return "is not a known key: none is allowed here";
   return `is not a known key. Known: ${known.join(", ")}`;
 }

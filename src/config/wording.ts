@@ -10,9 +10,10 @@ export function reasonFor(issue: BaseIssue<unknown>): string {
     return `${shown(issue.input)} is not allowed${suggestion(issue.input, known)}`;
   }
   const rule = ruleOf(issue);
-  const isText = issue.type === "string" && issue.expected === "string";
   const quotable = typeof issue.input === "number" || typeof issue.input === "boolean";
-  if (isText && quotable) return `${rule}: got ${shown(issue.input)}, write it in quotes`;
+  if (issue.type === "string" && quotable) {
+    return `${rule}: got ${shown(issue.input)}, write it in quotes`;
+  }
   // The rule of a whole section says itself what is wrong in it.
   if (isOwn(issue) && isSection(issue.input)) return rule;
   return `${rule}: got ${shown(issue.input)}`;

@@ -5,7 +5,7 @@
 import { DataError } from "../core/errors.ts";
 import { elements, type NumberArray } from "./dataset.ts";
 
-const MAGIC = "\x93NUMPY";
+const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 /** Bytes an element of the types that are read. */
 const BYTES = { f4: 4, f8: 8, u1: 1, i4: 4, i8: 8 } as const;
 type NpyType = keyof typeof BYTES;
@@ -62,8 +62,7 @@ function numbers(type: NpyType, data: ArrayBuffer, label: string): NumberArray {
 }
 
 function parseHeader(bytes: Uint8Array<ArrayBuffer>, label: string) {
-  const latin1 = new TextDecoder("latin1");
-  if (latin1.decode(bytes.subarray(0, MAGIC.length)) !== MAGIC || bytes.length < 12) {
+  if (MAGIC.some((byte, index) => bytes[index] !== byte) || bytes.length < 12) {
     throw new DataError(`Cannot read ${label} as it does not start with NumPy's magic number`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -75,7 +74,7 @@ function parseHeader(bytes: Uint8Array<ArrayBuffer>, label: string) {
       `Cannot read ${label} as it holds ${bytes.length} bytes: its header alone takes ${start}`,
     );
   }
-  const header = latin1.decode(bytes.subarray(textStart, start));
+  const header = new TextDecoder().decode(bytes.subarray(textStart, start));
   const descr = /'descr'\s*:\s*'([^']*)'/.exec(header)?.[1] ?? "";
   const type = /^[<|=]?(f4|f8|u1|i4|i8)$/.exec(descr)?.[1] as NpyType | undefined;
   const shape = /'shape'\s*:\s*\(([\d\s,]*)\)/.exec(header)?.[1];

@@ -2,6 +2,8 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { PortTakenError } from "../core/errors.ts";
 
+const DRAIN_TIMEOUT_MS = 5_000;
+
 /** A running broker. */
 export interface EmbeddedBroker {
   readonly host: string;
@@ -18,10 +20,19 @@ export interface EmbeddedBroker {
  */
 export async function startEmbeddedBroker(host: string, port: number): Promise<EmbeddedBroker> {
   // Imported late: 18 MB and 40 ms that nobody with a broker of their own needs.
-  const { Aedes } = await import("aedes");
-  // With a limit on concurrency, a slow subscriber's backlog overflows the stack (RangeError).
-  const broker = await Aedes.createBroker({ concurrency: 0 });
-  // Broken connections are reported here too; an emitter without a listener would throw.
+  const [{ Aedes }, { writeToStream }] = await Promise.all([
+    import("aedes"),
+    import("mqtt-packet"),
+  ]);
+  // Otherwise 65,536 small buffers (15 MB) are made at the first packet.
+  writeToStream.cacheNumbers = false;
+  const broker = await Aedes.createBroker({
+    // With a limit, the backlog that a slow subscriber leaves behind overflows the stack.
+    concurrency: 0,
+    // Publishers wait for the slowest subscriber: one that hangs is disconnected.
+    drainTimeout: DRAIN_TIMEOUT_MS,
+  });
+  // Raised when sweeping up old wills fails; an emitter without a listener would throw.
   broker.on("error" as "closed", () => {});
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -31,8 +42,10 @@ export async function startEmbeddedBroker(host: string, port: number): Promise<E
     broker.handle(readingAll(socket));
   });
   const close = async () => {
+    // No new connections first, or one could slip in and keep the server open.
+    const freed = new Promise((resolve) => server.close(resolve));
     for (const socket of sockets) socket.destroy();
-    if (server.listening) await new Promise((resolve) => server.close(resolve));
+    await freed;
     await new Promise<void>((resolve) => broker.close(resolve));
   };
   try {

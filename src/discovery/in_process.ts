@@ -24,8 +24,10 @@ export class InProcessBus {
   /** Joins as a leader. */
   leader(): LeaderDiscovery {
     const own = new Set<(message: ClientMessage) => void>();
+    let open = true;
     return {
       advertise: (advert) => {
+        if (!open) return;
         this.#retained = advert;
         for (const listener of this.#advertListeners) {
           deliver(this.#advertListeners, listener, advert);
@@ -37,6 +39,7 @@ export class InProcessBus {
       },
       onConnection: (listener) => queueMicrotask(() => listener(true)),
       close: () => {
+        open = false;
         for (const listener of own) this.#messageListeners.delete(listener);
         return Promise.resolve();
       },

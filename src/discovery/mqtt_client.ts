@@ -33,7 +33,7 @@ export async function connectClient(link: ClientLink): Promise<ClientDiscovery> 
     ...link,
     mqttId: `FedML_client_${client}`,
     will: goodbye,
-    subscriptions: { [topics.leaderAdvert]: 1 },
+    subscriptions: { [topics.leaderAdvert]: { qos: 1 } },
     onMessage(topic, payload) {
       const decoded = decodeLeaderAdvert(payload);
       if (!decoded.ok) return refused(topic, decoded.reason);

@@ -5,8 +5,8 @@
 import { createConnection } from "node:net";
 import type { Duplex } from "node:stream";
 import type { MqttClient } from "mqtt";
-import { messageOf } from "../core/errors.ts";
 import type { Logger } from "../log/log.ts";
+import { outageLog } from "./outage_log.ts";
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
@@ -46,7 +46,8 @@ export interface ConnectionOptions extends BrokerLink {
   readonly mqttId: string;
   /** Published by the broker when the connection breaks. */
   readonly will?: Publication;
-  readonly subscriptions: Readonly<Record<string, QoS>>;
+  /** By topic. */
+  readonly subscriptions: Readonly<Record<string, { readonly qos: QoS }>>;
   readonly onMessage: (topic: string, payload: Uint8Array, retained: boolean) => void;
   /** The subscriptions stand: the first time and after each reconnection. */
   readonly onReady: () => void;
@@ -92,9 +93,13 @@ export async function openConnection(options: ConnectionOptions): Promise<Broker
   });
   client.on("connect", () => {
     state.since = performance.now();
-    client.subscribe(subscriptionMap(subscriptions), (error) => {
+    client.subscribe({ ...subscriptions }, (error) => {
       if (!client.connected || state.closing) return;
-      if (error !== null) return outage.broke(`subscribing failed: ${messageOf(error)}`);
+      if (error !== null) {
+        outage.broke(error);
+        client.stream.destroy();
+        return;
+      }
       outage.over();
       state.ready = true;
       options.onReady();
@@ -103,7 +108,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Broker
   client.on("message", (topic, payload, packet) => {
     options.onMessage(topic, payload, packet.retain);
   });
-  client.on("error", (error) => outage.broke(reasonOf(error)));
+  client.on("error", (error) => {
+    if (!state.closing) outage.broke(error);
+  });
   // Before the client's own listener, which starts the timer for the next attempt.
   client.prependListener("close", () => {
     const steady = performance.now() - state.since >= STEADY_MS;
@@ -155,39 +162,6 @@ async function leave(client: MqttClient, last: Publication | undefined): Promise
   } catch {
     // The connection broke meanwhile: the last will speaks for us.
   }
-}
-
-/** Says once that the broker is away, and once that it is there. */
-function outageLog(logger: Logger, address: string) {
-  let known: "unknown" | "up" | "down" = "unknown";
-  return {
-    broke(reason: string): void {
-      if (known === "down") return;
-      const wasUp = known === "up";
-      known = "down";
-      logger.warning(
-        wasUp ? "broker_lost" : "broker_unreachable",
-        `${wasUp ? "Lost" : "Cannot reach"} the MQTT broker on ${address} (${reason}): ` +
-          "trying again until it answers",
-        { address },
-      );
-    },
-    over(): void {
-      if (known === "up") return;
-      const message = known === "down" ? "answers again" : "answers";
-      known = "up";
-      logger.info("broker_connected", `The MQTT broker on ${address} ${message}`, { address });
-    },
-  };
-}
-
-/** A host with several addresses that all refuse gives an error with a code and no message. */
-function reasonOf(error: Error & { code?: unknown }): string {
-  return messageOf(error) || String(error.code);
-}
-
-function subscriptionMap(subscriptions: Readonly<Record<string, QoS>>) {
-  return Object.fromEntries(Object.entries(subscriptions).map(([topic, qos]) => [topic, { qos }]));
 }
 
 function dialTcp(host: string, port: number): Duplex {

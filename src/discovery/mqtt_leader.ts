@@ -37,7 +37,11 @@ export async function connectLeader(link: LeaderLink): Promise<LeaderDiscovery> 
   const connection = await openConnection({
     ...link,
     mqttId,
-    subscriptions: { [topics.clientAdvert]: 1, [topics.heartbeat]: 0, [topics.lost]: 1 },
+    subscriptions: {
+      [topics.clientAdvert]: { qos: 1 },
+      [topics.heartbeat]: { qos: 0 },
+      [topics.lost]: { qos: 1 },
+    },
     onMessage(topic, payload, retained) {
       const kind = kinds.get(topic);
       if (kind === undefined) return;

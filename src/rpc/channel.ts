@@ -1,15 +1,18 @@
 /**
  * The leader's connections to addresses: each opened once for all links that use it, dialled at the
- * first call. Closing ends them by TCP and not by HTTP/2's GOAWAY, for the reason told in
- * `listen.ts`: a leader that leaves must not take its clients with it.
+ * first call. No GOAWAY gets in, for the reason told in `goaway.ts`, and none out at the end: closing
+ * ends connections by TCP alone.
  */
 import { ChannelCredentials, type ChannelOptions, Client } from "@grpc/grpc-js";
 import type { Socket } from "node:net";
+import { withoutGoaway } from "./goaway.ts";
 
 /** One address's channel as one link holds it. */
 export interface Channel {
   readonly address: string;
   readonly client: Client;
+  /** Whether it was released, or closed with its transport. */
+  readonly closed: boolean;
   /** Lets go of it; the last holder's call closes it, and calls in flight fail. */
   release(): void;
 }
@@ -44,6 +47,9 @@ export class Channels {
     return {
       address,
       client: held.client,
+      get closed() {
+        return released || held.credentials.closed;
+      },
       release: () => {
         if (released) return;
         released = true;
@@ -70,8 +76,8 @@ function close({ client, credentials }: Entry): void {
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 
 /**
- * Credentials that remember the sockets opened with them: the one place where grpc-js hands a
- * channel's sockets out. The methods with an underscore are its own names.
+ * Credentials that see the sockets opened with them: the one place where grpc-js hands a channel's
+ * sockets out. The methods with an underscore are its own names.
  */
 class TrackingCredentials extends ChannelCredentials {
   readonly #inner: ChannelCredentials;
@@ -81,6 +87,11 @@ class TrackingCredentials extends ChannelCredentials {
   constructor(inner: ChannelCredentials) {
     super();
     this.#inner = inner;
+  }
+
+  /** Whether {@link TrackingCredentials.destroySockets} was called. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   destroySockets(): void {
@@ -109,7 +120,7 @@ class TrackingCredentials extends ChannelCredentials {
         if (this.#closed) throw new Error("the channel is closed");
         this.#sockets.add(socket);
         socket.on("close", () => this.#sockets.delete(socket));
-        return connector.connect(socket);
+        return connector.connect(withoutGoaway(socket, "callee"));
       },
       waitForReady: () => connector.waitForReady(),
       getCallCredentials: () => connector.getCallCredentials(),

@@ -16,7 +16,7 @@ import type { Channel } from "./channel.ts";
 import { pump } from "./pump.ts";
 import { exactly } from "./receive.ts";
 import { edgeRpcs, type Rpc } from "./services.ts";
-import { cancelled, late } from "./failures.ts";
+import { cancelled, late, unavailable } from "./failures.ts";
 import { rpcErrorOf } from "./status.ts";
 import type { CallOptions, ClientLink, Inventory, TrainJob, UpdateSink } from "./transport.ts";
 import {
@@ -94,7 +94,7 @@ export class GrpcLink implements ClientLink {
   async train(job: TrainJob, sink: UpdateSink, call: CallOptions): Promise<void> {
     const { client, address } = this.#async;
     const peer = this.#peer(address);
-    if (call.signal.aborted) throw cancelled(peer);
+    checkOpen(this.#async, peer, call.signal);
     const { path, requestSerialize, responseDeserialize } = edgeRpcs().training.StartTraining;
     const stream = client.makeServerStreamRequest(
       path,
@@ -139,13 +139,15 @@ export class GrpcLink implements ClientLink {
     return `client ${this.#name} at ${address}`;
   }
 
-  #ask<Request, Response>(
+  async #ask<Request, Response>(
     channel: Channel,
     rpc: Rpc<Request, Response>,
     request: Request,
     call: CallOptions,
   ): Promise<Response> {
-    return settle(this.#peer(channel.address), call, (done) =>
+    const peer = this.#peer(channel.address);
+    checkOpen(channel, peer, call.signal);
+    return await settle<Response>(peer, call, (done) =>
       channel.client.makeUnaryRequest(
         rpc.path,
         rpc.requestSerialize,
@@ -163,8 +165,10 @@ export class GrpcLink implements ClientLink {
     call: CallOptions,
   ): Promise<void> {
     const { client, address } = this.#sync;
+    const peer = this.#peer(address);
+    checkOpen(this.#sync, peer, call.signal);
     const over = new AbortController();
-    const answered = settle<Response>(this.#peer(address), call, (done) => {
+    const answered = settle<Response>(peer, call, (done) => {
       const stream = client.makeClientStreamRequest(
         rpc.path,
         rpc.requestSerialize,
@@ -210,6 +214,12 @@ export class GrpcLink implements ClientLink {
   }
 }
 
+/** @throws {RpcError} a call cannot begin */
+function checkOpen(channel: Channel, peer: string, signal: AbortSignal): void {
+  if (signal.aborted) throw cancelled(peer);
+  if (channel.closed) throw unavailable(peer, "the link is closed");
+}
+
 function bounds(call: CallOptions): GrpcCallOptions {
   return { deadline: Date.now() + call.deadlineMs };
 }
@@ -221,7 +231,6 @@ function settle<Response>(
   start: (done: (error: ServiceError | null, response?: Response) => void) => { cancel(): void },
 ): Promise<Response> {
   const { signal } = call;
-  if (signal.aborted) return Promise.reject(cancelled(peer));
   return new Promise((resolve, reject) => {
     const cancel = () => running.cancel();
     const running = start((error, response) => {

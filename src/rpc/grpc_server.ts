@@ -70,7 +70,6 @@ export async function serveEdge(options: EdgeServerOptions): Promise<EdgeServer>
   const { host, handlers, logger } = options;
   const maxBytes = options.limits?.maxWeightsBytes ?? DEFAULT_MAX_WEIGHTS_BYTES;
   const syncServer = new Server(SERVER_OPTIONS);
-  widenWindows(syncServer);
   addEdgeService(syncServer, handlers, logger);
   addClientStore(syncServer, handlers, maxBytes, logger);
   const asyncServer = new Server(SERVER_OPTIONS);
@@ -152,16 +151,4 @@ function addClientTraining(server: Server, handlers: EdgeHandlers, logger: Logge
     })),
     InitBench: unimplemented("Cannot measure training speed yet"),
   });
-}
-
-/**
- * Lets 4 MiB of a call arrive before the sender must wait for this process, where stock is 64 KiB:
- * sending weights to many clients takes a third of the time.
- */
-function widenWindows(server: Server): void {
-  // grpc-js has this option for its client only; this is what its server gives to http2.
-  const { commonServerOptions } = server as unknown as {
-    commonServerOptions?: { settings?: object };
-  };
-  if (commonServerOptions) commonServerOptions.settings = { initialWindowSize: 4 * 1024 * 1024 };
 }

@@ -1,15 +1,13 @@
 /**
- * Serves grpc on a port through sockets of its own, so that closing ends connections by TCP alone.
- *
- * The other way, HTTP/2's GOAWAY frame, aborts the receiving process on this runtime once a
- * connection has carried some dozens of calls: an assertion of nghttp2 in `find_stream_on_goaway_func`
- * fails (https://github.com/denoland/deno/issues/36788). A client that leaves must not take the
- * leader with it.
+ * Serves gRPC on a port through sockets of its own, so that no GOAWAY gets in, for the reason told in
+ * `goaway.ts`, and none out: closing ends connections by TCP alone.
  */
-import { type Server, ServerCredentials } from "@grpc/grpc-js";
+import type { Server } from "@grpc/grpc-js";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { FileAccessError, messageOf, PortTakenError } from "../core/errors.ts";
+import { withoutGoaway } from "./goaway.ts";
+import { createWideInjector } from "./windows.ts";
 
 /** A port that is served. */
 export interface Listening {
@@ -33,13 +31,13 @@ export async function listen(
   port: number,
   kind: "sync" | "async",
 ): Promise<Listening> {
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const injector = createWideInjector(server);
   const sockets = new Set<Socket>();
   const listener = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
-    injector.injectConnection(socket);
+    injector.injectConnection(withoutGoaway(socket, "caller"));
   });
   listener.listen({ host, port, exclusive: true });
   try {

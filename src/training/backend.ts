@@ -26,6 +26,8 @@ export async function startBackend(): Promise<void> {
       new Response(wasmBinary, { headers: { "content-type": "application/wasm" } }),
     );
   setWasmPaths("built-in/", true);
-  await core.setBackend("wasm");
+  // Its loader asks for the folder it lies in, which a bundle does not have.
+  (globalThis as { __dirname?: string }).__dirname ??= "";
+  if (!await core.setBackend("wasm")) throw new Error("the wasm backend of tfjs does not start");
   registerChainedOps();
 }

@@ -2,13 +2,13 @@
  * From a package's files to a model: a `model.json` with a layers topology, or a `model.js` or
  * `model.ts` whose default export builds it. Code runs here, so only inside the worker.
  */
-import * as typescript from "node:module";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { messageOf, ModelError } from "../core/errors.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import { tf } from "./backend.ts";
 import type { ModelFunction } from "./model_api.ts";
 import { seedMathRandom } from "./seeded_random.ts";
+import { stripTypes } from "./strip_types.ts";
 import type { ModelSource } from "./trainer.ts";
 
 const MODEL_FILES = ["model.json", "model.js", "model.ts"] as const;
@@ -25,7 +25,7 @@ export async function buildModel(source: ModelSource, seed: number): Promise<Lay
   const text = new TextDecoder().decode(modelPackage.files[file]);
   const model = file === "model.json"
     ? await fromTopology(text, label, seed)
-    : await fromCode(file === "model.ts" ? stripTypes(text, label) : text, label, args, seed);
+    : await fromCode(file === "model.ts" ? await stripTypes(text, label) : text, label, args, seed);
   const inputs = model.inputs?.length ?? 0;
   if (inputs === 0) {
     throw new ModelError(
@@ -104,14 +104,6 @@ async function fromCode(
     );
   }
   return model;
-}
-
-function stripTypes(text: string, label: string): string {
-  try {
-    return typescript.stripTypeScriptTypes(text);
-  } catch (error) {
-    throw new ModelError(`Cannot read ${label} as TypeScript: ${messageOf(error)}`);
-  }
 }
 
 /** A reason without the module's whole text, which stack lines and import errors quote as a URL. */

@@ -15,6 +15,7 @@ import {
 } from "./built_model.ts";
 import { evaluateItems } from "./evaluate.ts";
 import { checkFit } from "./fit_check.ts";
+import { forbidEnding } from "./guarded_globals.ts";
 import { lossOf } from "./losses.ts";
 import { buildModel } from "./model_source.ts";
 import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
@@ -126,7 +127,10 @@ const scope = self as unknown as {
 };
 // Kept before any model's code runs, which may change what is global.
 const post = scope.postMessage.bind(scope);
+forbidEnding();
 const ready = startBackend();
+// Reported by the first job that awaits it.
+ready.catch(() => {});
 let last: Promise<void> = Promise.resolve();
 
 scope.onmessage = ({ data }) => {

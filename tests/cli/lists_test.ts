@@ -108,13 +108,13 @@ Deno.test("flotilla config --schema prints JSON Schema", async () => {
 Deno.test("flotilla config --check accepts a valid file and says what is wrong with another", async () => {
   await using folder = await new Folder().write({
     "good.yaml": CONFIG_TEXT,
-    "bad.yaml": CONFIG_TEXT.replace("model_id", "model_idd"),
+    "bad.yaml": `${CONFIG_TEXT}  epoch: 1\n`,
   });
   const good = await run(["config", "--check", "good.yaml"], { cwd: folder.path });
   assert.equal(good.code, 0, good.stderr);
   const bad = await run(["config", "--check", "bad.yaml"], { cwd: folder.path });
   assert.equal(bad.code, 2);
-  assert.match(bad.stderr, /^error: bad\.yaml:6:3 client_training_config\.model_idd .*"model_id"/);
+  assert.match(bad.stderr, /^error: bad\.yaml:7:3 client_training_config\.epoch .*"epochs"/);
 });
 
 Deno.test("flotilla config without a flag says which are needed", async () => {

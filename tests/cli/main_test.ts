@@ -1,7 +1,7 @@
 /** The program as a whole: help, version, exit codes, and what it does not load. */
 import assert from "node:assert/strict";
 import { commands } from "../../src/cli/commands.ts";
-import { Folder, run, startCommand } from "./leader_world.ts";
+import { denoArgs, Folder, run, startCommand } from "./leader_world.ts";
 
 Deno.test("flotilla --help lists every command with its summary", async () => {
   const { code, stdout } = await run(["--help"]);
@@ -89,13 +89,9 @@ Deno.test("flotilla session --help loads neither tfjs nor grpc nor mqtt nor the 
 });
 
 Deno.test("flotilla ends quietly when whoever reads its output has gone", async () => {
-  await using folder = await new Folder().write({ "names.txt": "" });
-  const flotilla = `"${Deno.execPath()}" run -q -A "${
-    new URL("../../main.ts", import.meta.url).pathname
-  }" config --schema session`;
-  await using process = startCommand("/bin/sh", ["-c", `${flotilla} | true`], {
-    cwd: folder.path,
-  });
+  const flotilla = [Deno.execPath(), ...denoArgs(["config", "--schema", "session"])];
+  const words = flotilla.map((word) => `'${word}'`).join(" ");
+  await using process = startCommand("/bin/sh", ["-c", `${words} | true`]);
   await process.exit();
   assert.equal(process.stderr, "");
 });

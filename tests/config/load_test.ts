@@ -140,6 +140,7 @@ Deno.test("parseConfig() reports what is wrong in a leader's file", () => {
   mqtt:
     mqtt_broker: ""
     mqtt_broker_port: 70000
+    mqtt_server_topic: adverts/#
   grpc:
     workers: 8
   restful:
@@ -151,11 +152,23 @@ runs_dir_path: 5
   assert.deepEqual(problemsOf(() => parseConfig(serverConfigSchema, text, "server_config.yaml")), [
     'server_config.yaml:3:18 comm_config.mqtt.mqtt_broker must not be empty: got ""',
     "server_config.yaml:4:23 comm_config.mqtt.mqtt_broker_port must be at most 65535: got 70000",
-    "server_config.yaml:6:5 comm_config.grpc.workers is not a known key. Known: max_message_length, chunk_size_bytes, timeout_s",
-    'server_config.yaml:8:16 comm_config.restful.rest_port must be a number: got "12345"',
-    'server_config.yaml:10:19 state.state_location "sqlit" is not allowed; did you mean "sqlite"? Known: memory, inmemory, sqlite, redis',
-    "server_config.yaml:11:16 runs_dir_path must be text: got 5, write it in quotes",
+    'server_config.yaml:5:24 comm_config.mqtt.mqtt_server_topic must be a topic without "#" and "+": got "adverts/#"',
+    "server_config.yaml:7:5 comm_config.grpc.workers is not a known key. Known: max_message_length, chunk_size_bytes, timeout_s",
+    'server_config.yaml:9:16 comm_config.restful.rest_port must be a number: got "12345"',
+    'server_config.yaml:11:19 state.state_location "sqlit" is not allowed; did you mean "sqlite"? Known: memory, inmemory, sqlite, redis',
+    "server_config.yaml:12:16 runs_dir_path must be text: got 5, write it in quotes",
   ]);
+});
+
+Deno.test("parseConfig() takes time in proportion to the number of keys", () => {
+  const text = Array.from({ length: 60_000 }, (_, i) => `key${i}: 1\n`).join("");
+  const start = performance.now();
+  const lines = problemsOf(() => parseConfig(serverConfigSchema, text, "server_config.yaml"));
+  // Comparing each key with each other takes a minute.
+  assert.ok(performance.now() - start < 15_000);
+  assert.match(lines[0]!, /^server_config.yaml:1:1 key0 is not a known key. Known: comm_config, /);
+  assert.match(lines[19]!, /^server_config.yaml:20:1 key19 is not a known key. /);
+  assert.equal(lines[20], "and 59980 more problems");
 });
 
 Deno.test("InvalidConfigError holds each problem with its place", () => {

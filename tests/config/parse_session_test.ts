@@ -264,6 +264,9 @@ Deno.test("parseSessionConfig() says in which section a misplaced key belongs", 
   assert.deepEqual(refused(`epochs: 3\n${minimal}`), [
     'config.yaml:1:1 epochs is not a known key; did you mean "client_training_config.epochs"?',
   ]);
+  assert.deepEqual(refused(`dataset: MNIST\n${minimal}`), [
+    'config.yaml:1:1 dataset is not a known key; did you mean "benchmark_config.dataset" or "client_training_config.dataset"?',
+  ]);
 });
 
 Deno.test("parseSessionConfig() lists the known keys when none is near", () => {

@@ -289,10 +289,26 @@ export function testTransport(
     assert.deepEqual(sinks.map(({ header }) => header!.bytes), [1, 2]);
   });
 
+  const begun = Promise.withResolvers<void>();
+  test("close() ends calls in flight", () => [{
+    train() {
+      begun.resolve();
+      return never();
+    },
+  }], async ([link]) => {
+    const running = link!.train(jobOf("cd".repeat(32)), collectingSink(), within(20_000));
+    await begun.promise;
+    link!.close();
+    await rejectsWith("unavailable", running);
+  });
+
   test("close() leaves other links to work", () => [{}, {}], async (links) => {
     await links[0]!.echo("x", within(5000));
     links[0]!.close();
     links[0]!.close();
+    await rejectsWith("unavailable", links[0]!.echo("x", within(5000)), /the link is closed/);
+    const running = links[0]!.train(jobOf("cd".repeat(32)), collectingSink(), within(5000));
+    await rejectsWith("unavailable", running, /the link is closed/);
     assert.equal(await links[1]!.echo("x", within(5000)), "Ack");
   });
 }

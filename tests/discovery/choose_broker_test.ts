@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
 import { PortTakenError, UnreachableError } from "../../src/core/errors.ts";
 import { chooseBroker, probeBroker } from "../../src/discovery/choose_broker.ts";
 import { startEmbeddedBroker } from "../../src/discovery/embedded_broker.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { hasMosquitto, startMosquitto } from "../fixtures/mosquitto.ts";
+import { tcpServer } from "../fixtures/tcp_server.ts";
 
 Deno.test({
   name: "chooseBroker() auto uses a Mosquitto that answers",
@@ -50,34 +49,32 @@ Deno.test("chooseBroker() auto lets two leaders that start at once share one bro
 });
 
 Deno.test("chooseBroker() auto refuses a port that speaks something else", async () => {
-  const port = await freePort();
-  const server = await tcpServer(port, (socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  const server = await tcpServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
   try {
-    await assert.rejects(chooseBroker({ broker: "auto", port }), (error) => {
+    await assert.rejects(chooseBroker({ broker: "auto", port: server.port }), (error) => {
       assert.ok(error instanceof UnreachableError);
       assert.equal(
         error.message,
-        `Cannot use port ${port} for MQTT as something that is not an MQTT broker holds it: ` +
+        `Cannot use port ${server.port} for MQTT as something that is not an MQTT broker holds it: ` +
           "set another mqtt_broker_port",
       );
       return true;
     });
   } finally {
-    server.close();
+    await server.close();
   }
 });
 
 Deno.test("chooseBroker() auto refuses a broker that does not let us in", async () => {
-  const port = await freePort();
   const NOT_AUTHORISED = Uint8Array.of(0x20, 2, 0, 5);
-  const server = await tcpServer(port, (socket) => socket.end(NOT_AUTHORISED));
+  const server = await tcpServer((socket) => socket.end(NOT_AUTHORISED));
   try {
     await assert.rejects(
-      chooseBroker({ broker: "auto", port }),
-      new RegExp(`broker on localhost:${port} as it refuses anonymous clients`),
+      chooseBroker({ broker: "auto", port: server.port }),
+      new RegExp(`broker on localhost:${server.port} as it refuses anonymous clients`),
     );
   } finally {
-    server.close();
+    await server.close();
   }
 });
 
@@ -105,36 +102,23 @@ Deno.test("chooseBroker() takes a host name as it is", async () => {
 });
 
 Deno.test("probeBroker() gives up on a port that says nothing", async () => {
-  const port = await freePort();
-  const server = await tcpServer(port, () => {});
+  const server = await tcpServer(() => {});
   try {
-    assert.equal(await probeBroker("127.0.0.1", port, 100), "other");
+    assert.equal(await probeBroker("127.0.0.1", server.port, 100), "other");
   } finally {
-    server.close();
+    await server.close();
   }
 });
 
 Deno.test("probeBroker() understands an answer that comes byte by byte", async () => {
-  const port = await freePort();
-  const server = await tcpServer(port, (socket) => {
+  const server = await tcpServer((socket) => {
     socket.setNoDelay(true);
     socket.write(Uint8Array.of(0x20));
     setTimeout(() => socket.write(Uint8Array.of(2, 0, 0)), 20);
   });
   try {
-    assert.equal(await probeBroker("127.0.0.1", port), "broker");
+    assert.equal(await probeBroker("127.0.0.1", server.port), "broker");
   } finally {
-    server.close();
+    await server.close();
   }
 });
-
-/** A server that answers the first bytes of each connection. */
-async function tcpServer(port: number, answer: (socket: Socket) => void): Promise<Server> {
-  const server = createServer((socket) => {
-    socket.on("error", () => {});
-    socket.once("data", () => answer(socket));
-  });
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
-  return server;
-}

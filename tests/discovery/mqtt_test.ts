@@ -96,6 +96,18 @@ for (const [variant, startBroker] of Object.entries(BROKERS)) {
     await heard.first("the loss of the child", isLoss, { deadlineMs: 1000 });
   });
 
+  test("does not tell a later leader of a client's retained advert", async (world) => {
+    const { broker } = world;
+    const intruder = connect(`mqtt://127.0.0.1:${broker.port}`);
+    await intruder.publishAsync("advert_client", original(B), { qos: 1, retain: true });
+    await intruder.endAsync();
+    const { heard } = await advertisingLeader(world);
+    await answeringClient(world, A);
+    await heard.first("A's answer", isAdvertOf(A));
+    assert.deepEqual(heard.items.filter(isAdvertOf(B)), []);
+    await world.leaderLog.first("the refusal", ({ fields }) => fields["reason"] === "retained");
+  });
+
   test("drops malformed traffic and goes on", async (world) => {
     const { leader, heard } = await advertisingLeader(world);
     const { adverts } = await answeringClient(world, A);

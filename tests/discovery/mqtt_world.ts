@@ -98,7 +98,8 @@ function breakableLine() {
   };
 }
 
-function brokenStream(): Duplex {
+/** A stream that breaks as soon as it was made, like a connection to a machine that is gone. */
+export function brokenStream(): Duplex {
   const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
   setTimeout(() => stream.destroy(), 0);
   return stream;

@@ -1,0 +1,22 @@
+/** `deno task bench [NAME...]`: all benchmarks one after another, or the named ones. */
+import { aggregation } from "./aggregation.ts";
+import { echoRounds } from "./echo_rounds.ts";
+import { smallClients } from "./small_clients.ts";
+import { startup } from "./startup.ts";
+
+const BENCHMARKS = {
+  aggregation,
+  startup,
+  "echo-rounds": echoRounds,
+  "small-clients": smallClients,
+};
+
+const names = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHMARKS);
+for (const name of names) {
+  const benchmark = (BENCHMARKS as Record<string, (() => Promise<void>) | undefined>)[name];
+  if (benchmark === undefined) {
+    console.error(`No benchmark "${name}": ${Object.keys(BENCHMARKS).join(", ")}`);
+    Deno.exit(2);
+  }
+  await benchmark();
+}

@@ -1,0 +1,188 @@
+/**
+ * `deno task compile:check`: proves the executable where the runtime part of the pinned Deno cannot
+ * be had. Compiles the bundle with Deno 2.6.10 and runs the quickstart with the executable alone, in
+ * an empty folder: server, two clients, session, stop.
+ */
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { makeBundle } from "./bundle.ts";
+import { compile } from "./compile.ts";
+import { projectRoot } from "./project.ts";
+
+const DENO = "2.6.10";
+const DENORT_SCRIPT = `${projectRoot}/../shared/tools/get-denort.sh`;
+const FOLDER = `${projectRoot}/dist/check`;
+const PROGRAM = `${FOLDER}/flotilla`;
+const DEADLINE_MS = 120_000;
+const SMALL_DATA = ["--items", "600"];
+/** 600 images for each of two clients give about 0.85. */
+const LEAST_ACCURACY = 0.7;
+const LONG_RUN = ["--set", "server_training_config.num_training_rounds=10000"];
+
+/** Makes the executable with the shim that the old version needs. */
+async function build(): Promise<void> {
+  await Deno.mkdir(FOLDER, { recursive: true });
+  const denort = `${FOLDER}/denort`;
+  if (!existsSync(`${FOLDER}/deno`)) await fetchDeno();
+  await succeed(DENORT_SCRIPT, [denort, `${FOLDER}/deno`]);
+  await compile({
+    bundle: await makeBundle({ out: `${FOLDER}/bundle`, first: ["tools/deno_2_6_shim.ts"] }),
+    out: PROGRAM,
+    target: null,
+    deno: `${FOLDER}/deno`,
+    env: { DENORT_BIN: denort, DENO_DIR: `${FOLDER}/deno_dir`, DENO_NO_UPDATE_CHECK: "1" },
+  });
+}
+
+/** Takes the matching compiler out of its Python wheel. */
+async function fetchDeno(): Promise<void> {
+  await succeed("python3", [
+    ...["-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps"],
+    ...["-d", FOLDER, `deno==${DENO}`],
+  ]);
+  const unpack = "import glob, shutil, sys, zipfile\n" +
+    "wheel = zipfile.ZipFile(glob.glob(sys.argv[1] + '/deno-*.whl')[0])\n" +
+    "name = next(n for n in wheel.namelist() if n.endswith('/scripts/deno'))\n" +
+    "shutil.copyfileobj(wheel.open(name), open(sys.argv[1] + '/deno', 'wb'))\n";
+  await succeed("python3", ["-c", unpack, FOLDER]);
+  await Deno.chmod(`${FOLDER}/deno`, 0o755);
+}
+
+/** Runs the quickstart in an empty folder with nothing but the executable and the data. */
+async function quickstart(): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "flotilla-check-" });
+  const started: Deno.ChildProcess[] = [];
+  const start = (...args: string[]) => {
+    const command = new Deno.Command(PROGRAM, { ...alone(folder), args });
+    started.push(command.spawn());
+  };
+  try {
+    await prepare(folder);
+    const rest = await freePort();
+    const mqtt = String(await freePort());
+    const endpoint = `localhost:${rest}`;
+    const broker = ["--mqtt-port", mqtt];
+    start("server", "--data", "leader", "--rest-port", String(rest), ...broker);
+    start("client", "--client-num", "1", "--data", "part_1", "--config", "client.yaml", ...broker);
+    start("client", "--client-num", "2", "--data", "part_2", "--config", "client.yaml", ...broker);
+    await Promise.race([answers(`http://${endpoint}/readyz`), ...started.map(endedEarly)]);
+    const at = ["--federated-server-endpoint", endpoint];
+    await flotilla(folder, "session", "config.yaml", ...at);
+    await checkResults(folder);
+    await flotilla(folder, "session", "config.yaml", "--detach", ...LONG_RUN, ...at);
+    const runs = await flotilla(folder, "ps", "--json", ...at);
+    await flotilla(folder, "stop", runningSession(runs), ...at);
+  } finally {
+    for (const process of started.reverse()) end(process);
+    await Promise.all(started.map((process) => process.status));
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Writes what a user would have beside the executable: two configs and the data. */
+async function prepare(folder: string): Promise<void> {
+  const quickstart = await Deno.readTextFile(`${projectRoot}/examples/quickstart/config.yaml`);
+  // Without a folder of one's own, the server takes the model that comes with it.
+  await Deno.writeTextFile(`${folder}/config.yaml`, quickstart.replace(/^ *model_dir:.*\n/m, ""));
+  const ports = { sync_port: await freePort(), async_port: await freePort() };
+  await Deno.writeTextFile(
+    `${folder}/client.yaml`,
+    JSON.stringify({ comm_config: { grpc: ports } }),
+  );
+  await succeed(Deno.execPath(), [
+    ...["run", "-q", "-A", `${projectRoot}/tools/demo_data.ts`, "--out", folder],
+    ...SMALL_DATA,
+  ]);
+}
+
+/** Nothing of the clone is in reach: neither its folder nor a Deno on the path. */
+function alone(folder: string): Deno.CommandOptions {
+  return { cwd: folder, clearEnv: true, env: { HOME: folder, PATH: "/usr/bin:/bin" } };
+}
+
+/** Runs one command to its end and returns what it printed. */
+async function flotilla(folder: string, ...args: string[]): Promise<string> {
+  console.log(`$ flotilla ${args.join(" ")}`);
+  const command = new Deno.Command(PROGRAM, {
+    ...alone(folder),
+    args,
+    stderr: "inherit",
+    signal: AbortSignal.timeout(DEADLINE_MS),
+  });
+  const { code, stdout } = await command.output();
+  const text = new TextDecoder().decode(stdout);
+  await Deno.stdout.write(stdout);
+  if (code !== 0) throw new Error(`flotilla ${args.join(" ")} ended with code ${code}`);
+  return text;
+}
+
+async function checkResults(folder: string): Promise<void> {
+  const run = [...Deno.readDirSync(`${folder}/runs`)][0]?.name ?? "";
+  const results = JSON.parse(await Deno.readTextFile(`${folder}/runs/${run}/results.json`));
+  const accuracy = results.final?.validation?.accuracy;
+  if (results.status !== "finished" || !(accuracy > LEAST_ACCURACY)) {
+    throw new Error(`Run is ${results.status} with accuracy ${accuracy}`);
+  }
+}
+
+/** Id of the run that `flotilla ps --json` calls running. */
+function runningSession(lines: string): string {
+  const rows = lines.trim().split("\n").map((line) => JSON.parse(line));
+  const row = rows.find(({ status }) => status === "running");
+  if (row === undefined) throw new Error("No run is running");
+  return row.session_id;
+}
+
+async function answers(url: string): Promise<void> {
+  const deadline = Date.now() + DEADLINE_MS;
+  for (;;) {
+    try {
+      const response = await fetch(url);
+      await response.body?.cancel();
+      if (response.ok) return;
+    } catch {
+      // Not there yet.
+    }
+    if (Date.now() > deadline) throw new Error(`Nothing answers at ${url}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function endedEarly(process: Deno.ChildProcess): Promise<never> {
+  const { code } = await process.status;
+  throw new Error(`A server or client ended with code ${code}`);
+}
+
+async function succeed(program: string, args: string[]): Promise<void> {
+  const { code } = await new Deno.Command(program, { args, stdin: "null" }).spawn().status;
+  if (code !== 0) throw new Error(`${program} ended with code ${code}`);
+}
+
+function end(process: Deno.ChildProcess): void {
+  try {
+    process.kill("SIGTERM");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+if (import.meta.main) {
+  if (!existsSync(DENORT_SCRIPT)) {
+    console.log(`compile:check skipped: there is no ${DENORT_SCRIPT}`);
+  } else {
+    await build();
+    await quickstart();
+    const { size } = await Deno.stat(PROGRAM);
+    console.log(`compile:check passed: the executable alone has run, ${Math.round(size / 1e6)} MB`);
+  }
+}
