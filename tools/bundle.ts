@@ -67,7 +67,7 @@ async function stageSources(stage: string, first: readonly string[]): Promise<st
   for (const file of [...filesUnder("src", ".ts"), ...first]) {
     const source = await readFile(`${projectRoot}/${file}`, "utf8");
     for (const worker of workersIn(source, file)) workers.add(worker);
-    await write(`${stage}/${file}`, withAbsolutePlace(source, file));
+    await write(`${stage}/${file}`, withNamedImports(withAbsolutePlace(source, file)));
   }
   const main = await readFile(`${projectRoot}/main.ts`, "utf8");
   const imports = first.map((file) => `import "./${file}";\n`).join("");
@@ -84,6 +84,17 @@ async function stageSources(stage: string, first: readonly string[]): Promise<st
 /** Source whose `import.meta.url` is its place below the bundle's root, wherever it ends up. */
 export function withAbsolutePlace(source: string, file: string): string {
   return source.replaceAll("import.meta.url", `new URL("./${file}", import.meta.url).href`);
+}
+
+/**
+ * Source whose dynamic imports of packages have the names of a CommonJS module too: the bundler
+ * gives those a default export alone, where the runtime gives names as well.
+ */
+export function withNamedImports(source: string): string {
+  return source.replaceAll(
+    /(?<!typeof )\bimport\(\s*("(?!\.|node:)[^"]+"),?\s*\)(?!\.[A-Z])/g,
+    "import($1).then((module) => ({ ...module.default, ...module }))",
+  );
 }
 
 /** The modules that a source names by address: `new URL("./worker.ts", import.meta.url)`. */

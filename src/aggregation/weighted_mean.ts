@@ -28,7 +28,8 @@ export async function weightedMean(
   const sums = new Float64Array(Math.min(TILE, result.length));
   for (let start = 0; start < result.length; start += TILE) {
     const end = Math.min(start + TILE, result.length);
-    sums.fill(0);
+    // Not 0: -0 + x is x for every x, so that a lone update comes out with its own bytes.
+    sums.fill(-0);
     for (let first = 0; first < updates.length; first += UPDATES_A_PASS) {
       const pass = updates.slice(first, first + UPDATES_A_PASS);
       const values = await Promise.all(pass.map((update) => read(update, start, end)));

@@ -12,6 +12,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** A timer for longer than this (24.8 days) would end at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** The machine's own clocks. */
 export const systemClock: Clock = {
   epochMs: () => Date.now(),
@@ -23,10 +26,15 @@ export const systemClock: Clock = {
         clearTimeout(timer);
         reject(signal!.reason);
       };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener("abort", stop);
-        resolve();
-      }, ms);
+      let timer: ReturnType<typeof setTimeout>;
+      const wait = (leftMs: number) => {
+        timer = setTimeout(() => {
+          if (leftMs > LONGEST_TIMER_MS) return wait(leftMs - LONGEST_TIMER_MS);
+          signal?.removeEventListener("abort", stop);
+          resolve();
+        }, Math.min(leftMs, LONGEST_TIMER_MS));
+      };
+      wait(ms);
       signal?.addEventListener("abort", stop, { once: true });
     });
   },

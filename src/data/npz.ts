@@ -37,7 +37,9 @@ async function readArrays(folder: string, name: string, wanted: readonly ("x" | 
   const bytes = await readBytes(file);
   let entries: Record<string, Uint8Array>;
   try {
-    entries = unzipSync(bytes, { filter: (entry) => wanted.some((w) => entry.name === `${w}.npy`) });
+    entries = unzipSync(bytes, {
+      filter: (entry) => wanted.some((w) => entry.name === `${w}.npy`),
+    });
   } catch (error) {
     throw new DataError(`Cannot read ${file.label} as it is not a whole zip: ${messageOf(error)}`);
   }

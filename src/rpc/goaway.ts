@@ -21,7 +21,7 @@ export class FrameFilter {
   /** Bytes of a GOAWAY that are still to be dropped. */
   #dropping = 0;
   /** The beginning of a header whose rest has not come. */
-  #held = Buffer.alloc(0);
+  #held: Buffer = Buffer.alloc(0);
 
   /** @param from which side the bytes come from: a caller sends a preface first */
   constructor(from: "caller" | "callee") {

@@ -43,6 +43,9 @@ export function rpcErrorOf(error: ServiceError, peer: string, signal: AbortSigna
     case status.INVALID_ARGUMENT:
       return new RpcError("protocol", details, options);
     default:
-      return failed(peer, details, options);
+      // So grpc-js words a connection that breaks in mid-call; no handler of ours says it.
+      return /^Received RST_STREAM/.test(details)
+        ? unavailable(peer, details, options)
+        : failed(peer, details, options);
   }
 }

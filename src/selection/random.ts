@@ -40,13 +40,16 @@ export type RandomArgs =
   | { readonly num_clients_per_round: number }
   | { readonly client_fraction: number };
 
+/** What a fraction such as 0.29 of 100 may fall short of 29 in 64-bit arithmetic, and much more. */
+const ROUNDING = 1e-9;
+
 /** Draws `num_clients_per_round` clients or `max(1, floor(client_fraction * available))`. */
 export const random: Selector<RandomArgs, Record<never, never>> = {
   args,
   initial: () => ({}),
   select({ candidates }, state, args, prng) {
     const count = "client_fraction" in args
-      ? Math.max(1, Math.floor(args.client_fraction * candidates.length))
+      ? Math.max(1, Math.floor(args.client_fraction * candidates.length + ROUNDING))
       : args.num_clients_per_round;
     const train = sample(candidates, count, prng).map(({ id }) => id);
     return { train, validate: [], state };

@@ -86,8 +86,9 @@ export class Directory implements Fleet {
 
   holding(dataset: string): FleetMember[] {
     return this.#active().flatMap(({ id, advert }) => {
-      const description = advert.datasets[dataset];
-      if (description === undefined) return [];
+      // Own keys only: a config may name a dataset "constructor".
+      if (!Object.hasOwn(advert.datasets, dataset)) return [];
+      const description = advert.datasets[dataset]!;
       const { num_items: samples, label_distribution: labels } = description.metadata;
       return [{ id, name: advert.name, samples, labelDistribution: labels ?? null }];
     }).sort(byName);

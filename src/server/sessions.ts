@@ -77,6 +77,8 @@ export class Sessions implements SessionService {
   readonly #queue: SessionId[] = [];
   #running: { id: SessionId; controller: AbortController; done: Promise<void> } | null = null;
   #trainer: Trainer | null = null;
+  /** Ids made by this process: not to be resumed. */
+  readonly #own = new Set<SessionId>();
   /** Submissions that are not queued yet: they need the trainer too. */
   #submitting = 0;
   #closed = false;
@@ -89,6 +91,8 @@ export class Sessions implements SessionService {
   async resume(): Promise<void> {
     const { store, clock, logger } = this.#options;
     for (const id of await store.journal.sessions()) {
+      // A front door may be open before everything is resumed.
+      if (this.#own.has(id)) continue;
       const journal = await SessionJournal.open(store, clock, id);
       if (journal === null) continue;
       this.#journals.set(id, journal);
@@ -108,6 +112,7 @@ export class Sessions implements SessionService {
     try {
       const prepared = await this.#prepare(config, sent, seed);
       const id = newId();
+      this.#own.add(id);
       const blob = await store.blobs.put(packBlob(sent));
       const journal = await SessionJournal.begin(store, clock, {
         type: "session_submitted",
@@ -240,7 +245,7 @@ export class Sessions implements SessionService {
       const reason = ended.reason === null ? "" : `: ${ended.reason}`;
       logger.info("session_ended", `Session ${journal.id} ${ended.status}${reason}`);
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.reason instanceof Shutdown) return;
       // The journal cannot take the end of this run: it stays open, for the next start to resume.
       logger.error("session_broken", `Session ${journal.id}: ${messageOf(error)}`);
     }

@@ -29,7 +29,7 @@ import type { Fleet, FleetMember } from "./fleet.ts";
 import { Inbox } from "./inbox.ts";
 import { initialWeightsSeed, roundSeed, trainingSeed } from "./seeds.ts";
 import type { SessionJournal } from "./session_journal.ts";
-import { finishedRounds, openRound, type SessionState } from "./state.ts";
+import { finishedRounds, openRound, type RoundRecord, type SessionState } from "./state.ts";
 import { updateReader } from "./update_reader.ts";
 
 /** The model of a run, ready to be sent and evaluated. */
@@ -178,7 +178,7 @@ class Run {
       throw new SessionFailedError(`Cannot resume ${journal.id} as its weights ${id} are gone`);
     }
     this.#global = { id, weights: decodeWeights(bytes) };
-    this.#resumeValidations();
+    await this.#resumeValidations();
   }
 
   /** Selects, waits for every echo, and journals who trains. */
@@ -256,6 +256,18 @@ class Run {
     }
   }
 
+  /** Waits for a client that was told to train before a restart, as long as for any client. */
+  async #awaitReturn({ id }: ClientRef): Promise<void> {
+    const { fleet, clock } = this.context;
+    const { session_config, client_training_config: { dataset } } = this.#state.config;
+    const deadline = clock.monotonicMs() + session_config.wait_for_clients_s * 1000;
+    while (!fleet.holding(dataset).some((member) => member.id === id)) {
+      const left = deadline - clock.monotonicMs();
+      if (left <= 0) return;
+      await this.#nextChange(left);
+    }
+  }
+
   /** Resolves when the fleet changes or the time is over. */
   async #nextChange(mostMs: number): Promise<void> {
     const over = new AbortController();
@@ -305,7 +317,8 @@ class Run {
     await this.context.journal.append(input);
     if (input.type === "round_validated") {
       this.#validations--;
-      return;
+      const { finished } = this.#state.rounds.find(({ round }) => round === input.round)!;
+      return await this.#discard([finished!.weights]);
     }
     this.#atWork.delete(input.client.id);
     this.context.fleet.setTraining(input.client.id, false);
@@ -322,8 +335,10 @@ class Run {
     const { fleet, journal, clock, longestCallMs } = this.context;
     const { id, weights } = this.#global!;
     this.#atWork.add(client.id);
-    fleet.setTraining(client.id, true);
     const work = async () => {
+      // In a round of an earlier process the fleet fills only by and by.
+      if (this.#roundStartedMs === null) await this.#awaitReturn(client);
+      fleet.setTraining(client.id, true);
       const job = this.#job(client, round);
       return await carryOut({
         client,
@@ -416,21 +431,40 @@ class Run {
       aggregatorState,
     });
     this.#roundStartedMs = null;
-    this.#validate(round.round, next.bytes);
-    // The aggregated weights may be one of the updates (a lone client): that blob stays.
-    const spent = new Set([...updates.map(({ weights }) => weights), previous]);
-    spent.delete(id);
-    for (const blob of spent) await blobs.delete(blob);
+    if (this.#unvalidated().some((due) => due.round === round.round)) {
+      this.#validate(round.round, next.bytes);
+    }
+    await this.#discard([...updates.map(({ weights }) => weights), previous]);
   }
 
-  /** Evaluates beside the loop, if this round's turn it is; the result comes through the inbox. */
-  #validate(round: number, bytes: Uint8Array): void {
+  /**
+   * Deletes those weights that nobody needs any more. The current ones may be among the spent
+   * updates (a lone client), and those that are still to be evaluated must outlive a restart.
+   */
+  async #discard(spent: readonly WeightsId[]): Promise<void> {
+    const { blobs } = this.context.journal.store;
+    const needed = new Set([
+      this.#global!.id,
+      ...this.#state.pending.map(({ weights }) => weights),
+      ...this.#unvalidated().map(({ finished }) => finished!.weights),
+    ]);
+    for (const id of new Set(spent)) if (!needed.has(id)) await blobs.delete(id);
+  }
+
+  /** Finished rounds whose evaluation is due and not journalled. */
+  #unvalidated(): RoundRecord[] {
     const { validation_round_interval: interval } = this.#state.config.session_config;
     const { num_training_rounds: rounds } = this.#state.config.server_training_config;
-    const due = interval > 0 && (round % interval === 0 || round === rounds);
-    if (this.model.validate === null || !due) return;
+    if (this.model.validate === null || interval === 0) return [];
+    return this.#state.rounds.filter(({ round, finished, validation }) =>
+      finished !== null && validation === null && (round % interval === 0 || round === rounds)
+    );
+  }
+
+  /** Evaluates beside the loop; the result comes through the inbox. */
+  #validate(round: number, bytes: Uint8Array): void {
     this.#validations++;
-    this.model.validate(bytes, this.#signal).then(
+    this.model.validate!(bytes, this.#signal).then(
       (validation) => this.#inbox.put({ type: "round_validated", round, validation }),
       (error) => {
         if (!this.#signal.aborted) this.controller.abort(error);
@@ -438,11 +472,12 @@ class Run {
     );
   }
 
-  /** After a restart: the last round may have been cut off before its evaluation was journalled. */
-  #resumeValidations(): void {
-    const last = this.#state.rounds.findLast(({ finished }) => finished !== null);
-    if (last !== undefined && last.validation === null) {
-      this.#validate(last.round, this.#global!.weights.bytes);
+  /** After a restart: makes up for the evaluations that were cut off before they were journalled. */
+  async #resumeValidations(): Promise<void> {
+    const { blobs } = this.context.journal.store;
+    for (const { round, finished } of this.#unvalidated()) {
+      const bytes = await blobs.get(finished!.weights);
+      if (bytes !== null) this.#validate(round, bytes);
     }
   }
 

@@ -11,16 +11,29 @@ export class Inbox<T> {
     this.#wake?.();
   }
 
-  /** The next item, waiting for one if there is none. @throws the signal's reason */
+  /**
+   * The next item, waiting for one if there is none.
+   *
+   * @throws the signal's reason, also while items are waiting
+   */
   async take(signal: AbortSignal): Promise<T> {
     for (;;) {
       signal.throwIfAborted();
       if (this.#items.length > 0) return this.#items.shift()!;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-      this.#wake = null;
+      await this.#change(signal);
     }
+  }
+
+  /** Resolves at the next item or the signal's abort; leaves no listener behind. */
+  #change(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        signal.removeEventListener("abort", wake);
+        this.#wake = null;
+        resolve();
+      };
+      this.#wake = wake;
+      signal.addEventListener("abort", wake);
+    });
   }
 }

@@ -5,8 +5,14 @@
 import type { Clock } from "../core/clock.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { Store } from "../state/store.ts";
-import { isTerminal, type LiveNote, type SessionEntry, type SessionEvent } from "./events.ts";
-import type { StreamItem } from "./events.ts";
+import {
+  isTerminal,
+  type LiveNote,
+  type SessionEntry,
+  type SessionEvent,
+  type StreamItem,
+} from "./events.ts";
+import { Inbox } from "./inbox.ts";
 import { fold, reduce, type SessionState } from "./state.ts";
 
 /** The one writer of a session's journal in this process. */
@@ -96,9 +102,11 @@ export class SessionJournal {
           yield item;
           continue;
         }
-        if (item.entry.seq <= seq) continue;
-        seq = item.entry.seq;
-        yield item;
+        if (item.entry.seq > seq) {
+          seq = item.entry.seq;
+          yield item;
+        }
+        // Also for a follower who asked for events after the last one.
         if (isTerminal(item.entry.event)) return;
       }
     } finally {
@@ -114,29 +122,24 @@ export class SessionJournal {
 /** What a follower has not yet taken. */
 class Backlog {
   static readonly maxNotes = 256;
-  readonly #items: StreamItem[] = [];
+  readonly #items = new Inbox<StreamItem>();
   #notes = 0;
-  #wake: (() => void) | null = null;
 
   add(item: StreamItem): void {
     if (item.kind === "note" && this.#notes >= Backlog.maxNotes) return;
     if (item.kind === "note") this.#notes++;
-    this.#items.push(item);
-    this.#wake?.();
+    this.#items.put(item);
   }
 
   /** The next item; null once the signal has aborted. */
   async next(signal: AbortSignal): Promise<StreamItem | null> {
-    while (this.#items.length === 0) {
+    try {
+      const item = await this.#items.take(signal);
+      if (item.kind === "note") this.#notes--;
+      return item;
+    } catch (error) {
       if (signal.aborted) return null;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-      this.#wake = null;
+      throw error;
     }
-    const item = this.#items.shift()!;
-    if (item.kind === "note") this.#notes--;
-    return item;
   }
 }

@@ -48,6 +48,8 @@ export async function* checkedUpdate(
   let received = 0;
   let head = new Uint8Array(0);
   let checker: FiniteChecker | null = null;
+  let expected = 0;
+  const longestHeader = encodedSize(layout) - sizeOf(layout) * FLOAT_BYTES + HEADER_SLACK_BYTES;
   for await (const piece of pieces) {
     received += piece.length;
     if (received > claimed) {
@@ -56,26 +58,31 @@ export async function* checkedUpdate(
     if (checker !== null) checker.push(piece);
     else {
       head = concat(head, piece);
-      const dataStart = headerEnd(head);
+      const dataStart = headerEnd(head, longestHeader);
       if (dataStart !== null) {
         checkLayout(decodeLayout(head).layout, layout);
         checker = new FiniteChecker(layout);
+        expected = dataStart + sizeOf(layout) * FLOAT_BYTES;
         checker.push(head.subarray(dataStart));
       }
     }
     yield piece;
   }
-  if (checker === null || received !== claimed || checker.floats !== sizeOf(layout)) {
+  if (received !== claimed) {
     throw new WeightsError(`Cannot use an update of ${received} bytes: it claims ${claimed}`);
+  }
+  if (received !== expected) {
+    const needed = checker === null ? "the whole header" : `${expected}`;
+    throw new WeightsError(`Cannot use an update of ${received} bytes: expected ${needed}`);
   }
 }
 
 /** Where the tensors start, once the whole header has come; null before. */
-function headerEnd(head: Uint8Array): number | null {
+function headerEnd(head: Uint8Array, longestHeader: number): number | null {
   if (head.length < 8) return null;
   const length = Number(new DataView(head.buffer, head.byteOffset).getBigUint64(0, true));
   // A header that claims to be larger than a whole update is for decodeLayout to refuse.
-  return head.length >= 8 + length || length > HEADER_SLACK_BYTES ? 8 + length : null;
+  return head.length >= 8 + length || length > longestHeader ? 8 + length : null;
 }
 
 /** Looks for NaN and Inf in little-endian floats that come in pieces of any size. */

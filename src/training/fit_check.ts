@@ -52,7 +52,10 @@ function targetShape(
         `Cannot use loss "${loss}" on dataset ${name}: its labels are no class numbers`,
       );
     }
-    return { shape: targetShape.length === 0 ? [1] : targetShape, reason: "its targets have shape" };
+    return {
+      shape: targetShape.length === 0 ? [1] : targetShape,
+      reason: "its targets have shape",
+    };
   }
   const units = output.at(-1) ?? null;
   if (!takesClasses && units === 1 && classes <= 2) {

@@ -45,5 +45,10 @@ export interface JobMessage<K extends JobKind = JobKind> {
 export type WorkerMessage =
   | { readonly id: number; readonly kind: "progress"; readonly progress: Parameters<OnProgress>[0] }
   | { readonly id: number; readonly kind: "done"; readonly answer: Answers[JobKind] }
-  | { readonly id: number; readonly kind: "failed"; readonly error: string; readonly reason: string }
+  | {
+    readonly id: number;
+    readonly kind: "failed";
+    readonly error: string;
+    readonly reason: string;
+  }
   | { readonly id: number; readonly kind: "cancelled" };

@@ -39,7 +39,11 @@ export function trainItems(
 ): Omit<TrainingMetrics, "test"> {
   const { batchSize, epochs, maxMiniBatches, timeLimitSeconds } = settings;
   const loss = lossOf(settings.loss);
-  const optimizer = makeOptimizer(settings.optimizer, settings.learningRate, settings.optimizerArgs);
+  const optimizer = makeOptimizer(
+    settings.optimizer,
+    settings.learningRate,
+    settings.optimizerArgs,
+  );
   const makeBatch = batchMaker(dataset, loss.takesClasses, built.outputShape);
   const variables = trainableVariables(built);
   const order = indices.slice();
@@ -62,7 +66,10 @@ export function trainItems(
       const { value, grads } = tf.variableGrads(() => {
         outputs = tf.keep(built.model.apply(inputs, { training: true }) as Tensor);
         const mean = loss.mean(outputs, targets, built.isProbability);
-        return built.model.calculateLosses().reduce((sum, part) => tf.add(sum, part), mean) as Scalar;
+        return built.model.calculateLosses().reduce(
+          (sum, part) => tf.add(sum, part),
+          mean,
+        ) as Scalar;
       }, variables);
       optimizer.applyGradients(grads, variables);
       right += countRight(outputs!.dataSync(), batch, dataset) ?? 0;

@@ -7,12 +7,7 @@ import { deriveSeed } from "../core/prng.ts";
 import type { Dataset, DatasetSpec } from "../data/dataset.ts";
 import { loadDataset } from "../data/load.ts";
 import { startBackend, tf } from "./backend.ts";
-import {
-  type BuiltModel,
-  describeBuilt,
-  loadWeights,
-  saveWeights,
-} from "./built_model.ts";
+import { type BuiltModel, describeBuilt, loadWeights, saveWeights } from "./built_model.ts";
 import { evaluateItems } from "./evaluate.ts";
 import { checkFit } from "./fit_check.ts";
 import { forbidEnding } from "./guarded_globals.ts";
@@ -61,7 +56,12 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
       const loop = { ...context, now: () => performance.now() };
       const trained = trainItems(built, dataset, train, settings, seed, loop);
       const tested = evaluateItems(
-        built, dataset, test, lossOf(settings.loss), settings.batchSize, context.throwIfCancelled,
+        built,
+        dataset,
+        test,
+        lossOf(settings.loss),
+        settings.batchSize,
+        context.throwIfCancelled,
       );
       return {
         weights: saveWeights(built),
@@ -80,7 +80,12 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
         : splitIndices(dataset.count, splitSeed).test;
       const { throwIfCancelled } = context;
       const result = evaluateItems(
-        built, dataset, indices, lossOf(loss), batchSize, throwIfCancelled,
+        built,
+        dataset,
+        indices,
+        lossOf(loss),
+        batchSize,
+        throwIfCancelled,
       );
       return result ?? { loss: 0, accuracy: null, samples: 0 };
     });

@@ -114,7 +114,7 @@ Deno.test("flotilla config --check accepts a valid file and says what is wrong w
   assert.equal(good.code, 0, good.stderr);
   const bad = await run(["config", "--check", "bad.yaml"], { cwd: folder.path });
   assert.equal(bad.code, 2);
-  assert.match(bad.stderr, /^error: bad\.yaml:7:3 client_training_config\.epoch .*"epochs"/);
+  assert.match(bad.stderr, /^error: bad\.yaml:8:3 client_training_config\.epoch .*"epochs"/);
 });
 
 Deno.test("flotilla config without a flag says which are needed", async () => {

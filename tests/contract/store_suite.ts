@@ -358,7 +358,6 @@ function pattern(length: number): Uint8Array<ArrayBuffer> {
 }
 
 /** The bytes in chunks of the given sizes, what is left as one more. */
-// deno-lint-ignore require-await -- a source is asynchronous
 async function* inChunks(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
   let start = 0;
   for (const size of sizes) {

@@ -22,7 +22,10 @@ Deno.test("parseCsv() takes fractions and negative numbers as targets", () => {
 
 Deno.test("parseCsv() names row and column of what is not a number", () => {
   const cases: [string, RegExp][] = [
-    ["a,y\n1,0\n2,cat\n", /^DataError: Cannot read t row 2 column "y": "cat" is not a finite number$/],
+    [
+      "a,y\n1,0\n2,cat\n",
+      /^DataError: Cannot read t row 2 column "y": "cat" is not a finite number$/,
+    ],
     ["a,y\n,0\n", /t row 1 column "a": "" is not/],
     ["a,y\nInfinity,0\n", /t row 1 column "a": "Infinity" is not/],
     ["a,y\n1,0,3\n", /Cannot read t: Invalid Record Length/],

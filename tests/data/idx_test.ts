@@ -9,13 +9,15 @@ const PAIR = { images: "images", labels: "labels" };
 
 Deno.test("parseIdx() reads back what encodeIdx() wrote, for all shapes", () => {
   const sizes = fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 4 });
-  fc.assert(fc.property(sizes, fc.infiniteStream(fc.integer({ min: 0, max: 255 })), (shape, bytes) => {
-    const length = shape.reduce((product, size) => product * size, 1);
-    const values = Uint8Array.from(bytes.take(length));
-    const read = parseIdx(encodeIdx(values, shape), "x");
-    assert.deepEqual(read.values, values);
-    assert.deepEqual(read.sizes, shape);
-  }));
+  fc.assert(
+    fc.property(sizes, fc.infiniteStream(fc.integer({ min: 0, max: 255 })), (shape, bytes) => {
+      const length = shape.reduce((product, size) => product * size, 1);
+      const values = Uint8Array.from(bytes.take(length));
+      const read = parseIdx(encodeIdx(values, shape), "x");
+      assert.deepEqual(read.values, values);
+      assert.deepEqual(read.sizes, shape);
+    }),
+  );
 });
 
 Deno.test("parseIdx() reads big-endian integers and floats", () => {

@@ -6,7 +6,12 @@ import { loadDataset } from "../../src/data/load.ts";
 import { readDatasetSpec } from "../../src/data/spec.ts";
 import { inFolder } from "./folders.ts";
 
-async function writePair(folder: string, labels: readonly number[], more = "", images = labels.length) {
+async function writePair(
+  folder: string,
+  labels: readonly number[],
+  more = "",
+  images = labels.length,
+) {
   await Deno.writeFile(`${folder}/i`, encodeIdx(new Uint8Array(images * 4), [images, 2, 2]));
   await Deno.writeFile(`${folder}/l`, encodeIdx(Uint8Array.from(labels), [labels.length]));
   await writeConfig(folder, "{ images: i, labels: l }", more);
@@ -49,7 +54,10 @@ Deno.test("loadDataset() refuses no items, and as many images as not labels", ()
 Deno.test("loadDataset() refuses a normalisation that does not fit the channels", () =>
   inFolder(async (folder) => {
     await writePair(folder, [0], "normalize: { mean: [0.5, 0.5, 0.5], std: 0.5 }\n");
-    await assert.rejects(load(folder), /3 numbers in normalize.mean: .* \[2,2,1\] have 1 channels$/);
+    await assert.rejects(
+      load(folder),
+      /3 numbers in normalize.mean: .* \[2,2,1\] have 1 channels$/,
+    );
   }));
 
 Deno.test("loadDataset() refuses a file outside the folder, a link out of it, an unknown format", () =>
@@ -81,7 +89,10 @@ Deno.test("loadDataset() reads a folder that is itself a link", () =>
 Deno.test("readDatasetSpec() names a missing folder, a missing and a wrong configuration", () =>
   inFolder(async (folder) => {
     await assert.rejects(readDatasetSpec(`${folder}/x`), /\/x: there is no such folder$/);
-    await assert.rejects(readDatasetSpec(folder), /has no train_dataset_config.yaml or dataset_config/);
+    await assert.rejects(
+      readDatasetSpec(folder),
+      /has no train_dataset_config.yaml or dataset_config/,
+    );
     await writeConfig(folder, "t.csv", "colour: red\n");
     await assert.rejects(readDatasetSpec(folder), /dataset_config.yaml:4.*colour/s);
   }));

@@ -10,7 +10,18 @@ import { inFolder } from "./folders.ts";
 function npy(type: string, shape: string, data: ArrayBufferView, fortran = "False") {
   const text = `{'descr': '${type}', 'fortran_order': ${fortran}, 'shape': ${shape}, }`;
   const header = text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11) + "\n";
-  const start = Uint8Array.of(0x93, 78, 85, 77, 80, 89, 1, 0, header.length & 255, header.length >> 8);
+  const start = Uint8Array.of(
+    0x93,
+    78,
+    85,
+    77,
+    80,
+    89,
+    1,
+    0,
+    header.length & 255,
+    header.length >> 8,
+  );
   const body = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return Uint8Array.from([...start, ...new TextEncoder().encode(header), ...body]);
 }
@@ -49,7 +60,10 @@ Deno.test("parseNpy() refuses what it cannot read", () => {
     [npy(">f4", "(4,)", data), /of type ">f4"/],
     [npy("<c8", "(2,)", data), /of type "<c8"/],
     [npy("<f4", "(5,)", data), /holds 144 bytes: its header states 148/],
-    [npy("<i8", "(1,)", BigInt64Array.of(2n ** 40n)), /element 0 is 1099511627776: at most 32 bits/],
+    [
+      npy("<i8", "(1,)", BigInt64Array.of(2n ** 40n)),
+      /element 0 is 1099511627776: at most 32 bits/,
+    ],
   ];
   for (const [bytes, expected] of cases) assert.throws(() => parseNpy(bytes, "f"), expected);
 });

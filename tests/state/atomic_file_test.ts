@@ -102,7 +102,6 @@ async function rejectsSaying(work: Promise<unknown>, message: string): Promise<v
   });
 }
 
-// deno-lint-ignore require-await -- a source is asynchronous
 async function* parts(...texts: string[]): AsyncGenerator<Uint8Array> {
   for (const text of texts) yield new TextEncoder().encode(text);
 }

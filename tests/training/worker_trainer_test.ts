@@ -4,7 +4,15 @@ import { sha256 } from "../../src/core/model_package.ts";
 import { DataError, FlotillaError, ModelError, WeightsError } from "../../src/core/errors.ts";
 import { decodeWeights } from "../../src/core/weights.ts";
 import { createWorkerTrainer } from "../../src/training/worker_trainer.ts";
-import { LINEAR, linearRequest, never, packageOf, SETTINGS, withTrainer, writeHalves } from "./tiny.ts";
+import {
+  LINEAR,
+  linearRequest,
+  never,
+  packageOf,
+  SETTINGS,
+  withTrainer,
+  writeHalves,
+} from "./tiny.ts";
 
 const ignore = () => {};
 
@@ -139,7 +147,8 @@ Deno.test("train() refuses weights of another model, and NaN among them", () =>
     poisoned.values[5] = NaN;
     await assert.rejects(
       trainer.train({ ...request, weights: poisoned.bytes }, ignore, never),
-      (error) => error instanceof WeightsError && /NaN in tensor "dense_1\/kernel"/.test(error.message),
+      (error) =>
+        error instanceof WeightsError && /NaN in tensor "dense_1\/kernel"/.test(error.message),
     );
   }));
 
@@ -164,14 +173,18 @@ Deno.test("check() reports a dataset that cannot be read", () =>
     const source = { modelPackage: LINEAR, args: {} };
     await assert.rejects(
       trainer.check(source, folder, "crossentropy"),
-      (error) => error instanceof DataError && /labels as there is no such file/.test(error.message),
+      (error) =>
+        error instanceof DataError && /labels as there is no such file/.test(error.message),
     );
   }));
 
 Deno.test("evaluate() measures all items, or the test split of a seed", () =>
   withTrainer(async (trainer, folder) => {
     await writeHalves(folder, 100);
-    const { settings: _, seed: __, splitSeed: ___, ...request } = await linearRequest(trainer, folder);
+    const { settings: _, seed: __, splitSeed: ___, ...request } = await linearRequest(
+      trainer,
+      folder,
+    );
     const { weights } = decodeWeightsOf(request.weights, [1, 0, 0, 1, 1, 0, 0, 1, 0, 0]);
     const all = { ...request, weights, batchSize: 7, loss: "crossentropy", splitSeed: null };
     const result = await trainer.evaluate(all, never);
@@ -235,21 +248,26 @@ Deno.test("the worker may read its dataset's folder and not the one before", () 
   }));
 
 for (
-  const [what, code] of Object.entries({
-    "throws outside of its call": `setTimeout(() => { throw new Error("late trouble"); }, 0);
-      await new Promise(() => {});`,
-    "ends its worker": "self.close(); await new Promise(() => {});",
-    "exits": "Deno.exit(7); await new Promise(() => {});",
-    "exits as in Node": "process.exit(7); await new Promise(() => {});",
-    "never comes back": "while (true);",
-  })
+  const [what, [code, expected]] of Object.entries({
+    "throws outside of its call": [
+      'setTimeout(() => { throw new Error("late trouble"); }, 0); await new Promise(() => {});',
+      /Training worker failed: .*late trouble/,
+    ],
+    "ends its worker": [
+      "self.close();",
+      /model of tiny\/model.js: a model must not call close\(\)/,
+    ],
+    "exits": ["Deno.exit(7);", /a model must not call exit\(\)/],
+    "exits as in Node": ["process.exit(7);", /a model must not call exit\(\)/],
+    "never comes back": ["while (true);", /Cannot build the model as it takes over 0.7 s/],
+  } as Readonly<Record<string, [string, RegExp]>>)
 ) {
   Deno.test(`a model that ${what} is an error, and the next call works`, () =>
     withTrainer(async (trainer) => {
       const modelPackage = packageOf({ "model.js": `export default async () => { ${code} };` });
       await assert.rejects(
         trainer.initialise({ modelPackage, args: {} }, 1),
-        (error) => error instanceof FlotillaError,
+        (error) => error instanceof FlotillaError && expected.test(error.message),
       );
       const { inputShape } = await trainer.initialise({ modelPackage: LINEAR, args: {} }, 1);
       assert.deepEqual(inputShape, [2, 2, 1]);
