@@ -1,10 +1,11 @@
 /**
  * Makes Deno 2.6 do what the program expects of a later version: `node:http2` as grpc-js uses it,
- * and file locks. Only the executable that `deno task compile:check` makes has it, as its first
+ * timers that are objects, and file locks. Only the executable that `deno task compile:check` makes has it, as its first
  * module.
  */
 import http2 from "node:http2";
 import net from "node:net";
+import timers from "node:timers";
 
 type Headers = Record<string, unknown>;
 
@@ -37,6 +38,8 @@ const settings = {
 };
 /** The address of a stream's peer is not known there; nothing of it is used without TLS. */
 const unknownPeer = { remoteAddress: "", remotePort: 0, localAddress: "", localPort: 0 };
+/** The window of a connection cannot be changed there, which costs speed alone. */
+const fixedWindow = { setLocalWindowSize() {}, incrementWindowSize() {} };
 
 const createServer = module.createServer;
 const connect = module.connect;
@@ -49,6 +52,7 @@ module.createServer = function createServerWithPlainStreams(...args) {
   const emit = server.emit as (event: string, ...values: unknown[]) => boolean;
   function emitSoftened(this: net.Server, event: string, ...values: unknown[]): boolean {
     if (event === "stream") soften(values[0] as ServerStream);
+    if (event === "session") Object.assign(values[0] as object, fixedWindow);
     return emit.call(this, event, ...values);
   }
   return Object.assign(server, { emit: emitSoftened });
@@ -68,7 +72,7 @@ module.connect = function connectBySelf(authority, options, listener) {
         } as net.NetConnectOpts,
       ),
   };
-  const session = connect(authority, own, listener);
+  const session = Object.assign(connect(authority, own, listener), fixedWindow);
   given?.resume();
   session.once("close", () => given?.destroy());
   // It never tells what the peer's settings are, which grpc-js waits for.
@@ -121,3 +125,7 @@ Object.assign(Deno.FsFile.prototype, {
     return true;
   },
 });
+
+// Bundled npm packages see the global timers, which give plain numbers there.
+const { setTimeout, setInterval, clearTimeout, clearInterval } = timers;
+Object.assign(globalThis, { setTimeout, setInterval, clearTimeout, clearInterval });

@@ -15,7 +15,8 @@ export function summaryLines(state: SessionState, colours: Colours): string[] {
     ...(failures.length > 0 ? [colours.yellow("clients that failed on the way:")] : []),
     ...failures.map((line) => `  ${line}`),
     `results are where the server runs, in runs/${state.id}/:`,
-    "  model/model.json (tfjs), model.safetensors, results.json, results.csv, accuracy.svg, log.jsonl",
+    "  model/model.json (tfjs), model.safetensors, accuracy.svg,",
+    "  results.json, results.csv, log.jsonl",
   ];
 }
 

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { readConfigText } from "../config/load.ts";
 import { parseSessionConfig } from "../config/parse_session.ts";
+import { readPackage } from "../config/read_package.ts";
 import type { SessionConfig } from "../config/session_config.ts";
 import { ExitCode, UsageError } from "../core/errors.ts";
 import type { ModelPackage } from "../core/model_package.ts";
@@ -11,7 +12,6 @@ import { endpointOption, jsonOption } from "./flags.ts";
 import { followToExit, interruptSignal } from "./follow_run.ts";
 import { LeaderApi } from "./leader_api.ts";
 import { standardOutput } from "./output.ts";
-import { readPackage } from "./read_package.ts";
 import { sessionRegistries } from "./session_registries.ts";
 
 interface SessionFlags {

@@ -100,7 +100,10 @@ class InProcessLink implements ClientLink {
       }, signal);
       signal.throwIfAborted();
       const update = exactly(header.bytes, this.#frames(bytes, signal));
-      return sink.update(header, update).then(() => undefined, (error: unknown) => ({ error }));
+      return await Promise.try(() => sink.update(header, update)).then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
     });
     if (outcome !== undefined) throw outcome.error;
   }

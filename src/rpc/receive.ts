@@ -116,7 +116,7 @@ export async function receiveWeights(
 }
 
 /** @throws {FlotillaError} more bytes than allowed */
-export function checkWeightsSize(size: number, maxBytes: number): void {
+function checkWeightsSize(size: number, maxBytes: number): void {
   if (size > maxBytes) {
     throw new FlotillaError(`Cannot accept weights of ${size} bytes: at most ${maxBytes}`);
   }

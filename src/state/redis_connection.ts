@@ -80,10 +80,10 @@ export class RedisConnection {
   ): Promise<RedisConnection> {
     const connection = new RedisConnection(hostname, port, answerWithinMs);
     const client = connection.#client;
-    const deadline = setTimeout(() => client.disconnect(), OPEN_WITHIN_MS);
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const deadline = setTimeout(() => reject(new Error("too late")), OPEN_WITHIN_MS);
     try {
-      await client.connect();
-      await client.ping();
+      await Promise.race([client.connect().then(() => client.ping()), late]);
       connection.#opened = true;
       return connection;
     } catch (error) {
@@ -123,10 +123,14 @@ export class RedisConnection {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#client.status !== "ready") return this.#client.disconnect();
     const ended = new Promise((resolve) => this.#client.once("end", resolve));
-    await this.#client.quit().catch(() => {});
-    await ended;
+    try {
+      await this.#client.quit();
+      await ended;
+    } catch {
+      // There is no connection to end in good manners.
+      this.#client.disconnect();
+    }
   }
 
   async #untilBack(): Promise<void> {

@@ -24,7 +24,8 @@ Deno.test("summaryLines() give time, quality, lost clients and the place of the 
     "clients that failed on the way:",
     "  workstation_2 (round 2): the connection was lost",
     `results are where the server runs, in runs/${SESSION}/:`,
-    "  model/model.json (tfjs), model.safetensors, results.json, results.csv, accuracy.svg, log.jsonl",
+    "  model/model.json (tfjs), model.safetensors, accuracy.svg,",
+    "  results.json, results.csv, log.jsonl",
   ]);
 });
 

@@ -1,23 +1,6 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../src/core/clock.ts";
-
-/** A signal whose listeners are counted. */
-function countedSignal() {
-  const controller = new AbortController();
-  const { signal } = controller;
-  let listeners = 0;
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  signal.addEventListener = (...args: Parameters<typeof add>) => {
-    listeners++;
-    add(...args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-    listeners--;
-    remove(...args);
-  };
-  return { controller, signal, listeners: () => listeners };
-}
+import { countedSignal } from "../fixtures/counted_signal.ts";
 
 Deno.test("systemClock.sleep() takes its time on the monotonic clock", async () => {
   const before = systemClock.monotonicMs();

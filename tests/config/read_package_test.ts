@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { readPackage } from "../../src/cli/read_package.ts";
+import { readPackage } from "../../src/config/read_package.ts";
 import { MAX_PACKAGE_BYTES } from "../../src/core/model_package.ts";
-import { Folder } from "./leader_world.ts";
+import { Folder } from "../cli/leader_world.ts";
 
 Deno.test("readPackage() reads the regular files of the tree, without hidden ones", async () => {
   await using folder = await new Folder().write({

@@ -1,1 +1,0 @@
-export * from "../config/read_package.ts";
