@@ -1,4 +1,5 @@
 /** Following a run to its end, or until the user has seen enough. */
+import { isAbsolute, relative } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ExitCode, SessionFailedError } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
@@ -48,10 +49,17 @@ export async function followRun(
   }
   const { state } = run;
   if (state?.status === "finished" && !json) {
-    const lines = summaryLines(state, coloursFor(output));
+    const { results_folder: results } = await leader.session(session);
+    const lines = summaryLines(state, results && placeText(results), coloursFor(output));
     output.write(`\n${lines.join("\n")}\n`);
   }
   return state;
+}
+
+/** A path as a reader here finds it: relative if it lies below the working folder. */
+function placeText(path: string): string {
+  const own = relative(Deno.cwd(), path);
+  return own.startsWith("..") || isAbsolute(own) ? path : own;
 }
 
 /**

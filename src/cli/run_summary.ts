@@ -5,8 +5,16 @@ import type { Colours } from "./colours.ts";
 import { printable } from "./printable.ts";
 import { lossText, percentText, secondsText } from "./quantities.ts";
 
-/** Lines for the end of a run that has finished. */
-export function summaryLines(state: SessionState, colours: Colours): string[] {
+/**
+ * Lines for the end of a run that has finished.
+ *
+ * @param results where they are on the server's machine; null if it does not say
+ */
+export function summaryLines(
+  state: SessionState,
+  results: string | null,
+  colours: Colours,
+): string[] {
   const seconds = ((state.endedAt ?? 0) - (state.startedAt ?? state.submittedAt)) / 1000;
   const took = `${finishedRounds(state)} rounds in ${secondsText(Math.max(0, seconds))}`;
   const failures = failureLines(state);
@@ -14,7 +22,7 @@ export function summaryLines(state: SessionState, colours: Colours): string[] {
     colours.bold(colours.green(`finished: ${took}, ${qualityText(state)}`)),
     ...(failures.length > 0 ? [colours.yellow("clients that failed on the way:")] : []),
     ...failures.map((line) => `  ${line}`),
-    `results are where the server runs, in runs/${state.id}/:`,
+    `results are in ${results ?? "the server's folder of runs"}:`,
     "  model/model.json (tfjs), model.safetensors, accuracy.svg,",
     "  results.json, results.csv, log.jsonl",
   ];

@@ -1,5 +1,5 @@
 /** Finds out whether this machine multiplies and adds in one rounding. */
-import { type Arithmetic } from "./emitter/function_builder.ts";
+import type { Arithmetic } from "./emitter/function_builder.ts";
 import { f32, f32x4 } from "./emitter/instructions.ts";
 import { ModuleBuilder } from "./emitter/module_builder.ts";
 

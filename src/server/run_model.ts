@@ -61,21 +61,25 @@ async function findValidationSet(
   return folder;
 }
 
-/** A prepared model as the round loop uses it. */
+/**
+ * A prepared model as the round loop uses it.
+ *
+ * @param trainer gives the trainer; not called for a run without a validation set
+ */
 export function runModel(
   config: SessionConfig,
   { modelPackage, initial, seed, validationFolder }: PreparedModel,
-  trainer: Trainer,
+  trainer: () => Trainer,
 ): RunModel {
   const args: JsonObject = config.model_config.model_args;
   return {
     modelPackage,
     async initialWeights(asked) {
       if (asked === seed) return initial.weights;
-      return (await trainer.initialise({ modelPackage, args }, asked)).weights;
+      return (await trainer().initialise({ modelPackage, args }, asked)).weights;
     },
     validate: validationFolder === null ? null : (weights, signal) =>
-      trainer.evaluate({
+      trainer().evaluate({
         modelPackage,
         args,
         datasetFolder: validationFolder,

@@ -1,5 +1,5 @@
 /** The folder that holds a folder of results for each run. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { SessionId } from "../core/ids.ts";
 import type { SessionEntry } from "../session/events.ts";
 import type { ResultsContext } from "../session/results.ts";
@@ -61,6 +61,6 @@ export class RunsFolder implements ResultsKeeper {
   }
 
   #pathOf(id: SessionId): string {
-    return join(this.#options.folder, id);
+    return resolve(this.#options.folder, id);
   }
 }

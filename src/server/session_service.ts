@@ -69,7 +69,7 @@ export interface SessionService {
    * @throws {UnknownSessionError}
    */
   stop(id: SessionId, reason: string): Promise<SessionState>;
-  /** Folder with the results of a run that has ended; null if there is none. */
+  /** Absolute path of the results of a run that has ended; null if there are none. */
   resultsFolder(id: SessionId): string | null;
   /** All clients that the directory knows, by name. */
   clients(): ClientView[];

@@ -64,6 +64,15 @@ export interface SessionsOptions {
   readonly longestCallMs: number;
 }
 
+/** The run that is under way. */
+interface Running {
+  readonly id: SessionId;
+  readonly controller: AbortController;
+  readonly done: Promise<void>;
+  /** Whether it needs the trainer: to build its model, then to evaluate it. */
+  trains: boolean;
+}
+
 /** The leader is shutting down: runs are left as they are, to be resumed. */
 class Shutdown extends FlotillaError {
   override name = "Shutdown";
@@ -75,7 +84,7 @@ export class Sessions implements SessionService {
   readonly #journals = new Map<SessionId, SessionJournal>();
   readonly #prepared = new Map<SessionId, PreparedModel>();
   readonly #queue: SessionId[] = [];
-  #running: { id: SessionId; controller: AbortController; done: Promise<void> } | null = null;
+  #running: Running | null = null;
   #trainer: Trainer | null = null;
   /** Ids made by this process: not to be resumed. */
   readonly #own = new Set<SessionId>();
@@ -202,11 +211,14 @@ export class Sessions implements SessionService {
     const id = this.#queue.shift();
     if (id === undefined) return this.#restTrainer();
     const controller = new AbortController();
-    const done = this.#run(this.#journals.get(id)!, controller.signal).finally(() => {
-      this.#running = null;
-      this.#startNext();
-    });
-    this.#running = { id, controller, done };
+    // It begins in a later turn, when it is already the running one.
+    const done = Promise.resolve()
+      .then(() => this.#run(this.#journals.get(id)!, controller.signal))
+      .finally(() => {
+        this.#running = null;
+        this.#startNext();
+      });
+    this.#running = { id, controller, done, trains: true };
   }
 
   async #run(journal: SessionJournal, signal: AbortSignal): Promise<void> {
@@ -217,8 +229,9 @@ export class Sessions implements SessionService {
     const openModel = async (): Promise<RunModel> => {
       model = this.#prepared.get(journal.id) ?? await this.#prepareAgain(journal);
       this.#prepared.delete(journal.id);
-      this.#trainer ??= this.#options.openTrainer();
-      return runModel(config, model, this.#trainer);
+      this.#running!.trains = model.validationFolder !== null;
+      this.#restTrainer();
+      return runModel(config, model, () => this.#trainer ??= this.#options.openTrainer());
     };
     try {
       const ended = await runSession(
@@ -262,7 +275,7 @@ export class Sessions implements SessionService {
 
   /** Ends the trainer's worker when nobody needs it: a leader at rest shall be small. */
   #restTrainer(): void {
-    if (this.#running !== null || this.#queue.length > 0 || this.#submitting > 0) return;
+    if (this.#running?.trains || this.#queue.length > 0 || this.#submitting > 0) return;
     this.#trainer?.close();
     this.#trainer = null;
   }

@@ -19,11 +19,11 @@ import { following } from "./following.ts";
 
 Deno.test("summaryLines() give time, quality, lost clients and the place of the results", () => {
   // From entry 2 to entry 18 at half a second each.
-  assert.deepEqual(summaryLines(following(finishedRun).state, noColours), [
+  assert.deepEqual(summaryLines(following(finishedRun).state, "runs/1", noColours), [
     "finished: 3 rounds in 8.00 s, accuracy 93.12 %, loss 0.2500 on the server's validation set",
     "clients that failed on the way:",
     "  workstation_2 (round 2): the connection was lost",
-    `results are where the server runs, in runs/${SESSION}/:`,
+    "results are in runs/1:",
     "  model/model.json (tfjs), model.safetensors, accuracy.svg,",
     "  results.json, results.csv, log.jsonl",
   ]);
@@ -32,7 +32,7 @@ Deno.test("summaryLines() give time, quality, lost clients and the place of the 
 Deno.test("summaryLines() give the clients' own numbers where the server has none", () => {
   const unvalidated = finishedRun.map(({ event }) => event)
     .filter(({ type }) => type !== "round_validated");
-  const [first] = summaryLines(following(journal(unvalidated)).state, noColours);
+  const [first] = summaryLines(following(journal(unvalidated)).state, null, noColours);
   assert.match(first!, /accuracy 90\.50 %, loss 0\.3300 in the clients' training$/);
 });
 

@@ -18,7 +18,7 @@ Deno.test("flotilla session prints the id first, then a line an event, and exits
   assert.equal(lines[3], "round 1/3 started: workstation_1, workstation_2");
   assert.ok(lines.includes("round 2/3 workstation_2 failed: the connection was lost"));
   assert.match(world.process.stdout, /^finished: 3 rounds in .*accuracy 93\.12 %/m);
-  assert.match(world.process.stdout, /runs\/session-1\//);
+  assert.match(world.process.stdout, /results are in the server's folder of runs:/);
   assert.equal(world.process.stderr, "");
 });
 

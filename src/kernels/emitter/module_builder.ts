@@ -1,7 +1,7 @@
 /** Builds a WebAssembly module: one imported memory, functions, exports, names for profiles. */
 import { type Arithmetic, FunctionBuilder, type FunctionHandle } from "./function_builder.ts";
 import { unsignedLeb } from "./leb128.ts";
-import { type Local, Value, type ValueType, valueTypes } from "./value.ts";
+import { type Local, type Value, type ValueType, valueTypes } from "./value.ts";
 
 /** The memory that the module imports as `env.memory`, in pages of 64 KiB. */
 export interface MemoryImport {

@@ -96,6 +96,10 @@ export const SessionView = v.object({
     v.array(v.object({ client: ClientRefView, round: count })),
     v.description("Clients that owe an answer"),
   ),
+  results_folder: v.pipe(
+    v.nullable(v.string()),
+    v.description("Where the results are on the server's machine; null before the end"),
+  ),
   config: ConfigObject,
 });
 
@@ -115,8 +119,15 @@ export function sessionSummary(state: SessionState): v.InferOutput<typeof Sessio
   };
 }
 
-/** Everything about a session that a user can read. */
-export function sessionView(state: SessionState): v.InferOutput<typeof SessionView> {
+/**
+ * Everything about a session that a user can read.
+ *
+ * @param resultsFolder absolute path of its results; null if there are none
+ */
+export function sessionView(
+  state: SessionState,
+  resultsFolder: string | null,
+): v.InferOutput<typeof SessionView> {
   return {
     ...sessionSummary(state),
     seq: state.seq,
@@ -129,6 +140,7 @@ export function sessionView(state: SessionState): v.InferOutput<typeof SessionVi
       client: clientRef(client),
       round,
     })),
+    results_folder: resultsFolder,
     config: { ...state.config },
   };
 }

@@ -2,6 +2,7 @@
 import type { Hono } from "hono";
 import * as v from "valibot";
 import { type ModelPackage, modelPackage } from "../../core/model_package.ts";
+import type { SessionState } from "../../session/state.ts";
 import { checkBody, readJson } from "./body.ts";
 import type { Rest, RestContext, RestEnv } from "./context.ts";
 import { RestError } from "./errors.ts";
@@ -47,13 +48,14 @@ export function routeSessions(app: Hono<RestEnv>, rest: Rest): void {
   app.get("/api/v1/sessions", async (c) => {
     return c.json({ sessions: (await service.list()).map(sessionSummary) });
   });
+  const view = (state: SessionState) => sessionView(state, service.resultsFolder(state.id));
   app.get("/api/v1/sessions/:id", async (c) => {
-    return c.json(sessionView(await service.get(c.req.param("id"))));
+    return c.json(view(await service.get(c.req.param("id"))));
   });
   app.post("/api/v1/sessions/:id/stop", async (c) => {
     const { reason = "stopped by a user" } = await readStopBody(c, rest);
     const { id } = await service.get(c.req.param("id"));
-    return c.json(sessionView(await service.stop(id, reason)));
+    return c.json(view(await service.stop(id, reason)));
   });
 }
 
