@@ -15,6 +15,7 @@ import type { SessionState } from "../session/state.ts";
 import type { Store } from "../state/store.ts";
 import type { InitialModel, Trainer } from "../training/trainer.ts";
 import type { Directory } from "./directory.ts";
+import { withModelDefaults } from "./model_defaults.ts";
 import { packBlob, unpackBlob } from "./package_blob.ts";
 import { type PreparedModel, prepareModel, runModel, type ValidationSets } from "./run_model.ts";
 import {
@@ -112,9 +113,10 @@ export class Sessions implements SessionService {
     this.#startNext();
   }
 
-  async submit({ config, modelPackage }: Submission): Promise<SessionId> {
+  async submit(submission: Submission): Promise<SessionId> {
     const { store, clock, results, findPackage, newId, drawSeed } = this.#options;
-    const sent = modelPackage ?? await findPackage(config);
+    const sent = submission.modelPackage ?? await findPackage(submission.config);
+    const config = withModelDefaults(submission.config, sent);
     await results.checkWritable();
     const seed = config.session_config.seed ?? drawSeed();
     this.#submitting++;

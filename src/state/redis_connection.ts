@@ -105,10 +105,15 @@ export class RedisConnection {
     if (this.#closed) {
       throw new FlotillaError(`Cannot ${verb} as the store has been closed: open it again`);
     }
-    if (this.#client.status !== "ready") await (this.#return ??= this.#untilBack());
     try {
-      return await command(this.#client);
+      if (this.#client.status !== "ready") await this.#untilBack();
+      return await command(this.#client).catch(async (error) => {
+        if (!isUnsent(error)) throw error;
+        await this.#untilBack();
+        return await command(this.#client);
+      });
     } catch (error) {
+      if (error instanceof UnreachableError) throw error;
       if (!(error instanceof Error) || error.name !== "ReplyError") throw this.#unreachable(error);
       const name = error.message.split(" ", 1)[0]!;
       throw new FileAccessError(
@@ -133,17 +138,21 @@ export class RedisConnection {
     }
   }
 
-  async #untilBack(): Promise<void> {
+  /** Waits for the next connection; all calls that wait share one wait. */
+  #untilBack(): Promise<void> {
+    return this.#return ??= this.#nextConnection().finally(() => this.#return = undefined);
+  }
+
+  async #nextConnection(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const deadline = setTimeout(() => reject(this.#unreachable()), this.#answerWithinMs);
-    const end = () => reject(this.#unreachable());
-    this.#client.once("ready", resolve).once("end", end);
+    const giveUp = () => reject(this.#unreachable());
+    const deadline = setTimeout(giveUp, this.#answerWithinMs);
+    this.#client.once("ready", resolve).once("end", giveUp);
     try {
       await promise;
     } finally {
       clearTimeout(deadline);
-      this.#client.off("ready", resolve).off("end", end);
-      this.#return = undefined;
+      this.#client.off("ready", resolve).off("end", giveUp);
     }
   }
 
@@ -154,6 +163,11 @@ export class RedisConnection {
       { cause },
     );
   }
+}
+
+/** Tells whether a command was held back, as its connection was found broken before its end. */
+function isUnsent(error: unknown): boolean {
+  return messageOf(error).startsWith("Stream isn't writeable");
 }
 
 /** Why a connection failed, after "as". */

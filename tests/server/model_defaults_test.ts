@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { ConfigError } from "../../src/core/errors.ts";
+import { modelPackage } from "../../src/core/model_package.ts";
+import { withModelDefaults } from "../../src/server/model_defaults.ts";
+import { configOf } from "../session/world.ts";
+
+function packageWith(yaml: string) {
+  return modelPackage("sum", { "config.yaml": new TextEncoder().encode(yaml) });
+}
+
+Deno.test("withModelDefaults() adds the package's arguments that the session does not give", () => {
+  const config = configOf();
+  const given = { ...config, model_config: { ...config.model_config, model_args: { hidden: 64 } } };
+  const held = packageWith(
+    "default_training_config:\n  model_args: { hidden: 128, num_classes: 10 }\n",
+  );
+  const { model_config } = withModelDefaults(given, held);
+  assert.deepEqual(model_config.model_args, { hidden: 64, num_classes: 10 });
+});
+
+Deno.test("withModelDefaults() leaves the config alone if the package has no config.yaml", () => {
+  const config = configOf();
+  assert.equal(withModelDefaults(config, modelPackage("sum", {})), config);
+});
+
+Deno.test("withModelDefaults() names file and key of a wrong config.yaml", () => {
+  const wrong = packageWith("default_training_config:\n  model_arg: {}\n");
+  assert.throws(() => withModelDefaults(configOf(), wrong), (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.match(error.message, /^sum\/config\.yaml:2:3 .*model_arg/);
+    return true;
+  });
+});
