@@ -11,7 +11,7 @@ const [g1, g2] = [0.5, -0.25];
 function twoSteps(name: string, args: JsonObject = {}): number {
   const before = tf.memory().numTensors;
   const optimizer = makeOptimizer(name, 0.1, args);
-  const variable = tf.variable(tf.scalar(1));
+  const variable = tf.tidy(() => tf.variable(tf.scalar(1)));
   for (const gradient of [g1, g2]) {
     tf.tidy(() => optimizer.applyGradients({ [variable.name]: tf.scalar(gradient) }, [variable]));
   }
@@ -57,7 +57,7 @@ for (const name of OPTIMIZER_NAMES) {
 
 Deno.test("adagrad takes full steps for tiny gradients, as its epsilon is 1e-10", () => {
   const optimizer = makeOptimizer("adagrad", 0.1, {});
-  const variable = tf.variable(tf.scalar(1));
+  const variable = tf.tidy(() => tf.variable(tf.scalar(1)));
   tf.tidy(() => optimizer.applyGradients({ [variable.name]: tf.scalar(1e-6) }, [variable]));
   assert.ok(Math.abs(variable.dataSync()[0]! - 0.9) < 1e-4);
   optimizer.dispose();

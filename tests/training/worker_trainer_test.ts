@@ -202,6 +202,41 @@ function decodeWeightsOf(bytes: Uint8Array<ArrayBuffer>, values: readonly number
   return { weights: decoded.bytes };
 }
 
+Deno.test("no job leaves tensors behind, not even one that fails", () =>
+  withTrainer(async (trainer, folder) => {
+    await writeHalves(folder, 20);
+    const request = await linearRequest(trainer, folder);
+    const spy = packageOf({
+      "model.js":
+        "export default ({ tf }) => { throw new Error(`${tf.memory().numTensors} left`); }",
+    });
+    const nothingLeft = () =>
+      assert.rejects(
+        trainer.train({ ...request, modelPackage: spy }, ignore, never),
+        /: 0 left$/,
+      );
+    await nothingLeft();
+    for (const optimizer of ["sgd", "adam"]) {
+      const settings = { ...SETTINGS, optimizer };
+      await trainer.train({ ...request, settings }, ignore, never);
+      await nothingLeft();
+    }
+    const diverging = { ...SETTINGS, learningRate: 1e38, epochs: 50, optimizer: "momentum" };
+    await assert.rejects(trainer.train({ ...request, settings: diverging }, ignore, never));
+    await nothingLeft();
+    await trainer.evaluate(
+      { ...request, batchSize: 7, loss: "crossentropy", splitSeed: null },
+      never,
+    );
+    await nothingLeft();
+    const half = packageOf({
+      "model.js":
+        "export default ({ tf }) => { tf.ones([3]); tf.layers.dense({ units: 2 }).build([null, 3]); }",
+    });
+    await assert.rejects(trainer.train({ ...request, modelPackage: half }, ignore, never));
+    await nothingLeft();
+  }));
+
 Deno.test("a model's code can read no other file, no environment, no network and start nothing", () =>
   withTrainer(async (trainer) => {
     const attempts: Readonly<Record<string, RegExp>> = {
