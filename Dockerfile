@@ -19,7 +19,8 @@ RUN apt-get update \
 COPY --from=build /source/dist/flotilla /usr/local/bin/flotilla
 # The working folder holds data, state, runs and the clients' identities.
 WORKDIR /flotilla
-RUN chown flotilla /flotilla
+# A named volume takes its owner from the folder that it is mounted on.
+RUN mkdir runs state temp_1 temp_2 && chown -R flotilla /flotilla
 USER flotilla
 EXPOSE 12345
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \

@@ -5,6 +5,8 @@
  */
 import http2 from "node:http2";
 import net from "node:net";
+import { once } from "node:events";
+import { Duplex } from "node:stream";
 import timers from "node:timers";
 
 type Headers = Record<string, unknown>;
@@ -50,13 +52,36 @@ module.getDefaultSettings = () => settings;
 module.createServer = function createServerWithPlainStreams(...args) {
   const server = createServer(...args);
   const emit = server.emit as (event: string, ...values: unknown[]) => boolean;
+  let own: Promise<number> | undefined;
   function emitSoftened(this: net.Server, event: string, ...values: unknown[]): boolean {
+    if (event === "connection" && values[0] instanceof Duplex) {
+      own ??= openOwnPort(server);
+      void own.then((port) => bridge(values[0] as Duplex, port));
+      return true;
+    }
     if (event === "stream") soften(values[0] as ServerStream);
     if (event === "session") Object.assign(values[0] as object, fixedWindow);
     return emit.call(this, event, ...values);
   }
   return Object.assign(server, { emit: emitSoftened });
 };
+
+/** A server there takes connections of its own port alone, so streams handed to it go through one. */
+async function openOwnPort(server: net.Server): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  server.unref();
+  return (server.address() as net.AddressInfo).port;
+}
+
+function bridge(given: Duplex, port: number): void {
+  const inner = net.connect(port, "127.0.0.1");
+  given.pipe(inner).pipe(given);
+  inner.on("error", () => given.destroy());
+  given.on("error", () => inner.destroy());
+  inner.on("close", () => given.destroy());
+  given.on("close", () => inner.destroy());
+}
 
 /** A session there cannot take over a socket that already reads, so it gets one of its own. */
 module.connect = function connectBySelf(authority, options, listener) {

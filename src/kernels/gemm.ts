@@ -39,24 +39,35 @@ export interface GemmShape {
   readonly epilogue?: Epilogue;
   /**
    * The outer loop: `columns` keeps a panel of B in the cache, `rows` a strip of A.
-   * @default whichever leaves the other matrix in the first-level cache
+   * @default "columns", unless there are few rows and B fits the first-level cache
    */
   readonly outer?: "rows" | "columns";
+  /**
+   * Copies each panel of B to scratch before its rows are computed, so that a B whose rows lie far
+   * apart does not crowd a few sets of the cache. Needs `outer: "columns"`.
+   * @default whether there are rows enough to pay for the copy
+   */
+  readonly pack?: boolean;
 }
 
 const ZERO = f32x4.const(0);
 const UNROLL = 8;
 /** A matrix up to this size stays in the first-level cache (32 KiB) beside a strip of the other. */
 const CACHED_BYTES = 20 * 1024;
+/** With so many rows a copy of B's panel is soon paid back: measured 1.1 to 2.9 times as fast. */
+const PACKING_ROWS = 12;
 
-/** Operands `a`, `b`, `c`, then those of the epilogue. */
+/** Operands `a`, `b`, `c`, then those of the epilogue, then `scratch` if `scratchBytes` is not 0. */
 export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
   const { m, n, k, aRow, aDepth, bDepth, cRow, epilogue = {} } = shape;
-  const outer = shape.outer ?? (k * n * 4 <= CACHED_BYTES ? "rows" : "columns");
+  const outer = shape.outer ??
+    (m < PACKING_ROWS && k * n * 4 <= CACHED_BYTES ? "rows" : "columns");
+  const pack = outer === "columns" && (shape.pack ?? m >= PACKING_ROWS);
   return defineKernel(module, {
-    key: `gemm ${[m, n, k, aRow, aDepth, bDepth, cRow, outer, epilogueKey(epilogue)]}`,
-    params: ["a", "b", "c", ...epilogueOperands(epilogue)],
+    key: `gemm ${[m, n, k, aRow, aDepth, bDepth, cRow, outer, pack, epilogueKey(epilogue)]}`,
+    params: ["a", "b", "c", ...epilogueOperands(epilogue), ...(pack ? ["scratch" as const] : [])],
     flops: 2 * m * n * k,
+    scratchBytes: pack ? k * 32 : 0,
     build(f, args) {
       const scale = args.scale === undefined ? undefined : f.let(v128.load32Splat(args.scale));
       const rowRuns = splitEvenly(m, module.arithmetic === "fused" ? 6 : 5);
@@ -86,8 +97,11 @@ export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
         const next = copyPointers(f, at, ["b", "c", "mask", "bias"]);
         for (const { count, ...columns } of columnRuns) {
           f.loop(count, () => {
-            body(columns, next);
             const bytes = columns.vectors * 16;
+            if (pack) {
+              packPanel(f, next.b, args.scratch, k, bDepth, columns.vectors);
+              body({ ...columns, bDepth: columns.vectors * 4 }, { ...next, b: args.scratch });
+            } else body(columns, next);
             f.bump(next.b, bytes);
             f.bump(next.c, bytes);
             if (next.mask !== undefined) f.bump(next.mask, bytes);
@@ -105,6 +119,7 @@ type Pointers =
   & Partial<Record<EpilogueOperand, Local<"i32">>>;
 
 interface Tile {
+  readonly bDepth: number;
   readonly rows: number;
   readonly vectors: number;
   /** Columns of the last vector that exist. */
@@ -113,7 +128,7 @@ interface Tile {
 
 type TileBody = (tile: Partial<Tile>, at: Pointers) => void;
 
-function columnTiles(n: number): (Omit<Tile, "rows"> & { count: number })[] {
+function columnTiles(n: number): (Pick<Tile, "vectors" | "lastLanes"> & { count: number })[] {
   const vectors = Math.ceil(n / 4);
   const lastLanes = n - (vectors - 1) * 4;
   const whole = lastLanes === 4 ? vectors : vectors - 1;
@@ -121,6 +136,24 @@ function columnTiles(n: number): (Omit<Tile, "rows"> & { count: number })[] {
   if (lastLanes < 4) tiles.push({ vectors: whole % 2 + 1, lastLanes, count: 1 });
   else tiles.push({ vectors: 1, lastLanes, count: whole % 2 });
   return tiles.filter(({ count }) => count > 0);
+}
+
+/** Copies `k` pieces of 1 or 2 vectors, `bDepth` floats apart, one behind the other. */
+function packPanel(
+  f: FunctionBuilder,
+  panel: Local<"i32">,
+  scratch: Local<"i32">,
+  k: number,
+  bDepth: number,
+  vectors: number,
+): void {
+  const from = f.let(panel);
+  const to = f.let(scratch);
+  f.unrolledLoop(k, UNROLL / 2, () => {
+    for (const v of range(vectors)) f.store(to, v128.load(from, v * 16), v * 16);
+    f.bump(from, bDepth * 4);
+    f.bump(to, vectors * 16);
+  });
 }
 
 /** The same pointers with fresh locals for those that a loop will advance. */

@@ -92,13 +92,14 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
   },
 };
 
-/** Builds a model, works with it and frees it. */
+/** Builds a model, works with it and frees all tensors, those that a failing model left included. */
 async function withModel<T>(source: ModelSource, seed: number, work: (built: BuiltModel) => T) {
-  const model = await buildModel(source, seed);
+  tf.engine().startScope();
   try {
-    return work(describeBuilt(model));
+    return work(describeBuilt(await buildModel(source, seed)));
   } finally {
-    model.dispose();
+    tf.engine().endScope();
+    tf.disposeVariables();
   }
 }
 
