@@ -22,6 +22,7 @@ export async function smallClients(): Promise<void> {
         validation_round_interval: 10,
       },
       server_training_config: { num_training_rounds: 10 },
+      client_training_config: { epochs: 1 },
     }));
     if (await session.exitCode(300_000) !== 0) throw new Error(session.printed());
     const { seconds, final } = await federation.results();

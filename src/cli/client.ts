@@ -91,7 +91,7 @@ async function run(flags: ClientFlags): Promise<void> {
   const local = await Promise.all(
     numbers.map((n) => localDatasets(data.replaceAll("{n}", `${n}`))),
   );
-  const trainers = openTrainers(local, logger);
+  const trainers = openTrainers(local);
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];
   try {
@@ -220,11 +220,10 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 /** As many trainers as there are cores, or clients if they are fewer. */
-function openTrainers(local: readonly Map<string, LocalDataset>[], logger: Logger): Trainer[] {
+function openTrainers(local: readonly Map<string, LocalDataset>[]): Trainer[] {
   const folders = local.flatMap((datasets) => [...datasets.values()].map(({ folder }) => folder));
+  // A client of its own gets a worker that may read one dataset; many share workers.
+  const options = local.length === 1 ? {} : { sharedFolders: [...new Set(folders)] };
   const count = Math.min(local.length, navigator.hardwareConcurrency);
-  return Array.from(
-    { length: count },
-    () => createWorkerTrainer(),
-  );
+  return Array.from({ length: count }, () => createWorkerTrainer(options));
 }

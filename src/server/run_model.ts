@@ -37,11 +37,12 @@ export async function prepareModel(
   validationSets: ValidationSets,
 ): Promise<PreparedModel> {
   const source = { modelPackage, args: config.model_config.model_args };
-  const initial = await trainer.initialise(source, seed);
   const validationFolder = await findValidationSet(config, validationSets);
+  // First, as a trainer that may read the data can also do the rest without a new start.
   if (validationFolder !== null) {
     await trainer.check(source, validationFolder, config.client_training_config.loss_function);
   }
+  const initial = await trainer.initialise(source, seed);
   return { modelPackage, initial, seed, validationFolder };
 }
 

@@ -19,6 +19,13 @@ import type {
 
 /** Limits of a trainer. */
 export interface WorkerTrainerOptions {
+  /**
+   * Folders of datasets that one worker serves in turn, all of which it may read; for trials that
+   * hold many clients in a process. Any other folder gets a worker that may read it alone.
+   *
+   * @default {[]}
+   */
+  readonly sharedFolders?: readonly string[];
   /** Milliseconds that a model may take to be built or checked. @default {60000} */
   readonly buildLimitMs?: number;
   /** Milliseconds after an abort until a worker that does not heed it is ended. @default {2000} */
@@ -30,10 +37,10 @@ export function createWorkerTrainer(options: WorkerTrainerOptions = {}): Trainer
   return new WorkerTrainer(options);
 }
 
-/** A worker and the folder it may read. */
+/** A worker and the folders it may read. */
 interface RunningWorker {
   readonly worker: Worker;
-  readonly folder: string | null;
+  readonly folders: readonly string[];
 }
 
 /** The call that the worker is busy with. */
@@ -45,6 +52,7 @@ interface CallInFlight {
 }
 
 class WorkerTrainer implements Trainer {
+  readonly #sharedFolders: readonly string[];
   readonly #buildLimitMs: number;
   readonly #abortGraceMs: number;
   #running: RunningWorker | null = null;
@@ -53,7 +61,11 @@ class WorkerTrainer implements Trainer {
   #queue: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor({ buildLimitMs = 60_000, abortGraceMs = 2000 }: WorkerTrainerOptions) {
+  constructor(
+    { sharedFolders = [], buildLimitMs = 60_000, abortGraceMs = 2000 }: WorkerTrainerOptions,
+  ) {
+    // Specs of datasets name their folders by real path.
+    this.#sharedFolders = sharedFolders.map((folder) => Deno.realPathSync(folder));
     this.#buildLimitMs = buildLimitMs;
     this.#abortGraceMs = abortGraceMs;
   }
@@ -154,14 +166,17 @@ class WorkerTrainer implements Trainer {
   /** The running worker if it may read this folder (or none is needed), else a new one. */
   #workerFor(folder: string | null): RunningWorker {
     const running = this.#running;
-    if (running !== null && (folder === null || running.folder === folder)) return running;
+    if (running !== null && (folder === null || running.folders.includes(folder))) return running;
+    const folders = folder === null || this.#sharedFolders.includes(folder)
+      ? this.#sharedFolders
+      : [folder];
     this.#endWorker(new FlotillaError("The training worker was replaced"));
     const worker = new Worker(new URL("./worker.ts", import.meta.url).href, {
       type: "module",
       name: "training",
       deno: {
         permissions: {
-          read: folder === null ? false : [folder],
+          read: folders.length === 0 ? false : [...folders],
           write: false,
           net: false,
           env: false,
@@ -172,7 +187,7 @@ class WorkerTrainer implements Trainer {
         },
       },
     });
-    this.#running = { worker, folder };
+    this.#running = { worker, folders };
     worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => this.#receive(data);
     worker.onerror = (event) => {
       event.preventDefault();

@@ -150,7 +150,7 @@ Deno.test("parseSessionConfig() accepts the quickstart", async () => {
   assert.equal(config.server_training_config.num_training_rounds, 5);
   assert.equal(config.server_training_config.model_dir, "../../models/MLP");
   assert.equal(config.server_training_config.validation_dataset, "MNIST");
-  assert.equal(config.client_training_config.learning_rate, 0.1);
+  assert.equal(config.client_training_config.learning_rate, 0.03);
 });
 
 Deno.test("parseSessionConfig() names every missing key when the file is empty", () => {
