@@ -180,8 +180,9 @@ async function startClient(
   );
   return {
     async close() {
-      await presence.close();
+      // In this order: the leader asks a client that says goodbye whether it is gone.
       await server.close();
+      await presence.close();
       weights.close();
     },
   };

@@ -23,6 +23,9 @@ export interface DirectoryOptions {
   readvertise(): void;
 }
 
+/** Time that a client which the broker calls lost has to answer. */
+const LAST_CALL_MS = 500;
+
 /** Least time between two adverts that unknown heartbeats cause. */
 const READVERTISE_EVERY_MS = 1000;
 
@@ -54,7 +57,8 @@ export class Directory implements Fleet {
       case "heartbeat":
         return this.#heartbeat(message.client);
       case "lost":
-        return this.#lose(message.client);
+        void this.#lose(message.client);
+        return;
     }
   }
 
@@ -187,11 +191,24 @@ export class Directory implements Fleet {
     this.options.readvertise();
   }
 
-  #lose(id: ClientId): void {
+  /**
+   * The broker says that a client is gone. It says so too when it is itself going down, so the
+   * client is asked first: a dead one refuses the call at once, and only one that answers stays.
+   */
+  async #lose(id: ClientId): Promise<void> {
     const entry = this.#entries.get(id);
     if (entry === undefined || entry.presence !== "active") return;
+    const { advert } = entry;
+    try {
+      const signal = AbortSignal.timeout(LAST_CALL_MS);
+      await this.link(id).echo("", { signal, deadlineMs: LAST_CALL_MS });
+      return;
+    } catch {
+      // Gone, unless it has introduced itself again in the meantime.
+      if (entry.presence !== "active" || this.#entries.get(id)?.advert !== advert) return;
+    }
     entry.presence = "lost";
-    this.options.logger.warning("client_lost", `${entry.advert.name} is gone`, { client: id });
+    this.options.logger.warning("client_lost", `${advert.name} is gone`, { client: id });
     this.#changed();
   }
 

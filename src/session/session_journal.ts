@@ -18,6 +18,8 @@ import { fold, reduce, type SessionState } from "./state.ts";
 /** The one writer of a session's journal in this process. */
 export class SessionJournal {
   readonly #listeners = new Set<(item: StreamItem) => void>();
+  /** What the run waits for, so that who comes later is told too; null if it does not wait. */
+  #waiting: LiveNote | null = null;
   #state: SessionState;
 
   private constructor(
@@ -60,6 +62,7 @@ export class SessionJournal {
    */
   async append(event: SessionEvent): Promise<SessionState> {
     const entries = await this.store.journal.append(this.id, this.#state.seq, [event]);
+    this.#waiting = null;
     for (const entry of entries) {
       this.#state = reduce(this.#state, entry);
       this.#tell({ kind: "event", entry });
@@ -75,6 +78,7 @@ export class SessionJournal {
 
   /** Tells the followers something that is not kept. */
   note(note: LiveNote): void {
+    if (note.type === "waiting_for_clients") this.#waiting = note;
     this.#tell({ kind: "note", note });
   }
 
@@ -95,6 +99,7 @@ export class SessionJournal {
         if (isTerminal(entry.event)) return;
       }
       if (this.ended && seq >= this.#state.seq) return;
+      if (this.#waiting !== null) yield { kind: "note", note: this.#waiting };
       for (;;) {
         const item = await backlog.next(signal);
         if (item === null) return;

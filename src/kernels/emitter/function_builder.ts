@@ -97,6 +97,11 @@ export class FunctionBuilder {
     this.if(i32.gtS(count, 0), () => this.#countDown(count, body));
   }
 
+  /** Runs a body a number of times that is known to be at least 1: `loop` without its check. */
+  repeat(count: I32, body: () => void): void {
+    this.#countDown(count, body);
+  }
+
   /** As `loop`, with the body written out several times in each turn and for the remainder. */
   unrolledLoop(count: number, unroll: number, body: () => void): void {
     this.loop(Math.floor(count / unroll), () => {
