@@ -21,10 +21,13 @@ export class LeaderError extends FlotillaError {
   override name = "LeaderError";
   override readonly exitCode: number;
 
-  /** @param status the HTTP status; 4xx is the user's mistake, 5xx the leader's trouble */
+  /**
+   * @param status the HTTP status; 4xx is what was asked and 507 where the leader shall keep it,
+   * both for the user to mend; other 5xx are the leader's trouble
+   */
   constructor(message: string, readonly status: number) {
     super(message);
-    this.exitCode = status < 500 ? ExitCode.usage : ExitCode.failed;
+    this.exitCode = status < 500 || status === 507 ? ExitCode.usage : ExitCode.failed;
   }
 }
 

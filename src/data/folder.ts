@@ -90,6 +90,14 @@ export async function readStart(file: DataFile, length: number): Promise<Uint8Ar
   return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer()).subarray(0, length);
 }
 
+/** Size of a file in bytes; null if it is gzip, whose content has another. */
+export async function plainSize(file: DataFile): Promise<number | null> {
+  const magic = new Uint8Array(2);
+  using handle = await Deno.open(file.path);
+  await handle.read(magic);
+  return isGzip(magic) ? null : (await handle.stat()).size;
+}
+
 function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }

@@ -5,7 +5,7 @@
 import { DataError } from "../core/errors.ts";
 import type { NumberArray, RawData, RawLabels } from "./dataset.ts";
 import { elements } from "./dataset.ts";
-import { type DataFile, findFile, readBytes, readStart } from "./folder.ts";
+import { type DataFile, findFile, plainSize, readBytes, readStart } from "./folder.ts";
 
 /** Element types that are read: code, bytes an element. */
 const TYPES: Readonly<Record<number, { name: "u1" | "i4" | "f4"; bytes: number }>> = {
@@ -41,7 +41,7 @@ export async function readIdxPair(folder: string, pair: IdxPair): Promise<RawDat
 }
 
 /**
- * Reads the labels and the images' header only.
+ * Reads the labels and the images' header only, and the size of a file that is not packed.
  *
  * @returns labels, and the number of images that the header states
  * @throws {DataError} as {@link readIdxPair}
@@ -49,6 +49,8 @@ export async function readIdxPair(folder: string, pair: IdxPair): Promise<RawDat
 export async function summariseIdxPair(folder: string, pair: IdxPair) {
   const file = await findFile(folder, pair.images);
   const header = parseHeader(await readStart(file, 4 + 4 * MAX_AXES), file.label);
+  const size = await plainSize(file);
+  if (size !== null) checkSize(size, header, file.label);
   return { count: header.sizes[0]!, labels: await readIdxLabels(folder, pair) };
 }
 
@@ -75,13 +77,9 @@ export function parseIdx(
   bytes: Uint8Array<ArrayBuffer>,
   label: string,
 ): { values: NumberArray; sizes: readonly number[] } {
-  const { type, bytesEach, sizes, start } = parseHeader(bytes, label);
-  const expected = start + elements(sizes) * bytesEach;
-  if (bytes.length !== expected) {
-    throw new DataError(
-      `Cannot read ${label} as it holds ${bytes.length} bytes: its header states ${expected}`,
-    );
-  }
+  const header = parseHeader(bytes, label);
+  checkSize(bytes.length, header, label);
+  const { type, sizes, start } = header;
   if (type === "u1") return { values: bytes.subarray(start), sizes };
   const view = new DataView(bytes.buffer, bytes.byteOffset + start);
   const values = type === "i4"
@@ -126,6 +124,14 @@ function parseHeader(bytes: Uint8Array, label: string): IdxHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const sizes = Array.from({ length: axes }, (_, axis) => view.getUint32(4 + 4 * axis));
   return { type: type.name, bytesEach: type.bytes, sizes, start };
+}
+
+function checkSize(size: number, { sizes, bytesEach, start }: IdxHeader, label: string): void {
+  const expected = start + elements(sizes) * bytesEach;
+  if (size === expected) return;
+  throw new DataError(
+    `Cannot read ${label} as it holds ${size} bytes: its header states ${expected}`,
+  );
 }
 
 /** Images without a channel axis get one. */

@@ -91,7 +91,7 @@ Deno.test("a model that does not fit the data is refused before round 1 with lay
     runConfig({ server: { model_dir: folder }, client: { model_id: "Misfit" } }),
   );
   assert.equal(await session.exitCode(), 2, session.printed());
-  assert.match(session.stderr, /pixels.*32.*32.*3.*28.*28.*1/s);
+  assert.match(session.stderr, /layer "pixels".*\[28,28,1\].*\[32,32,3\]/);
 });
 
 Deno.test("a dataset that no client holds fails the run with the number of clients", async () => {

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import {
   ConfigError,
   DataError,
+  FileAccessError,
   FlotillaError,
   messageOf,
   ModelError,
@@ -31,6 +32,7 @@ export const ERROR_CODES = [
   "no_results",
   "not_ready",
   "unavailable",
+  "storage",
   "failed",
   "internal",
 ] as const;
@@ -83,6 +85,7 @@ function restError(thrown: unknown): RestError {
   if (thrown instanceof DataError) return new RestError(400, "invalid_data", text);
   if (thrown instanceof UnknownSessionError) return new RestError(404, "unknown_session", text);
   if (thrown instanceof UnreachableError) return new RestError(503, "unavailable", text);
+  if (thrown instanceof FileAccessError) return new RestError(507, "storage", text);
   if (thrown instanceof FlotillaError) return new RestError(500, "failed", text);
   // A bug: its text may hold anything, so it goes to the log and not to the caller.
   return new RestError(500, "internal", "Cannot answer: the server's log has the reason");
