@@ -1,4 +1,5 @@
 /** How soon the commands are there, and what they weigh at rest and at work. */
+import { V8_FLAGS } from "../tools/project.ts";
 import { makeDemoData } from "../tools/demo_data.ts";
 import { Federation } from "../tests/fixtures/federation.ts";
 import { median, MemoryWatch, residentBytes } from "./processes.ts";
@@ -13,7 +14,7 @@ async function milliseconds(args: readonly string[], times = 7): Promise<number>
   for (let i = 0; i < times; i++) {
     const start = performance.now();
     await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-q", "-A", MAIN, ...args],
+      args: ["run", "-q", "-A", V8_FLAGS, MAIN, ...args],
       stdout: "null",
     })
       .output();
@@ -30,7 +31,18 @@ async function serverStart(): Promise<number> {
   listener.close();
   const start = performance.now();
   const server = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-A", MAIN, "server", "--rest-port", `${port}`, "--mqtt-broker", "embedded"]
+    args: [
+      "run",
+      "-q",
+      "-A",
+      V8_FLAGS,
+      MAIN,
+      "server",
+      "--rest-port",
+      `${port}`,
+      "--mqtt-broker",
+      "embedded",
+    ]
       .concat(["--mqtt-port", `${port + 1}`]),
     cwd: folder,
     stderr: "null",

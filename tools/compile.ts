@@ -6,7 +6,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { type Bundle, makeBundle } from "./bundle.ts";
-import { projectRoot } from "./project.ts";
+import { projectRoot, V8_FLAGS } from "./project.ts";
 
 /** The systems that executables are made for. */
 export const targets: readonly string[] = [
@@ -42,6 +42,7 @@ export function compileFlags({ bundle, out, target }: CompileOptions): string[] 
     // The code cache would be written to a temporary folder of the user.
     "--no-code-cache",
     "--unstable-worker-options",
+    V8_FLAGS,
     ...[bundle.folder, ...bundle.workers].flatMap((path) => ["--include", path]),
     ...(target === null ? [] : ["--target", target]),
     "--output",

@@ -2,9 +2,8 @@
  * The whole workflow in one command: makes data, starts a server and two clients as processes of
  * their own, submits the quickstart, shows it, and ends everything it has started.
  */
-import { fileURLToPath } from "node:url";
+import { projectRoot, V8_FLAGS } from "./project.ts";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DATA = "data/quickstart";
 const LOGS = `${DATA}/logs`;
 const SERVER = "http://localhost:12345";
@@ -50,7 +49,7 @@ function start(name: string, args: readonly string[]): Service {
   const log = `${LOGS}/${name}.log`;
   const file = Deno.openSync(log, { write: true, create: true, truncate: true });
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-A", "main.ts", ...args],
+    args: ["run", "-q", "-A", V8_FLAGS, "main.ts", ...args],
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -88,7 +87,7 @@ async function serverAnswers(): Promise<void> {
 
 async function flotilla(args: readonly string[]): Promise<number> {
   const { code } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-A", "main.ts", ...args],
+    args: ["run", "-q", "-A", V8_FLAGS, "main.ts", ...args],
     stdout: "inherit",
     stderr: "inherit",
   }).spawn().status;
@@ -120,7 +119,7 @@ ${line(COMMANDS.client1)}      (and --client-num 2 --data ${DATA}/part_2)
 ${line(COMMANDS.session)}`);
 }
 
-Deno.chdir(ROOT);
+Deno.chdir(projectRoot);
 // The children get the same Ctrl-C from the terminal; the demo waits until they have ended.
 Deno.addSignalListener("SIGINT", () => {});
 try {

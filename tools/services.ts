@@ -3,10 +3,7 @@
  * programs: `services.ts [broker|redis] [--broker-port 1883] [--redis-port 6379]`, both by default.
  * They listen on loopback only, and nothing that they hold is kept.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import {
   installHint,
@@ -15,11 +12,13 @@ import {
   REDIS,
   type SystemProgram,
 } from "./installed_program.ts";
+import type { LabelColour } from "./prefixed_output.ts";
+import { type Member, ProcessGroup } from "./process_group.ts";
 
 /** A service: its program, and the arguments that make it listen on `port` with files in `folder`. */
 interface Service {
   readonly program: SystemProgram;
-  readonly colour: number;
+  readonly colour: LabelColour;
   readonly port: number;
   arguments(port: number, folder: string): Promise<string[]>;
 }
@@ -27,7 +26,7 @@ interface Service {
 const SERVICES: Readonly<Record<string, Service>> = {
   broker: {
     program: MOSQUITTO,
-    colour: 36,
+    colour: "cyan",
     port: 1883,
     async arguments(port, folder) {
       const config = join(folder, "mosquitto.conf");
@@ -37,7 +36,7 @@ const SERVICES: Readonly<Record<string, Service>> = {
   },
   redis: {
     program: REDIS,
-    colour: 33,
+    colour: "yellow",
     port: 6379,
     arguments(port, folder) {
       const memoryOnly = ["--save", "", "--appendonly", "no"];
@@ -84,47 +83,29 @@ async function runAll(
   ports: Readonly<Record<string, string | undefined>>,
   folder: string,
 ): Promise<number> {
-  let stopping = false;
-  const children: ChildProcess[] = [];
-  const stop = () => {
-    stopping = true;
-    for (const child of children) child.kill("SIGTERM");
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
-  const ends: Promise<void>[] = [];
-  for (const [name, path] of paths) {
+  const members: Member[] = [];
+  for (const [name, program] of paths) {
     const service = SERVICES[name]!;
     const port = Number(ports[name] ?? service.port);
-    const child = spawn(path, await service.arguments(port, folder), { stdio: "pipe" });
-    children.push(child);
-    const say = prefixed(name, service.colour);
-    say(`${service.program.name} on 127.0.0.1:${port}, Ctrl-C ends it`);
-    for (const output of [child.stdout, child.stderr]) {
-      createInterface({ input: output }).on("line", say);
-    }
-    ends.push(
-      ended(child).then((code) => {
-        if (stopping) return say("ended");
-        say(`ended by itself with code ${code}; does another process hold port ${port}?`);
-      }),
-    );
+    members.push({
+      name,
+      colour: service.colour,
+      program,
+      args: await service.arguments(port, folder),
+      greeting: `${service.program.name} on 127.0.0.1:${port}, Ctrl-C ends it`,
+      hint: `does another process hold port ${port}?`,
+    });
   }
-  await Promise.race(ends);
-  const failed = !stopping;
-  stop();
-  await Promise.all(ends);
-  return failed ? 1 : 0;
-}
-
-async function ended(child: ChildProcess): Promise<unknown> {
-  const [code] = await once(child, "close");
-  return code;
-}
-
-function prefixed(name: string, colour: number): (line: string) => void {
-  const label = name.padEnd(6);
-  const shown = Deno.stdout.isTerminal() ? `\x1b[${colour}m${label} |\x1b[0m` : `${label} |`;
-  return (line) => console.log(`${shown} ${line}`);
+  await using group = new ProcessGroup(members);
+  let stopping = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      stopping = true;
+      void group.stop();
+    });
+  }
+  await group.firstEnd();
+  return stopping ? 0 : 1;
 }
 
 if (import.meta.main) Deno.exit(await main());

@@ -26,15 +26,24 @@ import {
   type PackageStep,
   progressFromWire,
   type TrainingEvent,
+  type UpdateChunk,
   updateFromWire,
 } from "./wire.ts";
 
 /** The longest time that a timer can wait: 24 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/**
+ * Share of the budget that one update takes at the most, in bytes: a large one streams through in
+ * frames and must not shut all others out.
+ */
+const MAX_UPDATE_SHARE = 8 * 1024 * 1024;
+
 /** What all links of a transport send by. */
 export interface Sending {
   readonly budget: ByteBudget;
+  /** Bounds the updates that come in at the same time. */
+  readonly incoming: ByteBudget;
   /** Frames of weights, encoded. */
   readonly weights: SharedFrames;
   readonly frameBytes: number;
@@ -115,11 +124,13 @@ export class GrpcLink implements ClientLink {
       () => ended.reject(late(peer)),
       Math.min(call.deadlineMs, MAX_TIMER_MS),
     );
+    const over = new AbortController();
     try {
-      await Promise.race([ended.promise, this.#deliver(stream, sink, peer, call.signal)]);
+      await Promise.race([ended.promise, this.#deliver(stream, sink, peer, call, over.signal)]);
     } finally {
       clearTimeout(timer);
       call.signal.removeEventListener("abort", cancel);
+      over.abort(cancelled(peer));
       stream.cancel();
     }
   }
@@ -189,13 +200,15 @@ export class GrpcLink implements ClientLink {
     }
   }
 
+  /** @param over aborts when the training call is over, for whatever reason */
   async #deliver(
     stream: ClientReadableStream<TrainingEvent>,
     sink: UpdateSink,
     peer: string,
-    signal: AbortSignal,
+    call: CallOptions,
+    over: AbortSignal,
   ): Promise<void> {
-    const events = eventsOf(stream, peer, signal);
+    const events = messagesOf(stream, peer, call.signal);
     let next = await events.next();
     for (; !next.done && next.value.progress; next = await events.next()) {
       sink.progress(progressFromWire(next.value.progress));
@@ -207,10 +220,46 @@ export class GrpcLink implements ClientLink {
         `Cannot accept an update of ${header.bytes} bytes from ${peer}: at most ${this.#maxUpdateBytes}`,
       );
     }
-    const bytes = exactly(header.bytes, chunksUntilDone(events));
-    await sink.update(header, bytes);
-    // A sink that needs no more bytes leaves the rest; the client's "done" has still to come.
-    for await (const _ of bytes);
+    const { incoming } = this.#sending;
+    const release = await incoming.acquire(Math.min(header.bytes, MAX_UPDATE_SHARE), over);
+    try {
+      const bytes = exactly(header.bytes, this.#fetch(header.weights, peer, call, over));
+      await sink.update(header, bytes);
+      // A sink that needs no more bytes leaves the rest; the client ends when all were fetched.
+      for await (const _ of bytes);
+    } finally {
+      release();
+    }
+    const last = await events.next();
+    if (last.done || !last.value.done) throw breach("no end of training after its update");
+  }
+
+  /** The bytes of an update that the client holds. */
+  async *#fetch(
+    weights: WeightsId,
+    peer: string,
+    call: CallOptions,
+    over: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const { path, requestSerialize, responseDeserialize } = edgeRpcs().training.FetchUpdate;
+    const stream = this.#async.client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize as (bytes: Buffer) => UpdateChunk,
+      { weights },
+      new Metadata(),
+      bounds(call),
+    );
+    // Reading reports every failure; one that comes when nobody reads any more is no news.
+    stream.on("error", () => {});
+    const cancel = () => stream.cancel();
+    over.addEventListener("abort", cancel, { once: true });
+    try {
+      for await (const { chunk } of messagesOf(stream, peer, call.signal)) yield chunk;
+    } finally {
+      over.removeEventListener("abort", cancel);
+      cancel();
+    }
   }
 }
 
@@ -264,25 +313,14 @@ function* packageSteps(files: ModelPackage, frameBytes: number): Generator<Packa
 }
 
 /** The stream's messages, with the contract's errors. */
-async function* eventsOf(
-  stream: ClientReadableStream<TrainingEvent>,
+async function* messagesOf<Message>(
+  stream: ClientReadableStream<Message>,
   peer: string,
   signal: AbortSignal,
-): AsyncGenerator<TrainingEvent> {
+): AsyncGenerator<Message> {
   try {
     yield* stream;
   } catch (error) {
     throw rpcErrorOf(error as ServiceError, peer, signal);
   }
-}
-
-async function* chunksUntilDone(
-  events: AsyncGenerator<TrainingEvent>,
-): AsyncGenerator<Uint8Array> {
-  for (let next = await events.next(); !next.done; next = await events.next()) {
-    if (next.value.done) return;
-    if (!next.value.chunk) throw breach("anything but chunks in an update");
-    yield next.value.chunk;
-  }
-  throw breach("an update that does not end");
 }

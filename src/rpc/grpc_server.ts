@@ -7,18 +7,21 @@ import { MAX_PACKAGE_BYTES } from "../core/model_package.ts";
 import type { Logger } from "../log/log.ts";
 import { collecting, streaming, unary, unimplemented, write } from "./grpc_calls.ts";
 import { DEFAULT_FRAME_BYTES, framesOf } from "./frames.ts";
+import { HeldUpdates } from "./held_updates.ts";
 import { listen } from "./listen.ts";
 import { receiveFile, receivePackage, receiveWeights } from "./receive.ts";
 import { edgeRpcs } from "./services.ts";
 import type { EdgeHandlers } from "./transport.ts";
 import {
   evaluationToWire,
+  type FetchRequest,
   jobFromWire,
   type JobRequest,
   type PackageStep,
   progressToWire,
   type Text,
   type TrainingEvent,
+  type UpdateChunk,
   updateToWire,
   type UploadFile,
   type WeightsStep,
@@ -130,6 +133,7 @@ function addClientStore(
 }
 
 function addClientTraining(server: Server, handlers: EdgeHandlers, logger: Logger): void {
+  const held = new HeldUpdates();
   server.addService({ ...edgeRpcs().training }, {
     StartTraining: streaming<JobRequest, TrainingEvent>(logger, async (request, stream, signal) => {
       let open = true;
@@ -140,11 +144,17 @@ function addClientTraining(server: Server, handlers: EdgeHandlers, logger: Logge
         }
       }, signal);
       open = false;
+      const fetched = held.hold(header.weights, bytes, signal);
       await write(stream, { update: updateToWire(header) }, signal);
+      await fetched;
+      await write(stream, { done: {} }, signal);
+    }),
+    FetchUpdate: streaming<FetchRequest, UpdateChunk>(logger, async (request, stream, signal) => {
+      const { bytes, fetched } = held.find(request.weights);
       for (const chunk of framesOf(bytes, DEFAULT_FRAME_BYTES)) {
         await write(stream, { chunk }, signal);
       }
-      await write(stream, { done: {} }, signal);
+      fetched();
     }),
     StartValidation: unary<JobRequest, object>(logger, async (request, signal) => ({
       evaluation: evaluationToWire(await handlers.validate(jobFromWire(request), signal)),

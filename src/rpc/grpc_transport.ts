@@ -13,8 +13,10 @@ import type { Transport } from "./transport.ts";
 export interface GrpcTransportOptions {
   /** Bytes of a frame that the leader sends, up to 1 MiB. @default {262144} */
   readonly frameBytes?: number;
-  /** Bytes under way to all clients together. @default {67108864} */
+  /** Bytes under way to all clients together. @default {16777216} */
   readonly budgetBytes?: number;
+  /** Bytes of updates that come in at the same time. @default {16777216} */
+  readonly incomingBytes?: number;
   /** Largest update that a client may send. @default {1048576000} */
   readonly maxUpdateBytes?: number;
   /** Milliseconds of silence during a call after which a client is asked for a sign of life. @default {20000} */
@@ -27,7 +29,8 @@ export interface GrpcTransportOptions {
 export function createGrpcTransport(options: GrpcTransportOptions = {}): Transport {
   const {
     frameBytes = DEFAULT_FRAME_BYTES,
-    budgetBytes = 64 * 1024 * 1024,
+    budgetBytes = 16 * 1024 * 1024,
+    incomingBytes = 16 * 1024 * 1024,
     maxUpdateBytes = 1000 * 1024 * 1024,
     keepaliveMs = 20_000,
     keepaliveTimeoutMs = 10_000,
@@ -53,6 +56,7 @@ export function createGrpcTransport(options: GrpcTransportOptions = {}): Transpo
   });
   const sending = {
     budget: new ByteBudget(budgetBytes),
+    incoming: new ByteBudget(incomingBytes),
     weights: new SharedFrames((chunk) => serialize({ chunk }), frameBytes),
     frameBytes,
   };

@@ -29,6 +29,7 @@ export interface ClientStoreRpcs {
 /** `flotilla.v1.ClientTraining`. */
 export interface ClientTrainingRpcs {
   readonly StartTraining: Rpc<wire.JobRequest, wire.TrainingEvent>;
+  readonly FetchUpdate: Rpc<wire.FetchRequest, wire.UpdateChunk>;
   readonly StartValidation: Rpc<wire.JobRequest, wire.ValidationResponse>;
   readonly InitBench: Rpc<wire.JobRequest, unknown>;
 }

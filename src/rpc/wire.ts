@@ -39,12 +39,19 @@ export interface WeightsStep {
   readonly chunk?: Uint8Array;
 }
 
-/** One of the four is set. */
+/** One of the three is set. */
 export interface TrainingEvent {
   readonly progress?: Progress;
   readonly update?: Update;
-  readonly chunk?: Uint8Array;
   readonly done?: Empty;
+}
+
+export interface FetchRequest {
+  readonly weights: string;
+}
+
+export interface UpdateChunk {
+  readonly chunk: Uint8Array;
 }
 
 interface Progress {

@@ -27,7 +27,7 @@ async function runToTheEnd(federation: Federation): Promise<void> {
   assert.deepEqual([status, rounds.length], ["finished", 2]);
 }
 
-redisTest("flotilla server keeps a run in a real Redis", async () => {
+redisTest("flotilla server keeps a run in a real Redis and knows it after a restart", async () => {
   await using redis = await RedisServer.start();
   await using federation = await Federation.start({
     leaderData: data.leader,
@@ -42,23 +42,19 @@ redisTest("flotilla server keeps a run in a real Redis", async () => {
   federation.server.kill("SIGTERM");
   assert.equal(await federation.server.exitCode(), 0);
   await federation.startServer();
-  const ps = federation.run(["ps", "--json", "--federated-server-endpoint", federation.endpoint]);
+  const ps = federation.ask("ps", "--json");
   assert.equal(await ps.exitCode(), 0);
   assert.equal(JSON.parse(ps.stdout).status, "finished");
 });
 
 Deno.test("flotilla server refuses a configured Redis that does not answer", async () => {
-  const redisPort = await freePort();
-  const folder = await Deno.makeTempDir({ prefix: "flotilla_no_redis_" });
-  try {
-    const started = Federation.start({ serverConfig: inRedis(redisPort) });
-    const said = await assert.rejects(started).then(
-      () => started.catch((error) => String(error)),
-    );
-    assert.match(said, new RegExp(`127\\.0\\.0\\.1:${redisPort}`));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  const port = await freePort();
+  await using federation = await Federation.prepare({ serverConfig: inRedis(port) });
+  await federation.launchServer();
+  assert.equal(await federation.server.exitCode(), 3);
+  assert.match(federation.server.stderr, new RegExp(`Redis.*127\\.0\\.0\\.1:${port}`));
+  // Neither REST nor the broker was opened before.
+  assert.doesNotMatch(federation.server.printed(), /listens|broker/);
 });
 
 mosquittoTest("a run goes on while Mosquitto is away, and clients come back with it", async () => {
@@ -71,7 +67,7 @@ mosquittoTest("a run goes on while Mosquitto is away, and clients come back with
     await Promise.all([1, 2].map((n) => federation.startClient(n, data.part(n))));
     const before = await federation.clients();
     const session = await federation.session(
-      runConfig({ client: { ...LONG_TRAINING, max_mini_batches: 1500 } }),
+      runConfig({ client: { ...LONG_TRAINING, max_mini_batches: 500 } }),
       "--json",
     );
     await session.says(/"type":"progress"/);
