@@ -16,6 +16,7 @@ const DENORT_SCRIPT = `${projectRoot}/../shared/tools/get-denort.sh`;
 const FOLDER = `${projectRoot}/dist/check`;
 const PROGRAM = `${FOLDER}/flotilla`;
 const DEADLINE_MS = 120_000;
+const END_DEADLINE_MS = 10_000;
 const SMALL_DATA = ["--items", "600"];
 /** 600 images for each of two clients give about 0.85. */
 const LEAST_ACCURACY = 0.7;
@@ -80,15 +81,24 @@ async function quickstart(): Promise<void> {
     await flotilla(folder, "stop", runningSession(runs), ...at);
     await endsCleanly(started);
   } finally {
-    for (const process of started.reverse()) end(process);
-    await Promise.all(started.map((process) => process.status));
+    await endAll(started);
     await Deno.remove(folder, { recursive: true });
   }
 }
 
+/** Ends the processes by request, and one that does not within the deadline by force. */
+async function endAll(processes: readonly Deno.ChildProcess[]): Promise<void> {
+  for (const process of processes) end(process, "SIGTERM");
+  const force = setTimeout(() => {
+    for (const process of processes) end(process, "SIGKILL");
+  }, END_DEADLINE_MS);
+  await Promise.all(processes.map(({ status }) => status));
+  clearTimeout(force);
+}
+
 /** Ends the processes by request; one that crashed before or ends with another code is an error. */
 async function endsCleanly(processes: readonly Deno.ChildProcess[]): Promise<void> {
-  for (const process of processes) end(process);
+  await endAll(processes);
   for (const { code, signal } of await Promise.all(processes.map(({ status }) => status))) {
     const interrupted = code === ExitCode.ok || code === ExitCode.interrupted;
     if (!interrupted) throw new Error(`A server or client ended with ${signal ?? `code ${code}`}`);
@@ -174,9 +184,9 @@ async function succeed(program: string, args: string[]): Promise<void> {
   if (code !== 0) throw new Error(`${program} ended with code ${code}`);
 }
 
-function end(process: Deno.ChildProcess): void {
+function end(process: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
-    process.kill("SIGTERM");
+    process.kill(signal);
   } catch {
     // It has ended by itself.
   }

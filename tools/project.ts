@@ -9,11 +9,11 @@ export const projectRoot: string = fileURLToPath(new URL("..", import.meta.url))
 );
 
 /**
- * Flag under which Flotilla runs: a small young generation and code made for size. Buffers that have
- * served are collected soon, so that a process stays within half of what it takes otherwise. The
+ * Flag under which Flotilla runs: a small young generation, so that buffers that have
+ * served are collected soon. The
  * task `flotilla` in `deno.json` has the same.
  */
-export const V8_FLAGS = "--v8-flags=--max-semi-space-size=2,--optimize-for-size";
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=2";
 
 /** Files below a folder of the project whose names end as given, relative to the root, sorted. */
 export function filesUnder(folder: string, ending: string): string[] {

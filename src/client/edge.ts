@@ -82,7 +82,8 @@ export class Edge implements EdgeHandlers {
     const { weights } = this.#options;
     const stored = await weights.put(bytes);
     if (stored.id !== id) {
-      await weights.delete(stored.id);
+      // Bytes that are known under their own name stay: they may be the current weights.
+      if (!this.#received.includes(stored.id)) await weights.delete(stored.id);
       throw new WeightsError(`Cannot take weights with hash ${stored.id}: they claim ${id}`);
     }
     this.#received = [...this.#received.filter((known) => known !== id), id];

@@ -13,7 +13,7 @@ import { type AxisTaps, forwardTaps, type TapRun } from "./conv_taps.ts";
 import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
 import { i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
-import type { Local, V128 } from "./emitter/value.ts";
+import type { Local } from "./emitter/value.ts";
 import { gemmDot } from "./gemm_dot.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import {
@@ -221,10 +221,8 @@ function addLanes(
 ): void {
   const scale = args.scale && f.let(v128.load32Splat(args.scale));
   const four = (count: number) => {
-    const vectors = range(4).map((i) =>
-      f.let(v128.load(args.scratch, Math.min(i, count - 1) * 16))
-    );
-    const sums = quadSum(f, vectors as [V128, V128, V128, V128]);
+    const vectors = range(count).map((i) => f.let(v128.load(args.scratch, i * 16)));
+    const sums = quadSum(f, vectors);
     storeSums(f, epilogue, sums, args.dw, range(count).map((i) => i * 4), scale);
     f.bump(args.scratch, 64);
     f.bump(args.dw, 16);

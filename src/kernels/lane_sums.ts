@@ -28,9 +28,9 @@ export function pairSum(f: FunctionBuilder, a: V128, b: V128): V128 {
   return f32x4.add(halves, f32x4.shuffle(halves, halves, 2, 3, 0, 1));
 }
 
-/** Lane i: the sum over the lanes of `vectors[i]`. */
-export function quadSum(f: FunctionBuilder, vectors: readonly [V128, V128, V128, V128]): V128 {
-  const [a, b, c, d] = vectors;
+/** Lane i: the sum over the lanes of `vectors[i]`, for 1 to 4 vectors. */
+export function quadSum(f: FunctionBuilder, vectors: readonly V128[]): V128 {
+  const [a, b = a, c = a, d = a] = vectors as readonly [V128, ...V128[]];
   const halves = (x: V128, y: V128) =>
     f.let(f32x4.add(f32x4.shuffle(x, y, 0, 4, 1, 5), f32x4.shuffle(x, y, 2, 6, 3, 7)));
   const ab = halves(a, b), cd = halves(c, d);

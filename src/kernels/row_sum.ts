@@ -4,7 +4,6 @@
  */
 import { f32x4, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
-import type { V128 } from "./emitter/value.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { quadSum, storeSums, type SumEpilogue } from "./lane_sums.ts";
 import { sumEpilogueKey, sumEpilogueOperands } from "./lane_sums.ts";
@@ -41,8 +40,7 @@ export function rowSum(module: ModuleBuilder, shape: RowSumShape): Kernel {
           }
           f.bump(at, 16);
         });
-        const four = range(4).map((r) => sums[r] ?? sums[0]!) as [V128, V128, V128, V128];
-        storeSums(f, epilogue, quadSum(f, four), to, range(count).map((r) => r * 4), factor);
+        storeSums(f, epilogue, quadSum(f, sums), to, range(count).map((r) => r * 4), factor);
         f.bump(from, 4 * row * 4);
         f.bump(to, 16);
       };

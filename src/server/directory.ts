@@ -152,11 +152,13 @@ export class Directory implements Fleet {
     const { clock, logger } = this.options;
     const known = this.#entries.get(id);
     const moved = known !== undefined && !sameEndpoints(known.advert, advert);
-    if (moved) {
+    const isBack = known !== undefined && known.presence !== "active";
+    // A connection that has failed waits before it tries again, and would not see who is back.
+    if (moved || (isBack && !known.training)) {
       known.link?.close();
       known.link = null;
     }
-    const isNews = known === undefined || known.presence !== "active" || moved;
+    const isNews = known === undefined || isBack || moved;
     this.#entries.set(id, {
       id,
       advert,

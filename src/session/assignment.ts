@@ -59,21 +59,28 @@ export async function carryOut(
   const started = clock.monotonicMs();
   const bytesDown = await distribute(assignment, context);
   let stored: { header: UpdateHeader; bytes: number } | null = null;
-  await context.link.train(job, {
-    progress(progress) {
-      context.note({ type: "progress", round: job.round, client, ...progress });
-    },
-    async update(header, bytes) {
-      checkUpdateHeader(header, assignment.layout);
-      const blob = await blobs.put(checkedUpdate(bytes, header.bytes, assignment.layout));
-      if (blob.id !== header.weights) {
-        throw new WeightsError(
-          `Cannot use an update with hash ${blob.id}: it claims ${header.weights}`,
-        );
-      }
-      stored = { header, bytes: blob.bytes };
-    },
-  }, { signal: context.signal, deadlineMs: trainingDeadlineMs(assignment) });
+  let storing = Promise.resolve();
+  const store = async (header: UpdateHeader, bytes: AsyncIterable<Uint8Array>) => {
+    checkUpdateHeader(header, assignment.layout);
+    const blob = await blobs.put(checkedUpdate(bytes, header.bytes, assignment.layout));
+    if (blob.id !== header.weights) {
+      throw new WeightsError(
+        `Cannot use an update with hash ${blob.id}: it claims ${header.weights}`,
+      );
+    }
+    stored = { header, bytes: blob.bytes };
+  };
+  try {
+    await context.link.train(job, {
+      progress(progress) {
+        context.note({ type: "progress", round: job.round, client, ...progress });
+      },
+      update: (header, bytes) => storing = store(header, bytes),
+    }, { signal: context.signal, deadlineMs: trainingDeadlineMs(assignment) });
+  } finally {
+    // A call that is cut off is over at once, while the store may still be writing.
+    await storing.catch(() => {});
+  }
   if (stored === null) {
     throw new RpcError("protocol", "The client ended the call without an update");
   }

@@ -7,7 +7,7 @@
 import type { Aggregator } from "../aggregation/aggregator.ts";
 import type { Clock } from "../core/clock.ts";
 import { messageOf, SessionFailedError } from "../core/errors.ts";
-import { byName, type ClientRef, type WeightsId } from "../core/ids.ts";
+import { byName, type ClientId, type ClientRef, type WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
@@ -117,8 +117,8 @@ async function saveWhatThereIs({ journal, logger, saveResults }: EngineContext, 
 /** One run in this process. */
 class Run {
   readonly #inbox = new Inbox<Input>();
-  /** Clients that this process has told to train and that have not answered. */
-  readonly #atWork = new Set<string>();
+  /** Assignments of clients that this process has told to train and that have not answered. */
+  readonly #atWork = new Map<ClientId, Promise<void>>();
   /** Evaluations whose result is not journalled. */
   #validations = 0;
   /** Monotonic; null in a round that an earlier process started. */
@@ -154,7 +154,10 @@ class Run {
       await this.#finish();
     } finally {
       stopClock();
-      for (const id of this.#atWork) this.context.fleet.setTraining(id, false);
+      this.controller.abort(new SessionFailedError("The session has ended"));
+      // Nothing may write to the store any more once the run is over.
+      await Promise.all(this.#atWork.values());
+      for (const id of this.#atWork.keys()) this.context.fleet.setTraining(id, false);
     }
   }
 
@@ -334,7 +337,6 @@ class Run {
   #send(client: ClientRef, round: number): void {
     const { fleet, journal, clock, longestCallMs } = this.context;
     const { id, weights } = this.#global!;
-    this.#atWork.add(client.id);
     const work = async () => {
       // In a round of an earlier process the fleet fills only by and by.
       if (this.#roundStartedMs === null) await this.#awaitReturn(client);
@@ -355,11 +357,12 @@ class Run {
         note: (note) => journal.note(note),
       });
     };
-    work().then(
+    const answered = work().then(
       (update) => this.#inbox.put(update),
       (error) =>
         this.#inbox.put({ type: "client_failed", round, client, reason: messageOf(error) }),
     );
+    this.#atWork.set(client.id, answered);
   }
 
   #job(client: ClientRef, round: number): TrainJob {

@@ -62,12 +62,7 @@ Deno.test("flotilla session refuses a config that cannot work and starts nothing
   for (const [what, text, message] of wrong) {
     const file = join(federation.folder, "wrong.yaml");
     await Deno.writeTextFile(file, text);
-    const session = federation.run([
-      "session",
-      file,
-      "--federated-server-endpoint",
-      federation.endpoint,
-    ]);
+    const session = federation.ask("session", file);
     assert.equal(await session.exitCode(), 2, `${what}: ${session.printed()}`);
     assert.match(session.stderr, message, what);
     assert.equal(session.stdout, "", what);
@@ -140,6 +135,11 @@ Deno.test("flotilla client refuses a dataset that is not whole, with the file an
       /images-idx3-ubyte.*1000/,
     ],
     ["wrong_magic", (f) => rewrite(join(f, images), (b) => (b[2] = 99, b)), /images-idx3-ubyte/],
+    [
+      "label_out_of_range",
+      (f) => rewrite(join(f, labels), (b) => (b[8 + 4] = 200, b)),
+      /labels-idx1-ubyte with label 200 in row 5: num_classes is 10/,
+    ],
     ["zero_items", async (f) => {
       await rewrite(join(f, images), (b) => (b.fill(0, 4, 8), b.subarray(0, 16)));
       await rewrite(join(f, labels), (b) => (b.fill(0, 4, 8), b.subarray(0, 8)));
@@ -158,6 +158,21 @@ Deno.test("flotilla client refuses a dataset that is not whole, with the file an
   const nowhere = federation.run(["client", "--data", "nowhere"]);
   assert.equal(await nowhere.exitCode(), 2);
   assert.match(nowhere.stderr, /nowhere/);
+});
+
+Deno.test("flotilla server and client refuse a configuration file with its line and key", async () => {
+  await using federation = await Federation.prepare();
+  const file = join(federation.folder, "wrong.yaml");
+  await Deno.writeTextFile(file, "comm_config:\n  mqtt:\n    mqtt_broker_prot: 1884\n");
+  const programs = ["server", "client"].map((role) => federation.run([role, "--config", file]));
+  for (const program of programs) {
+    assert.equal(await program.exitCode(), 2, program.printed());
+    assert.match(
+      program.stderr,
+      /wrong\.yaml:3:5 comm_config\.mqtt\.mqtt_broker_prot .*"mqtt_broker_port"/,
+    );
+    assert.doesNotMatch(program.stderr, /listens/);
+  }
 });
 
 Deno.test("taken ports are errors that name the port and the flag", async () => {

@@ -11,11 +11,7 @@ async function twoClients() {
   await Promise.all([1, 2].map((n) => federation.startClient(n, data.part(n))));
   await federation.clientsActive(2);
   const flotilla = async (...args: string[]) => {
-    const program = federation.run([
-      ...args,
-      "--federated-server-endpoint",
-      federation.endpoint,
-    ]);
+    const program = federation.ask(...args);
     const code = await program.exitCode();
     return { code, stdout: program.stdout, stderr: program.stderr };
   };

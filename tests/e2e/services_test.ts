@@ -63,6 +63,7 @@ mosquittoTest("a run goes on while Mosquitto is away, and clients come back with
     await using federation = await Federation.start({
       leaderData: data.leader,
       broker: mosquitto.port,
+      serverConfig: { comm_config: { mqtt: { mqtt_heartbeat_interval_s: 1 } } },
     });
     await Promise.all([1, 2].map((n) => federation.startClient(n, data.part(n))));
     const before = await federation.clients();
@@ -76,10 +77,15 @@ mosquittoTest("a run goes on while Mosquitto is away, and clients come back with
     const { status, rounds } = await federation.results();
     assert.deepEqual([status, rounds.length], ["finished", 2]);
     assert.deepEqual(rounds.map(({ failures }: { failures: unknown[] }) => failures), [[], []]);
-    // A leader that starts now knows nobody, so that all it knows came over the new broker.
+    const back = Date.now();
+    await mosquitto.start();
+    await federation.clientsUntil(
+      "heartbeats over the new broker",
+      (clients) => clients.every(({ last_heartbeat }) => Date.parse(last_heartbeat) > back),
+    );
+    // A leader that starts now knows nobody, so all it knows came over the new broker.
     federation.server.kill("SIGTERM");
     assert.equal(await federation.server.exitCode(), 0);
-    await mosquitto.start();
     await federation.startServer();
     await federation.clientsActive(2);
     assert.deepEqual(

@@ -138,9 +138,15 @@ Deno.test("checkedUpdate() refuses a hostile header length as soon as its eight 
   for (const length of [2n ** 64n - 1n, 2n ** 53n, 2n ** 32n, 1_000_000n]) {
     const bytes = new Uint8Array(good);
     new DataView(bytes.buffer).setBigUint64(0, length, true);
-    const pieces = cut(bytes, [8]);
-    assert.match(await refusal(pieces), /header claims \d+ bytes: 8 bytes are there/);
-    assert.equal([...pieces].length, 0, "the rest is not asked for");
+    let taken = 0;
+    const counted = function* () {
+      for (const piece of cut(bytes, [8])) {
+        taken++;
+        yield piece;
+      }
+    };
+    assert.match(await refusal(counted()), /header claims \d+ bytes: 8 bytes are there/);
+    assert.equal(taken, 1);
   }
   // Shorter than the header is: what is cut off is not JSON.
   const short = new Uint8Array(good);

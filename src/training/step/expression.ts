@@ -83,7 +83,7 @@ export function substitute(
 /** Number of function calls. */
 export function calls(expression: Expression): number {
   if (typeof expression === "number" || "arg" in expression) return 0;
-  return expression.args.reduce((sum, each) => sum + calls(each), 1);
+  return expression.args.reduce<number>((sum, each) => sum + calls(each), 1);
 }
 
 /** Whether the value is 0 if the operands of which `isZero` are 0 (and the others are finite). */

@@ -204,7 +204,9 @@ export class GraphBuilder {
   stretched(value: Value, dims: readonly number[], batched: boolean): Value {
     if (value.batched === batched && String(value.dims) === String(dims)) return value;
     const expression: Expression = { arg: 0 };
-    if (value.batched === batched) return this.make({ kind: "map", expression }, [value], dims, batched);
+    if (value.batched === batched) {
+      return this.make({ kind: "map", expression }, [value], dims, batched);
+    }
     const lanes = this.make({ kind: "lanes" }, [], dims.map(() => 1), true);
     return this.map((a, b) => call("mul", a, b), [value, lanes], dims);
   }
@@ -269,7 +271,8 @@ function keyOf(
       }
       text = `constant #${number}`;
     }
-  } else text = JSON.stringify(operation, (_, value) => typeof value === "number" ? exact(value) : value);
+  } else {text = JSON.stringify(operation, (_, value) =>
+      typeof value === "number" ? exact(value) : value);}
   return `${text} ${inputs.map(({ id }) => id)} [${dims}] ${batched}`;
 }
 

@@ -159,7 +159,11 @@ export const elementwiseRules: Rules = {
   Tanh: unary((x) => call("tanh", x)),
   Sigmoid: unary((x) => call("sigmoid", x)),
   Softplus: unary((x) =>
-    call("add", call("max", x, 0), call("log", call("add", 1, call("exp", call("neg", call("abs", x))))))
+    call(
+      "add",
+      call("max", x, 0),
+      call("log", call("add", 1, call("exp", call("neg", call("abs", x))))),
+    )
   ),
   Relu: unary((x) => call("max", x, 0)),
   Relu6: unary((x) => clip(x, 0, 6)),
@@ -192,7 +196,10 @@ export const elementwiseRules: Rules = {
     clip(x, Number(clipValueMin), Number(clipValueMax))
   ),
   FusedBatchNorm: ({ graph, input, has, attributes }) => {
-    const optional = [...(has("scale") ? [input("scale")] : []), ...(has("offset") ? [input("offset")] : [])];
+    const optional = [
+      ...(has("scale") ? [input("scale")] : []),
+      ...(has("offset") ? [input("offset")] : []),
+    ];
     const epsilon = Number(attributes["varianceEpsilon"] ?? 0.001);
     return elementwise(
       graph,

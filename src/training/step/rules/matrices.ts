@@ -1,13 +1,6 @@
 /** Matrix products between a batch and weights, and of two parts of a batch. */
 import { type Finish, sizeOf, type Value } from "../graph.ts";
-import {
-  materialised,
-  plain,
-  reshaped,
-  type Symbolic,
-  unbatched,
-  withBatch,
-} from "../symbol.ts";
+import { materialised, plain, reshaped, type Symbolic, unbatched, withBatch } from "../symbol.ts";
 import { activate, elementwise } from "./elementwise.ts";
 import { call } from "../expression.ts";
 import { type KernelCall, refuse, type Rules } from "./rule.ts";

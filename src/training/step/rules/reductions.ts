@@ -29,7 +29,12 @@ function reduce(
     const from = overBatch ? graph.cleaned(value) : value;
     const reduced = from.dims.map((size, dim) => dims.includes(dim) ? 1 : size);
     const batched = batchAxis !== null && !overBatch;
-    result = graph.make({ kind: "reduce", take, axes: wide, batch: overBatch }, [from], reduced, batched);
+    result = graph.make(
+      { kind: "reduce", take, axes: wide, batch: overBatch },
+      [from],
+      reduced,
+      batched,
+    );
   }
   if (take === "sum" && stretches !== 1) {
     result = graph.map((each) => call("mul", each, stretches), [result], result.dims);

@@ -36,14 +36,12 @@ function slice(
   }
   const dims = dimsOf(shape, x);
   const starts = dimsOf(begin, { batchAxis, inner: inner === null ? null : 0 });
-  const value = dims.every((extent, i) => extent === fullDims(x)[i])
-    ? x.value
-    : graph.make(
-      { kind: "slice", begin: starts },
-      [materialised(graph, x)],
-      dims,
-      batchAxis !== null,
-    );
+  const value = dims.every((extent, i) => extent === fullDims(x)[i]) ? x.value : graph.make(
+    { kind: "slice", begin: starts },
+    [materialised(graph, x)],
+    dims,
+    batchAxis !== null,
+  );
   return { value, shape, batchAxis, inner, dtype: x.dtype };
 }
 
@@ -197,7 +195,9 @@ export const shapeRules: Rules = {
     const table = input("x");
     const indices = input("indices");
     const each = { graph, input, attributes, ...rest };
-    if (table.batchAxis !== null || table.shape.length !== 2) refuse(each, "gathers from the batch");
+    if (table.batchAxis !== null || table.shape.length !== 2) {
+      refuse(each, "gathers from the batch");
+    }
     if (axesOf(attributes["axis"] ?? 0, 2)[0] !== 0 || Number(attributes["batchDims"] ?? 0) !== 0) {
       refuse(each, "gathers along another axis than the first");
     }

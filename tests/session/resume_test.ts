@@ -1,0 +1,171 @@
+/** A run that is cut off and goes on in another process, where the engine alone decides. */
+import assert from "node:assert/strict";
+import type { Evaluation } from "../../src/core/metrics.ts";
+import { decodeWeights } from "../../src/core/weights.ts";
+import { runSession } from "../../src/session/engine.ts";
+import { openMemoryStore } from "../../src/state/memory.ts";
+import { Collected } from "../fixtures/collected.ts";
+import { VirtualClock } from "../fixtures/virtual_clock.ts";
+import { configOf, createWorld, SumClient, type World } from "./world.ts";
+
+function start({ context, model }: World, signal = new AbortController().signal) {
+  return runSession(context, () => Promise.resolve(model), signal);
+}
+
+/** A store that outlives the run that is cut off. */
+function cuttable() {
+  const shutdown = new AbortController();
+  return {
+    store: openMemoryStore(),
+    signal: shutdown.signal,
+    async cut(run: Promise<unknown>) {
+      shutdown.abort(new Error("power cut"));
+      await assert.rejects(run, /power cut/);
+    },
+  };
+}
+
+/** Answers an evaluation with the first weight, which the sum of the steps so far is. */
+function firstWeight(bytes: Uint8Array): Evaluation {
+  const [loss] = decodeWeights(new Uint8Array(bytes)).values;
+  return { loss: loss!, accuracy: 0.5, samples: 10 };
+}
+
+Deno.test("runSession() makes up for all evaluations that a restart has cut off", async () => {
+  const { store, signal, cut } = cuttable();
+  const asked = new Collected<Uint8Array>();
+  const client = new SumClient("u1", "c_1", 1, 1, (job, honest) => {
+    return job.round < 4 || !hold ? honest() : new Promise(() => {});
+  });
+  let hold = true;
+  const config = configOf({ server: { num_training_rounds: 4 } });
+  const before = await createWorld({
+    clients: [client],
+    store,
+    config,
+    validate(bytes) {
+      asked.add(bytes);
+      // The first comes in time, the others are still under way at the cut.
+      return asked.length === 1 ? Promise.resolve(firstWeight(bytes)) : new Promise(() => {});
+    },
+  });
+  const run = start(before, signal);
+  await asked.first("the evaluation of round 3", () => asked.length === 3);
+  await cut(run);
+  assert.deepEqual(
+    before.journal.state.rounds.map(({ validation }) => validation?.loss ?? null).slice(0, 3),
+    [1, null, null],
+  );
+  hold = false;
+  const after = await createWorld({
+    clients: [client],
+    store,
+    config,
+    resume: before.journal.id,
+    validate: (bytes) => Promise.resolve(firstWeight(bytes)),
+  });
+  const state = await start(after);
+  assert.equal(state.status, "finished");
+  assert.deepEqual(state.rounds.map(({ validation }) => validation?.loss), [1, 2, 3, 4]);
+});
+
+Deno.test("runSession() keeps no weights in the store but the last at its end", async () => {
+  const store = openMemoryStore();
+  const put: string[] = [];
+  const { blobs } = store;
+  const world = await createWorld({
+    clients: [new SumClient("u1", "c_1", 1, 1), new SumClient("u2", "c_2", 3, 5)],
+    config: configOf({ server: { num_training_rounds: 3 } }),
+    store: {
+      ...store,
+      blobs: {
+        get: (id) => blobs.get(id),
+        range: (...range) => blobs.range(...range),
+        has: (id) => blobs.has(id),
+        delete: (id) => blobs.delete(id),
+        async put(source) {
+          const stored = await blobs.put(source);
+          put.push(stored.id);
+          return stored;
+        },
+      },
+    },
+    async validate(bytes) {
+      // Slower than a round, so that several wait.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      return firstWeight(bytes);
+    },
+  });
+  const state = await start(world);
+  assert.deepEqual(state.rounds.map(({ validation }) => validation?.loss), [4, 8, 12]);
+  const kept: string[] = [];
+  for (const id of put) if (await blobs.has(id)) kept.push(id);
+  // The initial weights, two updates and a new global model a round.
+  assert.equal(put.length, 1 + 3 * 3);
+  assert.deepEqual(kept, [state.weights]);
+});
+
+Deno.test("runSession() waits after a restart for clients that owe an answer to come back", async () => {
+  const { store, signal, cut } = cuttable();
+  const jobs = new Collected<string>();
+  let hold = true;
+  const client = (n: number) =>
+    new SumClient(`u${n}`, `c_${n}`, 1, n, (job, honest) => {
+      jobs.add(`${n} in ${job.round}`);
+      return hold ? new Promise(() => {}) : honest();
+    });
+  const [one, two] = [client(1), client(3)];
+  const before = await createWorld({ clients: [one, two], store });
+  const run = start(before, signal);
+  await jobs.first("both at work", () => jobs.length === 2);
+  await cut(run);
+  hold = false;
+  const clock = new VirtualClock();
+  const after = await createWorld({ clients: [], store, clock, resume: before.journal.id });
+  const going = start(after);
+  await clock.someoneSleeps();
+  after.fleet.join(two);
+  await jobs.first("the second client's job again", (job) => job === "3 in 1", { from: 2 });
+  after.fleet.join(one);
+  const state = await going;
+  assert.deepEqual([state.status, state.reason], ["finished", null]);
+  assert.deepEqual(state.rounds.map(({ failures }) => failures), [[], []]);
+  // Each round adds the mean of 1 and 3.
+  assert.deepEqual([...decodeWeights((await store.blobs.get(state.weights!))!).values], [4, 4, 4]);
+});
+
+Deno.test("runSession() goes on without a client that does not come back in time", async () => {
+  const { store, signal, cut } = cuttable();
+  const jobs = new Collected<string>();
+  const one = new SumClient("u1", "c_1", 1, 1);
+  const two = new SumClient("u2", "c_2", 1, 3, () => {
+    jobs.add("at work");
+    return new Promise(() => {});
+  });
+  const config = configOf({
+    session: { wait_for_clients_s: 30 },
+    server: { num_training_rounds: 1 },
+  });
+  const before = await createWorld({ clients: [one, two], store, config });
+  const run = start(before, signal);
+  await jobs.first("the second client at work");
+  for await (const item of before.journal.follow(0, AbortSignal.timeout(5000))) {
+    if (item.kind === "event" && item.entry.event.type === "update_received") break;
+  }
+  await cut(run);
+  assert.equal(before.journal.state.pending.length, 1);
+  const clock = new VirtualClock();
+  const after = await createWorld({
+    clients: [one],
+    store,
+    clock,
+    config,
+    resume: before.journal.id,
+  });
+  const going = start(after);
+  await clock.someoneSleeps();
+  clock.advance(30_000);
+  const state = await going;
+  assert.equal(state.status, "finished");
+  assert.deepEqual(state.rounds[0]!.failures.map(({ client }) => client.name), ["c_2"]);
+});

@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { ClientRef } from "../../src/core/ids.ts";
+import { isTerminal, type SessionEntry, type SessionEvent } from "../../src/session/events.ts";
+import {
+  finishedRounds,
+  fold,
+  openRound,
+  reduce,
+  type SessionState,
+} from "../../src/session/state.ts";
+import {
+  ANNA,
+  BERT,
+  CARL,
+  CONFIG,
+  failedRun,
+  finishedRun,
+  hash,
+  journal,
+  roundFinished,
+  roundStarted,
+  SESSION,
+  START,
+  started,
+  submitted,
+  update,
+  validated,
+} from "../fixtures/recorded_run.ts";
+
+/** The state after these events. */
+function after(...events: SessionEvent[]): SessionState {
+  return fold(journal(events))!;
+}
+
+/** What the last event has changed, by key. */
+function changedBy(...events: SessionEvent[]): Partial<SessionState> {
+  const before = after(...events.slice(0, -1));
+  const next = reduce(before, journal(events).at(-1)!);
+  const changes = Object.entries(next).filter(([key, value]) => {
+    return value !== before[key as keyof SessionState];
+  });
+  return Object.fromEntries(changes);
+}
+
+const failure: SessionEvent = { type: "client_failed", round: 1, client: BERT, reason: "gone" };
+
+Deno.test("reduce() begins with a queued session", () => {
+  assert.deepEqual(after(submitted), {
+    id: SESSION,
+    config: CONFIG,
+    seed: 42,
+    model: { id: "MLP", hash: hash(9), blob: hash(8) },
+    status: "queued",
+    reason: null,
+    submittedAt: START,
+    startedAt: null,
+    endedAt: null,
+    weights: null,
+    parameters: null,
+    rounds: [],
+    inFlight: {},
+    pending: [],
+    selectorState: null,
+    aggregatorState: null,
+    seq: 1,
+  });
+});
+
+Deno.test("reduce() runs a started session from its initial weights", () => {
+  assert.deepEqual(changedBy(submitted, started), {
+    status: "running",
+    startedAt: START + 500,
+    weights: hash(0),
+    parameters: 101_770,
+    seq: 2,
+  });
+});
+
+Deno.test("reduce() opens a round in which everybody selected owes an answer", () => {
+  const replaced = [{ client: CARL, reason: "silent", by: BERT }];
+  const event = { ...roundStarted(1), replaced, selectorState: { drawn: 2 } } as SessionEvent;
+  assert.deepEqual(changedBy(submitted, started, event), {
+    rounds: [{
+      round: 1,
+      seed: 8,
+      startedAt: START + 1000,
+      selected: [ANNA, BERT],
+      replaced,
+      updates: [],
+      failures: [],
+      finished: null,
+      validation: null,
+    }],
+    inFlight: {
+      [ANNA.id]: { client: ANNA, round: 1 },
+      [BERT.id]: { client: BERT, round: 1 },
+    },
+    selectorState: { drawn: 2 },
+    seq: 3,
+  });
+});
+
+Deno.test("reduce() keeps an update for aggregation and no longer waits for its client", () => {
+  const event = update(1, ANNA, 6000, 0.9, 0.75);
+  const changed = changedBy(submitted, started, roundStarted(1), event);
+  assert.deepEqual(changed.pending, [event]);
+  assert.deepEqual(changed.inFlight, { [BERT.id]: { client: BERT, round: 1 } });
+  assert.deepEqual(changed.rounds!.at(-1)!.updates, [event]);
+  assert.deepEqual(Object.keys(changed).sort(), ["inFlight", "pending", "rounds", "seq"]);
+});
+
+Deno.test("reduce() records a failure and no longer waits for its client", () => {
+  const changed = changedBy(submitted, started, roundStarted(1), failure);
+  assert.deepEqual(changed.inFlight, { [ANNA.id]: { client: ANNA, round: 1 } });
+  assert.deepEqual(changed.rounds!.at(-1)!.failures, [failure]);
+  assert.deepEqual(Object.keys(changed).sort(), ["inFlight", "rounds", "seq"]);
+});
+
+Deno.test("reduce() closes a round: new weights, nothing pending", () => {
+  const events = [submitted, started, roundStarted(1), update(1, ANNA, 1, 0.9, 0.75), failure];
+  const finished = { ...roundFinished(1, 0.9, 0.75), aggregatorState: { n: 1 } } as SessionEvent;
+  const changed = changedBy(...events, finished);
+  assert.equal(changed.weights, hash(1));
+  assert.deepEqual(changed.pending, []);
+  assert.deepEqual(changed.aggregatorState, { n: 1 });
+  assert.deepEqual(changed.rounds!.at(-1)!.finished, {
+    weights: hash(1),
+    seconds: 1.25,
+    metrics: { loss: 0.9, accuracy: 0.75 },
+  });
+});
+
+Deno.test("reduce() files a late validation under its own round", () => {
+  const events = [submitted, started, roundStarted(1), roundFinished(1, 0.9, 0.75)];
+  const changed = changedBy(...events, roundStarted(2), validated(1, 0.45, 0.88));
+  assert.deepEqual(changed.rounds!.map(({ validation }) => validation), [
+    { loss: 0.45, accuracy: 0.88, samples: 10_000 },
+    null,
+  ]);
+});
+
+Deno.test("reduce() ends a session with status, reason and time, and waits for nobody", () => {
+  const events = [submitted, started, roundStarted(1)];
+  const endings: [SessionEvent, string, string | null][] = [
+    [{ type: "session_failed", reason: "broken" }, "failed", "broken"],
+    [{ type: "session_stopped", reason: "enough" }, "stopped", "enough"],
+  ];
+  for (const [event, status, reason] of endings) {
+    const changed = changedBy(...events, event);
+    assert.deepEqual(changed, { status, reason, endedAt: START + 1500, inFlight: {}, seq: 4 });
+  }
+  const finished = fold(finishedRun)!;
+  assert.equal(finished.status, "finished");
+  assert.equal(finished.reason, null);
+  assert.equal(finished.endedAt, START + 500 * (finishedRun.length - 1));
+  assert.deepEqual([finished.inFlight, finished.pending], [{}, []]);
+  assert.equal(finished.weights, hash(3));
+});
+
+Deno.test("isTerminal() is true of the last event of a run and of no other", () => {
+  for (const run of [finishedRun, failedRun]) {
+    const terminal = run.map(({ event }) => isTerminal(event));
+    assert.deepEqual(terminal, run.map((_, i) => i === run.length - 1));
+  }
+  assert.equal(isTerminal({ type: "session_stopped", reason: "enough" }), true);
+});
+
+Deno.test("reduce() refuses what cannot follow", () => {
+  const state = after(submitted, started);
+  const entry = (seq: number, event: SessionEvent): SessionEntry => ({ seq, at: START, event });
+  const refused: [SessionState | null, SessionEntry, RegExp][] = [
+    [null, entry(1, started), /Cannot begin a session with "session_started"/],
+    [state, entry(3, submitted), /Cannot submit session .* twice/],
+    [state, entry(2, roundStarted(1)), /Cannot fold entry 2 of session .* after 2/],
+    [state, entry(4, roundStarted(1)), /Cannot fold entry 4 of session .* after 2/],
+    [state, entry(3, failure), /Cannot change a round of .*: it has none/],
+  ];
+  for (const [before, next, message] of refused) {
+    assert.throws(() => reduce(before, next), { name: "TypeError", message });
+  }
+});
+
+Deno.test("openRound() and finishedRounds() tell where a run stands", () => {
+  const stands = finishedRun.map((_, i) => {
+    const state = fold(finishedRun.slice(0, i + 1))!;
+    return [finishedRounds(state), openRound(state)?.round ?? null];
+  });
+  assert.deepEqual(stands.slice(1, 8), [
+    [0, null],
+    [0, 1],
+    [0, 1],
+    [0, 1],
+    [1, null],
+    [1, null],
+    [1, 2],
+  ]);
+  assert.deepEqual(stands.at(-1), [3, null]);
+  assert.equal(fold([]), null);
+});
+
+/** A journal as an engine may write it: rounds with any answers, late validations, any end or none. */
+const journals: fc.Arbitrary<SessionEntry[]> = fc.record({
+  rounds: fc.array(
+    fc.record({
+      answers: fc.array(fc.tuple(fc.constantFrom(ANNA, BERT, CARL), fc.boolean()), {
+        maxLength: 3,
+      }),
+      validateLate: fc.option(fc.boolean()),
+    }),
+    { maxLength: 5 },
+  ),
+  end: fc.constantFrom(null, "finished", "failed", "stopped"),
+  cut: fc.nat(),
+}).map(({ rounds, end, cut }) => {
+  const events: SessionEvent[] = [submitted, started];
+  let late: SessionEvent[] = [];
+  for (const [i, { answers, validateLate }] of rounds.entries()) {
+    const round = i + 1;
+    const selected = [...new Set(answers.map(([client]) => client))];
+    events.push({ ...roundStarted(round), selected } as SessionEvent, ...late);
+    const answered = new Set<ClientRef>();
+    for (const [client, delivers] of answers) {
+      if (answered.has(client)) continue;
+      answered.add(client);
+      events.push(
+        delivers
+          ? update(round, client, 10 * round, 0.5, null)
+          : { type: "client_failed", round, client, reason: "gone" },
+      );
+    }
+    events.push(roundFinished(round, 0.5, 0.5));
+    const validation = validated(round, 0.5, 0.5);
+    late = validateLate === true ? [validation] : [];
+    if (validateLate === false) events.push(validation);
+  }
+  const ending: Record<string, SessionEvent> = {
+    finished: { type: "session_finished", weights: hash(rounds.length) },
+    failed: { type: "session_failed", reason: "broken" },
+    stopped: { type: "session_stopped", reason: "enough" },
+  };
+  // Without an end the process may have died anywhere.
+  return end === null
+    ? journal(events).slice(0, 1 + cut % events.length)
+    : journal([...events, ending[end]!]);
+});
+
+Deno.test("fold() of a journal in two pieces equals fold() of the whole, wherever it is cut", () => {
+  fc.assert(fc.property(journals, fc.nat(), (entries, at) => {
+    const cut = 1 + at % entries.length;
+    // What was folded before a restart went through nothing; what was stored went through JSON.
+    const restarted = JSON.parse(JSON.stringify(entries)) as SessionEntry[];
+    const state = restarted.slice(cut).reduce(reduce, fold(entries.slice(0, cut))!);
+    assert.deepEqual(state, fold(entries));
+  }));
+});
+
+Deno.test("reduce() changes neither the state nor the entry that it is given", () => {
+  fc.assert(fc.property(journals, (entries) => {
+    let state: SessionState | null = null;
+    for (const entry of entries) {
+      const before: string = JSON.stringify([state, entry]);
+      const next: SessionState = reduce(state, entry);
+      assert.equal(JSON.stringify([state, entry]), before);
+      state = next;
+    }
+  }));
+});
+
+Deno.test("fold() accounts for every selected client: it has answered, failed, or is in flight", () => {
+  fc.assert(fc.property(journals, (entries) => {
+    const state = fold(entries)!;
+    const round = openRound(state);
+    const waiting = Object.values(state.inFlight).map(({ client }) => client.name);
+    const answers = [...round?.updates ?? [], ...round?.failures ?? []];
+    const accounted = [...waiting, ...answers.map(({ client }) => client.name)].sort();
+    const selected = round?.selected.map(({ name }) => name).sort() ?? [];
+    // The end lets go of those who were still at work.
+    if (state.endedAt === null) assert.deepEqual(accounted, selected);
+    assert.deepEqual(state.pending, round?.updates ?? []);
+    assert.equal(state.seq, entries.length);
+    assert.equal(state.endedAt !== null, isTerminal(entries.at(-1)!.event));
+  }));
+});
