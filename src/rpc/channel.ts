@@ -5,6 +5,7 @@
  */
 import { ChannelCredentials, type ChannelOptions, Client } from "@grpc/grpc-js";
 import type { Socket } from "node:net";
+import { cancelled, unavailable } from "./failures.ts";
 import { withoutGoaway } from "./goaway.ts";
 
 /** One address's channel as one link holds it. */
@@ -15,6 +16,12 @@ export interface Channel {
   readonly closed: boolean;
   /** Lets go of it; the last holder's call closes it, and calls in flight fail. */
   release(): void;
+}
+
+/** @throws {RpcError} a call to `peer` cannot begin */
+export function checkOpen(channel: Channel, peer: string, signal: AbortSignal): void {
+  if (signal.aborted) throw cancelled(peer);
+  if (channel.closed) throw unavailable(peer, "the link is closed");
 }
 
 interface Entry {

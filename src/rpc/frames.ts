@@ -9,6 +9,9 @@ export const DEFAULT_FRAME_BYTES = 256 * 1024;
 /** The largest frame that a sender may choose. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
 
+/** Bytes of frames that wait for slower transfers of the same bytes. */
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
+
 /** @throws {RangeError} not a whole number from 1 to {@link MAX_FRAME_BYTES} */
 export function checkFrameBytes(frameBytes: number): number {
   if (Number.isInteger(frameBytes) && frameBytes >= 1 && frameBytes <= MAX_FRAME_BYTES) {
@@ -43,8 +46,9 @@ export class SharedFrames {
   }
 
   /**
-   * Joins the transfers of `bytes`. A frame is kept until all who have joined took it, so that
-   * transfers in step hold a few frames and not a second model.
+   * Joins the transfers of `bytes`. A frame is kept until all who have joined took it, or until many
+   * later ones were kept: a transfer that falls far behind encodes its own, and none holds a second
+   * model.
    */
   join(bytes: Uint8Array): Transfer {
     let shared = this.#shared.get(bytes);
@@ -62,8 +66,11 @@ export class SharedFrames {
     for (const view of framesOf(bytes, this.#frameBytes)) {
       const frame = frames.get(index) ?? { encoded: this.#encode(view), taken: 0 };
       frame.taken++;
-      if (frame.taken < shared.transfers) frames.set(index, frame);
-      else frames.delete(index);
+      frames.delete(index);
+      if (frame.taken < shared.transfers) {
+        frames.set(index, frame);
+        if (frames.size * this.#frameBytes > MAX_KEPT_BYTES) frames.delete(oldest(frames));
+      }
       index++;
       yield frame.encoded;
     }
@@ -78,6 +85,12 @@ export class SharedFrames {
       if (shared.transfers === 0) this.#shared.delete(bytes);
     };
   }
+}
+
+/** The frame that was kept first: a `Map` gives its keys in the order of their setting. */
+function oldest(frames: ReadonlyMap<number, unknown>): number {
+  for (const index of frames.keys()) return index;
+  throw new RangeError("Cannot find the oldest of no frames");
 }
 
 /** One client's part in sending shared bytes. */

@@ -1,49 +1,24 @@
 /** One client as the leader reaches it by gRPC. */
-import {
-  type CallOptions as GrpcCallOptions,
-  type ClientReadableStream,
-  Metadata,
-  type ServiceError,
-} from "@grpc/grpc-js";
+import { type CallOptions as GrpcCallOptions, Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { Buffer } from "node:buffer";
-import { FlotillaError } from "../core/errors.ts";
 import type { ClientId, WeightsId } from "../core/ids.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { ByteBudget } from "./byte_budget.ts";
+import type { Collector } from "./collector.ts";
 import { framesOf, type SharedFrames } from "./frames.ts";
-import type { Channel } from "./channel.ts";
+import { type Channel, checkOpen } from "./channel.ts";
 import { pump } from "./pump.ts";
-import { exactly } from "./receive.ts";
 import { edgeRpcs, type Rpc } from "./services.ts";
-import { cancelled, late, unavailable } from "./failures.ts";
 import { rpcErrorOf } from "./status.ts";
+import { callTraining, type Receiving } from "./training_call.ts";
 import type { CallOptions, ClientLink, Inventory, TrainJob, UpdateSink } from "./transport.ts";
-import {
-  breach,
-  evaluationFromWire,
-  jobToWire,
-  type PackageStep,
-  progressFromWire,
-  type TrainingEvent,
-  type UpdateChunk,
-  updateFromWire,
-} from "./wire.ts";
-
-/** The longest time that a timer can wait: 24 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-/**
- * Share of the budget that one update takes at the most, in bytes: a large one streams through in
- * frames and must not shut all others out.
- */
-const MAX_UPDATE_SHARE = 8 * 1024 * 1024;
+import { evaluationFromWire, jobToWire, type PackageStep } from "./wire.ts";
 
 /** What all links of a transport send by. */
 export interface Sending {
   readonly budget: ByteBudget;
-  /** Bounds the updates that come in at the same time. */
-  readonly incoming: ByteBudget;
+  readonly collector: Collector;
   /** Frames of weights, encoded. */
   readonly weights: SharedFrames;
   readonly frameBytes: number;
@@ -55,20 +30,20 @@ export class GrpcLink implements ClientLink {
   readonly #sync: Channel;
   readonly #async: Channel;
   readonly #sending: Sending;
-  readonly #maxUpdateBytes: number;
+  readonly #receiving: Receiving;
 
   constructor(
     name: ClientId,
     sync: Channel,
     async: Channel,
     sending: Sending,
-    maxUpdateBytes: number,
+    receiving: Receiving,
   ) {
     this.#name = name;
     this.#sync = sync;
     this.#async = async;
     this.#sending = sending;
-    this.#maxUpdateBytes = maxUpdateBytes;
+    this.#receiving = receiving;
   }
 
   async echo(text: string, call: CallOptions): Promise<string> {
@@ -84,8 +59,9 @@ export class GrpcLink implements ClientLink {
   async putModelPackage(files: ModelPackage, call: CallOptions): Promise<number> {
     const rpc = edgeRpcs().store.PutModelPackage;
     const steps = packageSteps(files, this.#sending.frameBytes);
-    await this.#send(rpc, encoded(steps, rpc.requestSerialize), call);
-    return Object.values(files.files).reduce((sum, bytes) => sum + bytes.length, 0);
+    const bytes = Object.values(files.files).reduce((sum, file) => sum + file.length, 0);
+    await this.#send(rpc, encoded(steps, rpc.requestSerialize), bytes, call);
+    return bytes;
   }
 
   async putWeights(id: WeightsId, bytes: Uint8Array, call: CallOptions): Promise<number> {
@@ -93,46 +69,17 @@ export class GrpcLink implements ClientLink {
     const header = rpc.requestSerialize({ header: { id, size: bytes.length } });
     const transfer = this.#sending.weights.join(bytes);
     try {
-      await this.#send(rpc, preceded(header, transfer.frames), call);
+      await this.#send(rpc, preceded(header, transfer.frames), bytes.length, call);
     } finally {
       transfer.leave();
     }
     return bytes.length;
   }
 
-  async train(job: TrainJob, sink: UpdateSink, call: CallOptions): Promise<void> {
-    const { client, address } = this.#async;
-    const peer = this.#peer(address);
-    checkOpen(this.#async, peer, call.signal);
-    const { path, requestSerialize, responseDeserialize } = edgeRpcs().training.StartTraining;
-    const stream = client.makeServerStreamRequest(
-      path,
-      requestSerialize,
-      responseDeserialize as (bytes: Buffer) => TrainingEvent,
-      jobToWire(job),
-      new Metadata(),
-      bounds(call),
-    );
-    const ended = Promise.withResolvers<never>();
-    stream.on("error", (error) => {
-      ended.reject(rpcErrorOf(error as ServiceError, peer, call.signal));
-    });
-    // The call may be over while the sink still works on what has come.
-    const cancel = () => ended.reject(cancelled(peer));
-    call.signal.addEventListener("abort", cancel, { once: true });
-    const timer = setTimeout(
-      () => ended.reject(late(peer)),
-      Math.min(call.deadlineMs, MAX_TIMER_MS),
-    );
-    const over = new AbortController();
-    try {
-      await Promise.race([ended.promise, this.#deliver(stream, sink, peer, call, over.signal)]);
-    } finally {
-      clearTimeout(timer);
-      call.signal.removeEventListener("abort", cancel);
-      over.abort(cancelled(peer));
-      stream.cancel();
-    }
+  train(job: TrainJob, sink: UpdateSink, call: CallOptions): Promise<void> {
+    const channel = this.#async;
+    const peer = this.#peer(channel.address);
+    return callTraining({ channel, peer }, job, sink, this.#receiving, call);
   }
 
   async validate(job: TrainJob, call: CallOptions): Promise<Evaluation> {
@@ -173,6 +120,7 @@ export class GrpcLink implements ClientLink {
   async #send<Request, Response>(
     rpc: Rpc<Request, Response>,
     messages: Iterable<Buffer>,
+    bytes: number,
     call: CallOptions,
   ): Promise<void> {
     const { client, address } = this.#sync;
@@ -190,7 +138,8 @@ export class GrpcLink implements ClientLink {
       );
       // The callback tells of every failure; a write to a call that has ended must not throw too.
       stream.on("error", () => {});
-      void pump(stream, messages, this.#sending.budget, over.signal);
+      const { budget, collector } = this.#sending;
+      void pump(stream, messages, bytes, budget, collector, over.signal);
       return stream;
     });
     try {
@@ -199,74 +148,6 @@ export class GrpcLink implements ClientLink {
       over.abort();
     }
   }
-
-  /** @param over aborts when the training call is over, for whatever reason */
-  async #deliver(
-    stream: ClientReadableStream<TrainingEvent>,
-    sink: UpdateSink,
-    peer: string,
-    call: CallOptions,
-    over: AbortSignal,
-  ): Promise<void> {
-    const events = messagesOf(stream, peer, call.signal);
-    let next = await events.next();
-    for (; !next.done && next.value.progress; next = await events.next()) {
-      sink.progress(progressFromWire(next.value.progress));
-    }
-    if (next.done || !next.value.update) throw breach(`the end of training without an update`);
-    const header = updateFromWire(next.value.update);
-    if (header.bytes > this.#maxUpdateBytes) {
-      throw new FlotillaError(
-        `Cannot accept an update of ${header.bytes} bytes from ${peer}: at most ${this.#maxUpdateBytes}`,
-      );
-    }
-    const { incoming } = this.#sending;
-    const release = await incoming.acquire(Math.min(header.bytes, MAX_UPDATE_SHARE), over);
-    try {
-      const bytes = exactly(header.bytes, this.#fetch(header.weights, peer, call, over));
-      await sink.update(header, bytes);
-      // A sink that needs no more bytes leaves the rest; the client ends when all were fetched.
-      for await (const _ of bytes);
-    } finally {
-      release();
-    }
-    const last = await events.next();
-    if (last.done || !last.value.done) throw breach("no end of training after its update");
-  }
-
-  /** The bytes of an update that the client holds. */
-  async *#fetch(
-    weights: WeightsId,
-    peer: string,
-    call: CallOptions,
-    over: AbortSignal,
-  ): AsyncGenerator<Uint8Array> {
-    const { path, requestSerialize, responseDeserialize } = edgeRpcs().training.FetchUpdate;
-    const stream = this.#async.client.makeServerStreamRequest(
-      path,
-      requestSerialize,
-      responseDeserialize as (bytes: Buffer) => UpdateChunk,
-      { weights },
-      new Metadata(),
-      bounds(call),
-    );
-    // Reading reports every failure; one that comes when nobody reads any more is no news.
-    stream.on("error", () => {});
-    const cancel = () => stream.cancel();
-    over.addEventListener("abort", cancel, { once: true });
-    try {
-      for await (const { chunk } of messagesOf(stream, peer, call.signal)) yield chunk;
-    } finally {
-      over.removeEventListener("abort", cancel);
-      cancel();
-    }
-  }
-}
-
-/** @throws {RpcError} a call cannot begin */
-function checkOpen(channel: Channel, peer: string, signal: AbortSignal): void {
-  if (signal.aborted) throw cancelled(peer);
-  if (channel.closed) throw unavailable(peer, "the link is closed");
 }
 
 function bounds(call: CallOptions): GrpcCallOptions {
@@ -309,18 +190,5 @@ function* packageSteps(files: ModelPackage, frameBytes: number): Generator<Packa
   for (const [path, bytes] of Object.entries(files.files)) {
     yield { file: { path, size: bytes.length } };
     for (const chunk of framesOf(bytes, frameBytes)) yield { chunk };
-  }
-}
-
-/** The stream's messages, with the contract's errors. */
-async function* messagesOf<Message>(
-  stream: ClientReadableStream<Message>,
-  peer: string,
-  signal: AbortSignal,
-): AsyncGenerator<Message> {
-  try {
-    yield* stream;
-  } catch (error) {
-    throw rpcErrorOf(error as ServiceError, peer, signal);
   }
 }

@@ -150,11 +150,11 @@ function addClientTraining(server: Server, handlers: EdgeHandlers, logger: Logge
       await write(stream, { done: {} }, signal);
     }),
     FetchUpdate: streaming<FetchRequest, UpdateChunk>(logger, async (request, stream, signal) => {
-      const { bytes, fetched } = held.find(request.weights);
+      const bytes = held.find(request.weights);
       for (const chunk of framesOf(bytes, DEFAULT_FRAME_BYTES)) {
         await write(stream, { chunk }, signal);
       }
-      fetched();
+      held.fetched(request.weights);
     }),
     StartValidation: unary<JobRequest, object>(logger, async (request, signal) => ({
       evaluation: evaluationToWire(await handlers.validate(jobFromWire(request), signal)),

@@ -4,18 +4,20 @@
  */
 import { ByteBudget } from "./byte_budget.ts";
 import { Channels } from "./channel.ts";
+import { Collector } from "./collector.ts";
 import { checkFrameBytes, DEFAULT_FRAME_BYTES, MAX_FRAME_BYTES, SharedFrames } from "./frames.ts";
 import { GrpcLink } from "./grpc_link.ts";
 import { edgeRpcs } from "./services.ts";
 import type { Transport } from "./transport.ts";
+import { WINDOW_BYTES } from "./windows.ts";
 
 /** How to dial clients. */
 export interface GrpcTransportOptions {
   /** Bytes of a frame that the leader sends, up to 1 MiB. @default {262144} */
   readonly frameBytes?: number;
-  /** Bytes under way to all clients together. @default {16777216} */
+  /** Bytes under way to all clients together. @default {4194304} */
   readonly budgetBytes?: number;
-  /** Bytes of updates that come in at the same time. @default {16777216} */
+  /** Bytes of updates that come in at the same time. @default {4194304} */
   readonly incomingBytes?: number;
   /** Largest update that a client may send. @default {1048576000} */
   readonly maxUpdateBytes?: number;
@@ -25,12 +27,12 @@ export interface GrpcTransportOptions {
   readonly keepaliveTimeoutMs?: number;
 }
 
-/** A transport whose links share channels, one an address, and one budget. */
+/** A transport whose links share channels, one an address, and a budget each way. */
 export function createGrpcTransport(options: GrpcTransportOptions = {}): Transport {
   const {
     frameBytes = DEFAULT_FRAME_BYTES,
-    budgetBytes = 16 * 1024 * 1024,
-    incomingBytes = 16 * 1024 * 1024,
+    budgetBytes = 4 * 1024 * 1024,
+    incomingBytes = 4 * 1024 * 1024,
     maxUpdateBytes = 1000 * 1024 * 1024,
     keepaliveMs = 20_000,
     keepaliveTimeoutMs = 10_000,
@@ -44,8 +46,7 @@ export function createGrpcTransport(options: GrpcTransportOptions = {}): Transpo
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 1000,
     "grpc.max_receive_message_length": MAX_FRAME_BYTES + 64 * 1024,
-    // Stock 64 KiB makes an update wait for the leader's event loop four times a frame.
-    "grpc-node.flow_control_window": 4 * 1024 * 1024,
+    "grpc-node.flow_control_window": WINDOW_BYTES,
     // Retries would keep a copy of all that was written.
     "grpc.enable_retries": 0,
     // An idle channel would be closed politely, by the GOAWAY that must not be sent.
@@ -54,17 +55,23 @@ export function createGrpcTransport(options: GrpcTransportOptions = {}): Transpo
     "grpc.enable_channelz": 0,
     "grpc.use_local_subchannel_pool": 1,
   });
+  const collector = new Collector();
   const sending = {
+    collector,
     budget: new ByteBudget(budgetBytes),
-    incoming: new ByteBudget(incomingBytes),
     weights: new SharedFrames((chunk) => serialize({ chunk }), frameBytes),
     frameBytes,
+  };
+  const receiving = {
+    collector,
+    budget: new ByteBudget(incomingBytes),
+    maxUpdateBytes,
   };
   return {
     connect(client, endpoints) {
       const sync = channels.open(endpoints.sync);
       const async = channels.open(endpoints.async);
-      return new GrpcLink(client, sync, async, sending, maxUpdateBytes);
+      return new GrpcLink(client, sync, async, sending, receiving);
     },
     close() {
       channels.close();

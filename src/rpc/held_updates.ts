@@ -5,17 +5,15 @@
 import { FlotillaError } from "../core/errors.ts";
 import type { WeightsId } from "../core/ids.ts";
 
-/** An update that waits to be fetched. */
-export interface HeldUpdate {
+interface Held {
   readonly bytes: Uint8Array;
-  /** Says that the leader has all of it. */
-  fetched(): void;
+  readonly fetched: () => void;
 }
 
 /** The updates that one client holds. */
 export class HeldUpdates {
-  /** Two trainings may end with the same weights; the one that began to wait first is answered first. */
-  readonly #held = new Map<WeightsId, Set<HeldUpdate>>();
+  /** In order of holding: two trainings may end with the same weights. */
+  readonly #held = new Map<WeightsId, Held[]>();
 
   /**
    * Holds an update until it is fetched.
@@ -25,25 +23,36 @@ export class HeldUpdates {
   async hold(id: WeightsId, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const drop = () => reject(signal.reason);
-    const update: HeldUpdate = { bytes, fetched: resolve };
-    const alike = this.#held.get(id) ?? new Set();
-    this.#held.set(id, alike.add(update));
+    const held: Held = { bytes, fetched: resolve };
+    const drop = () => {
+      this.#remove(id, held);
+      reject(signal.reason);
+    };
+    this.#held.set(id, [...this.#held.get(id) ?? [], held]);
     signal.addEventListener("abort", drop, { once: true });
-    try {
-      await promise;
-    } finally {
-      signal.removeEventListener("abort", drop);
-      alike.delete(update);
-      if (alike.size === 0 && this.#held.get(id) === alike) this.#held.delete(id);
-    }
+    await promise.finally(() => signal.removeEventListener("abort", drop));
   }
 
   /** @throws {FlotillaError} none of this id is held */
-  find(id: WeightsId): HeldUpdate {
-    for (const update of this.#held.get(id) ?? []) return update;
+  find(id: WeightsId): Uint8Array {
+    const first = this.#held.get(id)?.[0];
+    if (first !== undefined) return first.bytes;
     throw new FlotillaError(
       `Cannot give the update "${id.slice(0, 80)}" as no open training has it: train again`,
     );
+  }
+
+  /** Ends the holding of one update of this id: the leader has all of it. */
+  fetched(id: WeightsId): void {
+    const first = this.#held.get(id)?.[0];
+    if (first === undefined) return;
+    this.#remove(id, first);
+    first.fetched();
+  }
+
+  #remove(id: WeightsId, held: Held): void {
+    const others = this.#held.get(id)?.filter((other) => other !== held) ?? [];
+    if (others.length > 0) this.#held.set(id, others);
+    else this.#held.delete(id);
   }
 }

@@ -1,6 +1,8 @@
 /** Writes encoded messages to a call within the transport's budget. */
 import type { Buffer } from "node:buffer";
 import type { ByteBudget } from "./byte_budget.ts";
+import type { Collector } from "./collector.ts";
+import { takePlace } from "./place.ts";
 
 /** Messages that one transfer may have under way: enough to keep a connection busy. */
 const MESSAGES_UNDER_WAY = 4;
@@ -12,32 +14,38 @@ export interface MessageStream {
 }
 
 /**
- * Writes all messages, each when the budget and the receiver's pace allow it, then ends the stream.
- * Returns early, without an error, when `over` aborts, as it must at the end of the call: that is
- * also what gives back the bytes whose receipt is never confirmed.
+ * Waits for a place in the budget, writes all messages at the receiver's pace, then ends the stream.
+ * The place is held until the call is over: a message that counts as written may still lie in the
+ * connection's queues, and only the receiver's answer tells that it has left this process. Returns
+ * early, without an error, when `over` aborts, as it must at the end of the call.
+ *
+ * @param bytes size of all messages together
  */
 export async function pump(
   stream: MessageStream,
   messages: Iterable<Buffer>,
+  bytes: number,
   budget: ByteBudget,
+  collector: Collector,
   over: AbortSignal,
 ): Promise<void> {
-  const underWay = new Set<() => void>();
+  try {
+    await takePlace(budget, bytes, over);
+  } catch {
+    return;
+  }
   let wake = () => {};
-  over.addEventListener("abort", () => {
-    for (const release of underWay) release();
-    wake();
-  }, { once: true });
+  over.addEventListener("abort", () => wake(), { once: true });
+  let underWay = 0;
   for (const message of messages) {
-    while (underWay.size >= MESSAGES_UNDER_WAY && !over.aborted) {
+    while (underWay >= MESSAGES_UNDER_WAY && !over.aborted) {
       await new Promise<void>((resolve) => wake = resolve);
     }
-    const release = await budget.acquire(message.length, over).catch(() => undefined);
-    if (release === undefined) return;
-    underWay.add(release);
+    if (over.aborted) return;
+    underWay++;
     stream.write(message, () => {
-      underWay.delete(release);
-      release();
+      underWay--;
+      collector.moved(message.length);
       wake();
     });
   }

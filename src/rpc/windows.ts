@@ -1,9 +1,17 @@
-/** Makes a client's ports take large transfers at full speed. */
+/** How much of one transfer may be between two processes, and thus in the memory of either. */
 import { type Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Http2Server, ServerHttp2Session } from "node:http2";
 
-/** Bytes that may arrive before the sender must wait for this process; stock is 64 KiB. */
-const WINDOW_BYTES = 4 * 1024 * 1024;
+/**
+ * Bytes that may arrive before the sender must wait for the receiver to take them. Stock is 64 KiB,
+ * which makes large transfers wait for the event loop several times a frame.
+ */
+export const WINDOW_BYTES = 1024 * 1024;
+
+/** Bytes of a transfer that a process may hold at once: all of a small one, a window of a large one. */
+export function placeOf(bytes: number): number {
+  return Math.min(bytes, WINDOW_BYTES);
+}
 
 /** What grpc-js keeps in its server: it offers window sizes as an option to its client only. */
 interface ServerInternals {

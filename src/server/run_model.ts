@@ -73,10 +73,14 @@ export function runModel(
   trainer: () => Trainer,
 ): RunModel {
   const args: JsonObject = config.model_config.model_args;
+  // Given away: in a run of large models one more model is much.
+  let unused: Uint8Array<ArrayBuffer> | null = initial.weights;
   return {
     modelPackage,
     async initialWeights(asked) {
-      if (asked === seed) return initial.weights;
+      const given = unused;
+      unused = null;
+      if (asked === seed && given !== null) return given;
       return (await trainer().initialise({ modelPackage, args }, asked)).weights;
     },
     validate: validationFolder === null ? null : (weights, signal) =>

@@ -34,7 +34,7 @@ export class RunsFolder implements ResultsKeeper {
   async save(
     state: SessionState,
     last: SessionEntry,
-    model: { initial: InitialModel; weights: Uint8Array<ArrayBuffer> } | null,
+    model: { initial: Pick<InitialModel, "topology">; weights: Uint8Array<ArrayBuffer> } | null,
   ): Promise<void> {
     const { journal, context, modelFiles } = this.#options;
     const trained = state.rounds.some(({ finished }) => finished !== null);

@@ -39,7 +39,7 @@ export interface ResultsKeeper {
   save(
     state: SessionState,
     last: SessionEntry,
-    model: { initial: InitialModel; weights: Uint8Array<ArrayBuffer> } | null,
+    model: { initial: Pick<InitialModel, "topology">; weights: Uint8Array<ArrayBuffer> } | null,
   ): Promise<void>;
   /** Folder of a run's results; null if there are none. */
   folderOf(id: SessionId): string | null;
@@ -227,10 +227,12 @@ export class Sessions implements SessionService {
     const { directory, clock, logger, longestCallMs, results, store } = this.#options;
     const { config } = journal.state;
     const { aggregator, client_selection: selector } = config.session_config;
-    let model: PreparedModel | null = null;
+    // Not the whole model: its initial weights must go when the round loop lets go of them.
+    let initial: Pick<InitialModel, "topology"> | null = null;
     const openModel = async (): Promise<RunModel> => {
-      model = this.#prepared.get(journal.id) ?? await this.#prepareAgain(journal);
+      const model = this.#prepared.get(journal.id) ?? await this.#prepareAgain(journal);
       this.#prepared.delete(journal.id);
+      initial = { topology: model.initial.topology };
       this.#running!.trains = model.validationFolder !== null;
       this.#restTrainer();
       return runModel(config, model, () => this.#trainer ??= this.#options.openTrainer());
@@ -246,11 +248,10 @@ export class Sessions implements SessionService {
           clock,
           logger: logger.with({ session: journal.id }),
           longestCallMs,
-          async saveResults(state, last) {
-            const weights = state.weights === null ? null : await store.blobs.get(state.weights);
-            const kept = model === null || weights === null
-              ? null
-              : { initial: model.initial, weights };
+          async saveResults(state, last, given) {
+            const { weights: id } = state;
+            const weights = given ?? (id === null ? null : await store.blobs.get(id));
+            const kept = initial === null || weights === null ? null : { initial, weights };
             await results.save(state, last, kept);
           },
         },

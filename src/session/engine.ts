@@ -56,8 +56,13 @@ export interface EngineContext {
    *
    * @param state as it will be after the last entry
    * @param last the entry that ends the run, which is not in the journal yet
+   * @param weights the encoded global weights; null if they are to be read from the store
    */
-  saveResults(state: SessionState, last: SessionEntry): Promise<void>;
+  saveResults(
+    state: SessionState,
+    last: SessionEntry,
+    weights: Uint8Array<ArrayBuffer> | null,
+  ): Promise<void>;
 }
 
 /** Aborts a run on a user's request. */
@@ -108,7 +113,7 @@ export async function runSession(
 async function saveWhatThereIs({ journal, logger, saveResults }: EngineContext, end: SessionEvent) {
   try {
     const { state, entry } = journal.preview(end);
-    await saveResults(state, entry);
+    await saveResults(state, entry, null);
   } catch (error) {
     logger.error("results_not_saved", messageOf(error), { session: journal.id });
   }
@@ -488,7 +493,7 @@ class Run {
     const { journal, saveResults } = this.context;
     const finished: SessionEvent = { type: "session_finished", weights: this.#global!.id };
     const { state, entry } = journal.preview(finished);
-    await saveResults(state, entry);
+    await saveResults(state, entry, this.#global!.weights.bytes);
     await journal.append(finished);
   }
 

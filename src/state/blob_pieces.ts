@@ -8,6 +8,10 @@ import type { StoredBlob } from "./store.ts";
 /** Bytes in a piece: large enough for throughput, small enough to hash without a pause. */
 export const PIECE_BYTES = 256 * 1024;
 
+/** Buffers of {@link PIECE_BYTES} that have served: used again, as garbage of their size is slow to go. */
+const spareBuffers: Uint8Array[] = [];
+const MAX_SPARE_BUFFERS = 16;
+
 /** Tells whether `id` has the form of a blob's id; another one names no blob (and no file). */
 export function isBlobId(id: string): boolean {
   return /^[0-9a-f]{64}$/.test(id);
@@ -46,24 +50,33 @@ export async function* inPieces(
   const chunks = source instanceof Uint8Array ? [source] : source;
   let buffer: Uint8Array | undefined;
   let filled = 0;
-  for await (const chunk of chunks) {
-    for (let taken = 0; taken < chunk.length;) {
-      if (filled === 0 && chunk.length - taken >= pieceBytes) {
-        yield chunk.subarray(taken, taken + pieceBytes);
-        taken += pieceBytes;
-        continue;
+  try {
+    for await (const chunk of chunks) {
+      for (let taken = 0; taken < chunk.length;) {
+        if (filled === 0 && chunk.length - taken >= pieceBytes) {
+          yield chunk.subarray(taken, taken + pieceBytes);
+          taken += pieceBytes;
+          continue;
+        }
+        buffer ??= bufferOf(pieceBytes);
+        const part = chunk.subarray(taken, taken + pieceBytes - filled);
+        buffer.set(part, filled);
+        filled += part.length;
+        taken += part.length;
+        if (filled < pieceBytes) continue;
+        yield buffer;
+        filled = 0;
       }
-      buffer ??= new Uint8Array(pieceBytes);
-      const part = chunk.subarray(taken, taken + pieceBytes - filled);
-      buffer.set(part, filled);
-      filled += part.length;
-      taken += part.length;
-      if (filled < pieceBytes) continue;
-      yield buffer;
-      filled = 0;
     }
+    if (filled > 0) yield buffer!.subarray(0, filled);
+  } finally {
+    const isSpare = buffer?.length === PIECE_BYTES && spareBuffers.length < MAX_SPARE_BUFFERS;
+    if (isSpare) spareBuffers.push(buffer!);
   }
-  if (filled > 0) yield buffer!.subarray(0, filled);
+}
+
+function bufferOf(bytes: number): Uint8Array {
+  return (bytes === PIECE_BYTES ? spareBuffers.pop() : undefined) ?? new Uint8Array(bytes);
 }
 
 /** Counts and hashes the bytes of a blob while they pass. */

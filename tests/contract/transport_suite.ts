@@ -267,6 +267,16 @@ export function testTransport(
     }
   });
 
+  test("train() calls to one client that end with the same weights both end", () => [{
+    train: () => Promise.resolve(updateOf(bytesOf(600_000))),
+  }], async ([link]) => {
+    const sinks = [1, 2, 3].map(() => collectingSink());
+    await Promise.all(
+      sinks.map((sink) => link!.train(jobOf("cd".repeat(32)), sink, within(10_000))),
+    );
+    for (const { chunks } of sinks) assert.equal(Buffer.concat(chunks).length, 600_000);
+  });
+
   const firstInside = Promise.withResolvers<void>();
   const secondInside = Promise.withResolvers<void>();
   test("train() calls to two clients do not wait for each other", () => [{

@@ -49,6 +49,21 @@ Deno.test("SharedFrames forgets bytes when the last transfer leaves", () => {
   assert.deepEqual(encoded, ["1,2", "1,2"]);
 });
 
+Deno.test("SharedFrames does not keep a second model for a transfer that falls behind", () => {
+  let encoded = 0;
+  const frames = new SharedFrames((frame) => {
+    encoded++;
+    return Buffer.from(frame);
+  }, 1024 * 1024);
+  const bytes = new Uint8Array(10 * 1024 * 1024);
+  const [ahead, behind] = [frames.join(bytes), frames.join(bytes)];
+  assert.equal([...ahead.frames].length, 10);
+  assert.equal(encoded, 10);
+  // Only the last four, 4 MiB, were kept; so the first are encoded again, and push those out.
+  assert.equal([...behind.frames].length, 10);
+  assert(encoded > 10);
+});
+
 Deno.test("checkFrameBytes() allows 1 byte to 1 MiB", () => {
   assert.equal(checkFrameBytes(1), 1);
   assert.equal(checkFrameBytes(1048576), 1048576);

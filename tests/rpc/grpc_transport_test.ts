@@ -6,6 +6,7 @@ import { silentLogger } from "../../src/log/log.ts";
 import { serveEdge } from "../../src/rpc/grpc_server.ts";
 import { createGrpcTransport, type GrpcTransportOptions } from "../../src/rpc/grpc_transport.ts";
 import type { ClientLink, EdgeHandlers } from "../../src/rpc/transport.ts";
+import { WINDOW_BYTES } from "../../src/rpc/windows.ts";
 import { bytesOf, edgeFake, jobOf, updateOf } from "../contract/edge_fake.ts";
 import { collectingSink, rejectsWith, within } from "../contract/transport_suite.ts";
 
@@ -32,8 +33,8 @@ async function withLinks(
 Deno.test("putWeights() to a client that does not read leaves room for the others", () => {
   const stuck = edgeFake({ receiveWeights: () => new Promise(() => {}) });
   const reading = edgeFake();
-  // Room for six frames, of which one transfer takes four at most.
-  const options = { frameBytes: 65536, budgetBytes: 6 * 65600 };
+  // Room for two large transfers.
+  const options = { frameBytes: 65536, budgetBytes: 2 * WINDOW_BYTES };
   return withLinks([stuck, reading], options, async ([slow, fast]) => {
     const abort = new AbortController();
     const call = { signal: abort.signal, deadlineMs: 30_000 };
@@ -77,6 +78,135 @@ Deno.test("train() holds back a client whose update is taken slowly", () => {
     await running;
     assert.equal(taken, 64_000_000);
   });
+});
+
+/** Bytes that tell how many of them have been cut into frames. */
+class CountedBytes extends Uint8Array {
+  static taken = 0;
+
+  override subarray(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+    const part = new Uint8Array(this.buffer as ArrayBuffer).subarray(start, end);
+    CountedBytes.taken += part.length;
+    return part;
+  }
+}
+
+const UPDATE_BYTES = 100_000;
+/** Room for two updates and not for three. */
+const ROOM_FOR_TWO = { incomingBytes: 250_000 };
+
+/** A sink that takes nothing before it is told to. */
+function waitingSink() {
+  const sink = collectingSink();
+  const [reached, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  return {
+    sink: {
+      ...sink,
+      async update(...update: Parameters<typeof sink.update>) {
+        reached.resolve();
+        await go.promise;
+        await sink.update(...update);
+      },
+    },
+    reached: reached.promise,
+    go: go.resolve,
+  };
+}
+
+Deno.test("train() asks a client for its update only when there is room for it", () => {
+  CountedBytes.taken = 0;
+  const counted = new CountedBytes(UPDATE_BYTES);
+  const clients = Array.from({ length: 8 }, () => {
+    const { header } = updateOf(new Uint8Array(UPDATE_BYTES));
+    return edgeFake({ train: () => Promise.resolve({ header, bytes: counted }) });
+  });
+  return withLinks(clients, ROOM_FOR_TWO, async (links) => {
+    const sinks = links.map(waitingSink);
+    let open = 0;
+    let most = 0;
+    const running = links.map(async (link, i) => {
+      const { sink } = sinks[i]!;
+      await link.train(jobOf(HASH), {
+        ...sink,
+        async update(header, bytes) {
+          most = Math.max(most, ++open);
+          await sink.update(header, bytes);
+          open--;
+        },
+      }, within(20_000));
+    });
+    await Promise.all(sinks.slice(0, 2).map(({ reached }) => reached));
+    for (const link of links) await link.echo("x", within(5000));
+    assert(CountedBytes.taken <= 2 * UPDATE_BYTES, `${CountedBytes.taken} bytes are under way`);
+    for (const { go } of sinks) go();
+    await Promise.all(running);
+    assert.equal(most, 2);
+    assert.equal(CountedBytes.taken, 8 * UPDATE_BYTES);
+  });
+});
+
+Deno.test("train() that is cancelled or fails gives its place to the next", () => {
+  const clients = Array.from(
+    { length: 4 },
+    () => edgeFake({ train: () => Promise.resolve(updateOf(bytesOf(UPDATE_BYTES))) }),
+  );
+  return withLinks(clients, ROOM_FOR_TWO, async ([first, second, third, fourth]) => {
+    const abort = new AbortController();
+    const hanging = waitingSink();
+    const call = { signal: abort.signal, deadlineMs: 20_000 };
+    const cancelled = first!.train(jobOf(HASH), hanging.sink, call);
+    const refusal = new RangeError("not this one");
+    const refusing = waitingSink();
+    const refused = second!.train(jobOf(HASH), {
+      ...refusing.sink,
+      async update(header, bytes) {
+        await refusing.sink.update(header, bytes);
+        throw refusal;
+      },
+    }, within(20_000));
+    await Promise.all([hanging.reached, refusing.reached]);
+    const others = [third!, fourth!].map((link) =>
+      link.train(jobOf(HASH), collectingSink(), within(4000))
+    );
+    abort.abort();
+    await rejectsWith("cancelled", cancelled);
+    refusing.go();
+    await assert.rejects(refused, refusal);
+    await Promise.all(others);
+    hanging.go();
+  });
+});
+
+Deno.test("train() ends when its client dies before its update is fetched", async () => {
+  const at = { host: "127.0.0.1", syncPort: 0, asyncPort: 0, logger: silentLogger };
+  const asked = Promise.withResolvers<void>();
+  const servers = await Promise.all([false, true, false].map((tells) =>
+    serveEdge({
+      ...at,
+      handlers: edgeFake({
+        train() {
+          if (tells) asked.resolve();
+          return Promise.resolve(updateOf(bytesOf(200_000)));
+        },
+      }),
+    })
+  ));
+  const transport = createGrpcTransport(ROOM_FOR_TWO);
+  const [busy, dying, next] = servers.map((server, i) => transport.connect(`client_${i}`, server));
+  const slow = waitingSink();
+  const slowly = busy!.train(jobOf(HASH), slow.sink, within(20_000));
+  await slow.reached;
+  const never = collectingSink();
+  const died = dying!.train(jobOf(HASH), never, within(20_000));
+  await asked.promise;
+  await servers[1]!.close();
+  await rejectsWith("unavailable", died, /client_1/);
+  assert.equal(never.header, undefined);
+  const after = next!.train(jobOf(HASH), collectingSink(), within(10_000));
+  slow.go();
+  await Promise.all([slowly, after]);
+  transport.close();
+  await Promise.all([servers[0]!.close(), servers[2]!.close()]);
 });
 
 Deno.test("connect() costs no connection, and calls to nobody fail as unavailable", async () => {

@@ -1,0 +1,157 @@
+/**
+ * A training call as the leader makes it: progress while the client trains, then its update, fetched
+ * when the leader has room for it. However many clients end at once, what is under way from all of
+ * them together stays within one budget.
+ */
+import {
+  type ClientReadableStream,
+  type Deadline,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import type { Buffer } from "node:buffer";
+import { FlotillaError } from "../core/errors.ts";
+import type { ByteBudget } from "./byte_budget.ts";
+import { type Channel, checkOpen } from "./channel.ts";
+import type { Collector } from "./collector.ts";
+import { cancelled, late } from "./failures.ts";
+import { takePlace } from "./place.ts";
+import { exactly } from "./receive.ts";
+import { edgeRpcs, type Rpc } from "./services.ts";
+import { rpcErrorOf } from "./status.ts";
+import type { CallOptions, TrainJob, UpdateHeader, UpdateSink } from "./transport.ts";
+import {
+  breach,
+  jobToWire,
+  progressFromWire,
+  type TrainingEvent,
+  type UpdateChunk,
+  updateFromWire,
+} from "./wire.ts";
+
+/** The longest time that a timer can wait: 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+/** What a fetch may take beside its bytes, and the pace below which it gives up its place. */
+const FETCH_MS = 30_000;
+const SLOWEST_BYTES_PER_SECOND = 64 * 1024;
+
+/** What all training calls of a transport receive by. */
+export interface Receiving {
+  /** Places of the fetches that go on. */
+  readonly budget: ByteBudget;
+  readonly collector: Collector;
+  /** Largest update that a client may send. */
+  readonly maxUpdateBytes: number;
+}
+
+/** Where a training call goes. */
+export interface TrainingPeer {
+  readonly channel: Channel;
+  /** Who it is, for errors. */
+  readonly peer: string;
+}
+
+/** Makes one training call; see `ClientLink.train`. */
+export async function callTraining(
+  { channel, peer }: TrainingPeer,
+  job: TrainJob,
+  sink: UpdateSink,
+  receiving: Receiving,
+  call: CallOptions,
+): Promise<void> {
+  checkOpen(channel, peer, call.signal);
+  const { StartTraining, FetchUpdate } = edgeRpcs().training;
+  const ended = Promise.withResolvers<never>();
+  const over = new AbortController();
+  // The call may be over while the sink still works on what has come.
+  const cancel = () => ended.reject(cancelled(peer));
+  call.signal.addEventListener("abort", cancel, { once: true });
+  const timer = setTimeout(() => ended.reject(late(peer)), Math.min(call.deadlineMs, MAX_TIMER_MS));
+
+  function open<Request, Response>(
+    rpc: Rpc<Request, Response>,
+    request: Request,
+    deadline: Deadline,
+  ): AsyncGenerator<Response> {
+    const stream = channel.client.makeServerStreamRequest(
+      rpc.path,
+      rpc.requestSerialize,
+      rpc.responseDeserialize as (bytes: Buffer) => Response,
+      request,
+      new Metadata(),
+      { deadline },
+    );
+    stream.on("error", (error) => {
+      ended.reject(rpcErrorOf(error as ServiceError, peer, call.signal));
+    });
+    over.signal.addEventListener("abort", () => stream.cancel(), { once: true });
+    return messagesOf(stream, peer, call.signal);
+  }
+
+  async function deliver(): Promise<void> {
+    const events = open(StartTraining, jobToWire(job), Date.now() + call.deadlineMs);
+    const header = await announced(events, sink);
+    if (header.bytes > receiving.maxUpdateBytes) {
+      throw new FlotillaError(
+        `Cannot accept an update of ${header.bytes} bytes from ${peer}: at most ${receiving.maxUpdateBytes}`,
+      );
+    }
+    await takePlace(receiving.budget, header.bytes, over.signal);
+    const fetched = open(FetchUpdate, { weights: header.weights }, fetchDeadline(header));
+    const bytes = exactly(header.bytes, chunksOf(fetched, receiving.collector));
+    await sink.update(header, bytes);
+    // A sink that needs no more bytes leaves the rest; the client counts them before it is done.
+    for await (const _ of bytes);
+    const last = await events.next();
+    if (last.done || !last.value.done) throw breach("an update that does not end");
+  }
+
+  try {
+    await Promise.race([ended.promise, deliver()]);
+  } finally {
+    clearTimeout(timer);
+    call.signal.removeEventListener("abort", cancel);
+    over.abort();
+  }
+}
+
+/** Passes progress on until the update is announced. */
+async function announced(
+  events: AsyncGenerator<TrainingEvent>,
+  sink: UpdateSink,
+): Promise<UpdateHeader> {
+  for (let next = await events.next(); !next.done; next = await events.next()) {
+    const { progress, update } = next.value;
+    if (update) return updateFromWire(update);
+    if (!progress) break;
+    sink.progress(progressFromWire(progress));
+  }
+  throw breach("the end of training without an update");
+}
+
+function fetchDeadline({ bytes }: UpdateHeader): Deadline {
+  return Date.now() + FETCH_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1000;
+}
+
+/** The stream's messages, with the contract's errors. */
+async function* messagesOf<Message>(
+  stream: ClientReadableStream<Message>,
+  peer: string,
+  signal: AbortSignal,
+): AsyncGenerator<Message> {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw rpcErrorOf(error as ServiceError, peer, signal);
+  }
+}
+
+async function* chunksOf(
+  messages: AsyncGenerator<UpdateChunk>,
+  collector: Collector,
+): AsyncGenerator<Uint8Array> {
+  for await (const { chunk } of messages) {
+    yield chunk;
+    collector.moved(chunk.length);
+  }
+}
