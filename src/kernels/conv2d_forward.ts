@@ -1,0 +1,35 @@
+/**
+ * Convolution, y[co][oy][ox] = sum over ky, kx, ci of x[ci][..][..] * w[ky][kx][ci][co], with bias
+ * and activation in its epilogue. FLOP and register tile: `conv2d_gather.ts`.
+ */
+import { conv2dAxes, type Conv2dShape } from "./conv2d_shape.ts";
+import { gatherConvolution } from "./conv2d_gather.ts";
+import { forwardTaps } from "./conv_taps.ts";
+import type { ModuleBuilder } from "./emitter/module_builder.ts";
+import type { Epilogue } from "./epilogue.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** Operands `x`, `w`, `y`, then those of the epilogue (`bias: "row"` is one float a channel). */
+export function conv2dForward(
+  module: ModuleBuilder,
+  shape: Conv2dShape,
+  epilogue: Epilogue = {},
+): Kernel {
+  const { batch, inputChannels, outputChannels, kernelWidth } = shape;
+  const name = "conv2d forward";
+  const { rows, columns } = conv2dAxes(shape);
+  return gatherConvolution(module, {
+    batch,
+    source: { channels: inputChannels, height: rows.input, width: columns.input },
+    result: { channels: outputChannels, height: rows.output, width: columns.output },
+    rows: forwardTaps(rows),
+    columns: forwardTaps(columns),
+    weights: {
+      row: kernelWidth * inputChannels * outputChannels,
+      column: inputChannels * outputChannels,
+      source: outputChannels,
+      result: 1,
+    },
+    epilogue,
+  }, { name, sourceName: "x", resultName: "y" });
+}
