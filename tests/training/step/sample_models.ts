@@ -108,8 +108,8 @@ export const SAMPLE_MODELS: Readonly<Record<string, () => LayersModel>> = {
   regularised: () =>
     tf.sequential({
       layers: [
-        layers.dense({ inputShape: [5], units: 6, kernelRegularizer: tf.regularizers.l1l2({}), activation: "relu6" }),
-        layers.dense({ units: 3, kernelRegularizer: tf.regularizers.l2({}) }),
+        layers.dense({ inputShape: [5], units: 6, kernelRegularizer: tf.regularizers.l1l2({ l1: 0.01, l2: 0.01 }), activation: "relu6" }),
+        layers.dense({ units: 3, kernelRegularizer: tf.regularizers.l2({ l2: 0.01 }) }),
       ],
     }),
   lstm: () =>

@@ -2,9 +2,9 @@
  * Runs a graph in plain TypeScript, value by value in the memory layout of a plan: slow and
  * obvious, the reference that plans are compared with.
  */
-import { evaluate } from "./expression.ts";
-import { type Operation, reachable, sizeOf, type StepGraph, type Value } from "./graph.ts";
-import type { WindowShape } from "./graph.ts";
+import { evaluate } from "../../../src/training/step/expression.ts";
+import { type Operation, reachable, sizeOf, type StepGraph, type Value } from "../../../src/training/step/graph.ts";
+import type { WindowShape } from "../../../src/training/step/graph.ts";
 
 /** What a step starts from. */
 export interface StepInputs {
