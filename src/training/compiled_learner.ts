@@ -2,14 +2,13 @@
  * Trains by compiled steps: for each batch size one WebAssembly module, all on one memory that
  * holds weights and the optimizer's moments. A batch costs no tensor and no garbage of its size.
  */
-import type { JsonObject } from "../core/json.ts";
 import { ModelError } from "../core/errors.ts";
 import type { Prng } from "../core/prng.ts";
 import { channelAffine } from "../data/batch.ts";
 import { type Dataset, elements } from "../data/dataset.ts";
 import { type Arithmetic, detectArithmetic, loadBatch, type LoadShape } from "../kernels/mod.ts";
 import type { BuiltModel } from "./built_model.ts";
-import type { BatchOutcome, Learner, TrainingStart } from "./learner.ts";
+import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./learner.ts";
 import { lossOf } from "./losses.ts";
 import { Arena } from "./step/memory_plan.ts";
 import type { StepScalars } from "./step/optimizer_updates.ts";
@@ -18,12 +17,6 @@ import { type Plan, planStep, type Resident } from "./step/plan.ts";
 import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.ts";
 import { targetRows } from "./batches.ts";
 import { sizeOf, type StepGraph } from "./step/graph.ts";
-
-/** The model's loss and how it is optimised; null for evaluation alone. */
-export interface LearnerSettings {
-  readonly loss: string;
-  readonly optimizer: { readonly name: string; readonly args: JsonObject } | null;
-}
 
 const PAGE_BYTES = 65536;
 /** What 32-bit addresses reach. */

@@ -1,6 +1,13 @@
 /** What trains and evaluates a model batch by batch; its weights live there between the steps. */
+import type { JsonObject } from "../core/json.ts";
 import type { Prng } from "../core/prng.ts";
 import type { Dataset } from "../data/dataset.ts";
+
+/** The model's loss and how it is optimised; null for evaluation alone. */
+export interface LearnerSettings {
+  readonly loss: string;
+  readonly optimizer: { readonly name: string; readonly args: JsonObject } | null;
+}
 
 /** What one batch gave. */
 export interface BatchOutcome {
