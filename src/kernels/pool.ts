@@ -74,7 +74,9 @@ export function poolGradient(module: ModuleBuilder, shape: PoolShape, positive =
       eachWindow(f, shape, { rows, columns }, x, [dy], ([dy], from, taps) => {
         const to = f.let(i32.add(from, way));
         const numbers = taps.map((offset) => f.let(v128.load(from, offset)));
-        const most = f.let(numbers.slice(1).reduce((a, b) => f32x4.pmax(a, b), numbers[0]! as V128));
+        const most = f.let(
+          numbers.slice(1).reduce((a, b) => f32x4.pmax(a, b), numbers[0]! as V128),
+        );
         const gradient = v128.load(dy!);
         const left = f.let(
           positive ? v128.and(gradient, f32x4.gt(most, ZERO)) : gradient,
