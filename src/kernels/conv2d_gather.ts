@@ -159,7 +159,8 @@ function tile(
     const rowX = rows.tapSourceStep * source.width * source.channels * lanes;
     const rowW = rows.tapStep * weights.row * 4;
     // Neighbouring taps that follow each other in both operands are one long sum.
-    const joined = tapX === source.channels * lanes && tapW === source.channels * weights.source * 4;
+    const joined = tapX === source.channels * lanes &&
+      tapW === source.channels * weights.source * 4;
     const x = f.let(at.x), w = f.let(at.w);
     const sum = (xAt: Local<"i32">, wAt: Local<"i32">, terms: number) => {
       f.unrolledLoop(terms, 8, () => {
@@ -190,7 +191,14 @@ function tile(
   for (const [r, sum] of sums.entries()) {
     const bias = at.bias && f.let(v128.load32Splat(at.bias, r * 4));
     for (const [v, value] of sum.entries()) {
-      const place = { c: at.y, offset: r * batch * 4 + v * 16, lanes: 4, mask: at.mask, bias, scale };
+      const place = {
+        c: at.y,
+        offset: r * batch * 4 + v * 16,
+        lanes: 4,
+        mask: at.mask,
+        bias,
+        scale,
+      };
       storeResult(f, epilogue, value, place);
     }
   }

@@ -125,7 +125,9 @@ export function conv2dWeightGradient(
         );
         f.repeat(args.rows, () => {
           for (const run of chunk.runs) {
-            if (run.taps > 0) sumRun(f, { run, chunk, sums, xPixel, dyPixel, batch, ...speed }, args);
+            if (run.taps > 0) {
+              sumRun(f, { run, chunk, sums, xPixel, dyPixel, batch, ...speed }, args);
+            }
           }
           f.bump(args.x, rows.stride * columns.input * xPixel);
           f.bump(args.dy, columns.output * dyPixel);

@@ -36,7 +36,11 @@ export function copy(module: ModuleBuilder, shape: CopyShape): Kernel {
 
 function nest(
   f: FunctionBuilder,
-  [axis, ...inner]: readonly { readonly size: number; readonly from: number; readonly to: number }[],
+  [axis, ...inner]: readonly {
+    readonly size: number;
+    readonly from: number;
+    readonly to: number;
+  }[],
   from: Local<"i32">,
   to: Local<"i32">,
   run: number,

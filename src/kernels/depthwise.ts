@@ -11,7 +11,13 @@ import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local } from "./emitter/value.ts";
 import { type Epilogue, epilogueKey, epilogueOperands, storeResult } from "./epilogue.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
-import { quadSum, storeSums, type SumEpilogue, sumEpilogueKey, sumEpilogueOperands } from "./lane_sums.ts";
+import {
+  quadSum,
+  storeSums,
+  type SumEpilogue,
+  sumEpilogueKey,
+  sumEpilogueOperands,
+} from "./lane_sums.ts";
 import { range } from "./tiles.ts";
 
 /** `outputChannels` is a multiple of `inputChannels`. */
@@ -82,7 +88,14 @@ function gather(
             const yAt = f.let(i32.add(to, column.first * resultChannels * lanes));
             const maskAt = mask && f.let(i32.add(mask, column.first * resultChannels * lanes));
             f.loop(column.count, () => {
-              channels(f, { row, column }, { xAt, yAt, maskAt, w: args["w"]!, bias: args["bias"], scale });
+              channels(f, { row, column }, {
+                xAt,
+                yAt,
+                maskAt,
+                w: args["w"]!,
+                bias: args["bias"],
+                scale,
+              });
               f.bump(xAt, (columns.sourceStep - 1) * sourceChannels * lanes);
               f.bump(yAt, (columns.step - 1) * resultChannels * lanes);
               if (maskAt !== undefined) f.bump(maskAt, (columns.step - 1) * resultChannels * lanes);
@@ -151,7 +164,7 @@ function gather(
       if (biasAt !== undefined) f.bump(biasAt, (forward ? multiplier : 1) * 4);
       f.bump(xAt, (forward ? 1 : multiplier) * lanes);
       f.bump(yAt, (forward ? multiplier : 1) * lanes);
-      if (maskAt !== undefined) f.bump(maskAt, lanes);
+      if (maskAt !== undefined) f.bump(maskAt, (forward ? multiplier : 1) * lanes);
     });
   }
 }
@@ -178,7 +191,8 @@ export function depthwiseWeightGradient(
           const y = met(rows, ky), x = met(columns, kx);
           const xAt = f.let(i32.add(
             args.x,
-            ((y.low * rows.stride - rows.pad + ky * rows.dilation) * columns.input + x.low * columns.stride -
+            ((y.low * rows.stride - rows.pad + ky * rows.dilation) * columns.input +
+              x.low * columns.stride -
               columns.pad + kx * columns.dilation) * inputChannels * lanes,
           ));
           const dyAt = f.let(

@@ -30,9 +30,18 @@ const START = { sum: 0, max: -Infinity, min: Infinity };
 /** Vectors of sums held in registers at once. */
 const WIDE = 8;
 
-/** Operands `from`, `to`. */
+/**
+ * Operands `from`, `to`. Throws RangeError for an extreme over the batch, and for a batch that is no
+ * multiple of 4.
+ */
 export function reduce(module: ModuleBuilder, shape: ReduceShape): Kernel {
   const { take, sizes, reduced, batch, overBatch } = shape;
+  if (batch !== null && batch % 4 !== 0) {
+    throw new RangeError(`Cannot reduce a batch of ${batch}: pad it to a multiple of 4`);
+  }
+  if (batch !== null && overBatch && take !== "sum") {
+    throw new RangeError(`Cannot take the "${take}" over the batch as only "sum" is possible`);
+  }
   const axes: Axis[] = [];
   sizes.forEach((size, i) => {
     if (size === 1) return;

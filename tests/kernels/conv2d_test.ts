@@ -5,56 +5,29 @@ import {
   conv2dOutput,
   type Conv2dShape,
   conv2dWeightGradient,
-  type Epilogue,
 } from "../../src/kernels/mod.ts";
 import {
   referenceConv2dForward,
   referenceConv2dInputGradient,
   referenceConv2dWeightGradient,
 } from "../../src/kernels/reference/mod.ts";
-import type { SumEpilogue } from "../../src/kernels/lane_sums.ts";
-import { arithmetics, assertClose, noise, runKernel } from "./run_kernel.ts";
+import { checkConvolution, type ConvolutionEpilogues } from "./check_convolution.ts";
 
-interface Epilogues {
-  readonly forward?: Epilogue;
-  readonly input?: Epilogue;
-  readonly weights?: SumEpilogue;
-}
+const kernels = {
+  forward: conv2dForward,
+  inputGradient: conv2dInputGradient,
+  weightGradient: conv2dWeightGradient,
+};
+const reference = {
+  forward: referenceConv2dForward,
+  inputGradient: referenceConv2dInputGradient,
+  weightGradient: referenceConv2dWeightGradient,
+};
 
-/** Checks all three kernels of one convolution. */
-function check(shape: Conv2dShape, { forward = {}, input = {}, weights = {} }: Epilogues = {}) {
-  const { batch, inputHeight, inputWidth, inputChannels, outputChannels } = shape;
-  const { height, width } = conv2dOutput(shape);
-  const x = noise(inputChannels * inputHeight * inputWidth * batch, 1);
-  const w = noise(shape.kernelHeight * shape.kernelWidth * inputChannels * outputChannels, 2);
-  const y = noise(outputChannels * height * width * batch, 3);
-  const bias = noise(outputChannels + inputChannels, 4);
-  const factor = -0.25, scale = Float32Array.of(factor);
-  const yMask = noise(y.length, 6), xMask = noise(x.length, 7);
-  const forwarded = Float64Array.from(y), dx = Float64Array.from(x), dw = Float64Array.from(w);
-  referenceConv2dForward(shape, forward, x, w, forwarded, { bias, mask: yMask, scale: factor });
-  referenceConv2dInputGradient(shape, input, y, w, dx, { bias, mask: xMask, scale: factor });
-  referenceConv2dWeightGradient(shape, weights, x, y, dw, { scale: factor });
-  for (const arithmetic of arithmetics) {
-    const first = runKernel(
-      arithmetic,
-      (module) => conv2dForward(module, shape, forward),
-      { x, w, y, bias, mask: yMask, scale },
-    );
-    assertClose(first.y, forwarded);
-    const second = runKernel(
-      arithmetic,
-      (module) => conv2dInputGradient(module, shape, input),
-      { dy: y, w, dx: x, bias, mask: xMask, scale },
-    );
-    assertClose(second.dx, dx);
-    const third = runKernel(
-      arithmetic,
-      (module) => conv2dWeightGradient(module, shape, weights),
-      { x, dy: y, dw: w, scale },
-    );
-    assertClose(third.dw, dw, 2e-5);
-  }
+function check(shape: Conv2dShape, epilogues?: ConvolutionEpilogues): void {
+  const { kernelHeight, kernelWidth, inputChannels, outputChannels } = shape;
+  const weights = kernelHeight * kernelWidth * inputChannels * outputChannels;
+  checkConvolution(kernels, reference, shape, weights, epilogues);
 }
 
 const base: Conv2dShape = {
