@@ -23,6 +23,8 @@ import {
   sumEpilogueOperands,
 } from "./lane_sums.ts";
 import { range, splitEvenly } from "./tiles.ts";
+import { winogradPays } from "./winograd_convolution.ts";
+import { winogradWeightGradient } from "./winograd_weight_gradient.ts";
 
 /** What one block of rows may read, so that it stays in the first-level cache. */
 const BLOCK_BYTES = 24 * 1024;
@@ -33,6 +35,7 @@ export function conv2dWeightGradient(
   shape: Conv2dShape,
   epilogue: SumEpilogue = {},
 ): Kernel {
+  if (winogradPays(shape)) return winogradWeightGradient(module, shape, epilogue);
   const { batch, inputChannels, outputChannels, kernelHeight, kernelWidth } = shape;
   const { rows, columns } = conv2dAxes(shape);
   const lanes = batch * 4;
