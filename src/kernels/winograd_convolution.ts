@@ -20,9 +20,9 @@ import {
   firstInput,
   inputTileFunction,
   laneGroups,
+  middleBytes,
   pixelBytes,
   planeFloats,
-  spanKey,
   type TiledImage,
   type TileSpan,
   tileSpans,
@@ -33,6 +33,7 @@ import {
   POINTS,
   TILE,
   transform2d,
+  transformLines,
   weightTransform,
 } from "./winograd_transforms.ts";
 
@@ -127,12 +128,13 @@ function tiledConvolution(module: ModuleBuilder, convolution: TiledConvolution):
     key: `${name} ${JSON.stringify([source, result, padTop, padLeft])} ${epilogueKey(epilogue)}`,
     params: [sourceName, "w", resultName, ...own, "scratch"] as string[],
     flops,
-    scratchBytes: weightBytes + sourceBytes + productBytes,
+    scratchBytes: weightBytes + sourceBytes + productBytes + middleBytes(lanesLimit),
     build(f, args) {
       const scratch = args["scratch"]!;
       f.call(weightFunction(module, weights, turned), args["w"]!, scratch);
       const planes = f.let(i32.add(scratch, weightBytes));
       const products = f.let(i32.add(planes, sourceBytes));
+      const middle = f.let(i32.add(products, productBytes));
       const images = [args[sourceName]!, args[resultName]!, args["mask"]]
         .filter((pointer) => pointer !== undefined);
       for (const { size, count } of laneGroups(source.batch)) {
@@ -148,11 +150,11 @@ function tiledConvolution(module: ModuleBuilder, convolution: TiledConvolution):
               firstColumn: (span) => i === 0 ? firstInput(span, padLeft) : span.first * TILE,
             })),
             ([from, to, mask], row, column) => {
-              f.call(inputTileFunction(module, source, size, row, column), from!, planes);
+              f.call(inputTileFunction(module, source, size, row, column), from!, planes, middle);
               multiply(f, size, { scratch, planes, products });
               const output = outputFunction(module, result, size, row, column, epilogue);
               const named = { bias: args["bias"], mask, scale: args["scale"] };
-              f.call(output, products, to!, ...own.map((name) => named[name]!));
+              f.call(output, products, to!, middle, ...own.map((name) => named[name]!));
             },
           );
           for (const pointer of images) f.bump(pointer, size * 4);
@@ -207,7 +209,7 @@ function weightFunction(module: ModuleBuilder, weights: number, turned: boolean)
   );
 }
 
-/** A function (products, result, epilogue's operands...) that stores the outputs of a tile. */
+/** A function (products, result, middle, epilogue's operands...) that stores the outputs of a tile. */
 function outputFunction(
   module: ModuleBuilder,
   image: TiledImage,
@@ -217,46 +219,44 @@ function outputFunction(
   epilogue: Epilogue,
 ): FunctionHandle {
   const { width, channels, batch } = image;
-  const name = `winograd output ${[width, channels, batch, lanes]}: ${spanKey(row)}, ${
-    spanKey(column)
-  } ${epilogueKey(epilogue)}`;
+  const name = `winograd output ${[
+    width,
+    channels,
+    batch,
+    lanes,
+  ]}: ${row.outputs}, ${column.outputs} ${epilogueKey(epilogue)}`;
   const params = Object.fromEntries(
-    ["products", "to", ...epilogueOperands(epilogue)].map((name) => [name, "i32" as const]),
+    ["products", "to", "middle", ...epilogueOperands(epilogue)].map((
+      name,
+    ) => [name, "i32" as const]),
   ) as Record<string, "i32">;
   const plane = planeFloats(channels * lanes) * 4;
+  const offset = (r: number, c: number) => (r * POINTS + c) * plane;
   return module.cached(name, () =>
     module.function(name, params, (f, args) => {
-      const { mask, bias: biases } = args;
+      const { bias: biases, mask } = args;
       const products = args["products"]!, to = args["to"]!;
       const scale = args["scale"] && f.let(v128.load32Splat(args["scale"]));
-      const advance = (bytes: number) => {
-        f.bump(to, bytes);
-        if (mask !== undefined) f.bump(mask, bytes);
-      };
+      const targets = mask === undefined ? [to] : [to, mask];
       f.loop(channels, () => {
         const bias = biases && f.let(v128.load32Splat(biases));
-        f.loop(lanes / 4, () => {
-          const square = range(POINTS).map((r) =>
-            range(POINTS).map((c) => f.let(v128.load(products, (r * POINTS + c) * plane)))
-          );
-          const outputs = transform2d(f, outputTransform, square);
-          for (const r of range(row.outputs)) {
-            for (const c of range(column.outputs)) {
-              const offset = (r * width + c) * pixelBytes(image);
-              storeResult(f, epilogue, outputs[r]![c]!, {
-                c: to,
-                offset,
-                lanes: 4,
-                mask,
-                bias,
-                scale,
-              });
+        transformLines(
+          f,
+          outputTransform,
+          {
+            from: { pointer: products, offset, rows: POINTS, columns: POINTS },
+            ...{ middle: args["middle"]!, vectors: lanes / 4, points: row.outputs },
+          },
+          targets,
+          ([c, mask], r, results) => {
+            for (const [x, value] of results.slice(0, column.outputs).entries()) {
+              const offset = (r * width + x) * pixelBytes(image);
+              storeResult(f, epilogue, value, { c: c!, offset, lanes: 4, mask, bias, scale });
             }
-          }
-          f.bump(products, 16);
-          advance(16);
-        });
-        advance((batch - lanes) * 4);
+          },
+        );
+        f.bump(products, lanes * 4);
+        for (const target of targets) f.bump(target, batch * 4);
         if (biases !== undefined) f.bump(biases, 4);
       });
     }));

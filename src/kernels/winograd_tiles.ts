@@ -3,14 +3,14 @@
  * nor read. Tiles that see the same part of the source form a run and share their code.
  */
 import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
-import { i32, v128 } from "./emitter/instructions.ts";
+import { i32 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local } from "./emitter/value.ts";
-import { range, splitEvenly, type TileRun } from "./tiles.ts";
-import { inputTransform, NOTHING, POINTS, TILE, transform2d } from "./winograd_transforms.ts";
+import { splitEvenly, type TileRun } from "./tiles.ts";
+import { inputTransform, POINTS, TILE, transformLines } from "./winograd_transforms.ts";
 
 /** Samples of a tile: what is read and written for one tile stays in the second-level cache. */
-const LANES = 32;
+export const LANES = 32;
 /** Floats between planes, so that the planes of a tile do not crowd a few sets of the cache. */
 const PLANE_GAP = 32;
 
@@ -115,7 +115,7 @@ export function eachTile(
   }
 }
 
-/** A function (source, planes) that writes the 36 planes [channels][lanes] of a tile. */
+/** A function (source, planes, middle) that writes the 36 planes [channels][lanes] of a tile. */
 export function inputTileFunction(
   module: ModuleBuilder,
   image: TiledImage,
@@ -128,27 +128,34 @@ export function inputTileFunction(
     spanKey(column)
   }`;
   const plane = planeFloats(channels * lanes) * 4;
+  const offset = (r: number, c: number) => {
+    const exists = r >= row.low && r < row.high && c >= column.low && c < column.high;
+    return exists ? ((r - row.low) * width + c - column.low) * pixelBytes(image) : undefined;
+  };
+  const parameters = { source: "i32", planes: "i32", middle: "i32" } as const;
   return module.cached(
     name,
     () =>
-      module.function(name, { source: "i32", planes: "i32" }, (f, { source, planes }) => {
+      module.function(name, parameters, (f, { source, planes, middle }) => {
+        const from = { pointer: source, offset, rows: POINTS, columns: POINTS };
+        const vectors = lanes / 4;
         f.loop(channels, () => {
-          f.loop(lanes / 4, () => {
-            const square = range(POINTS).map((r) =>
-              range(POINTS).map((c) => {
-                const exists = r >= row.low && r < row.high && c >= column.low && c < column.high;
-                if (!exists) return NOTHING;
-                const pixel = (r - row.low) * width + c - column.low;
-                return f.let(v128.load(source, pixel * pixelBytes(image)));
-              })
-            );
-            const points = transform2d(f, inputTransform, square).flat();
-            points.forEach((value, i) => f.store(planes, value, i * plane));
-            f.bump(source, 16);
-            f.bump(planes, 16);
-          });
-          f.bump(source, (batch - lanes) * 4);
+          transformLines(
+            f,
+            inputTransform,
+            { from, middle, vectors, points: POINTS },
+            [planes],
+            ([to], r, results) =>
+              results.forEach((value, c) => f.store(to!, value, (r * POINTS + c) * plane)),
+          );
+          f.bump(source, batch * 4);
+          f.bump(planes, lanes * 4);
         });
       }),
   );
+}
+
+/** Bytes of `middle` for tiles of activations. */
+export function middleBytes(lanes: number): number {
+  return POINTS * POINTS * lanes * 4;
 }

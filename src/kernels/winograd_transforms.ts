@@ -4,19 +4,21 @@
  * applied to the columns, then to the rows, of a square of vectors.
  */
 import type { FunctionBuilder } from "./emitter/function_builder.ts";
-import { f32x4 } from "./emitter/instructions.ts";
-import type { V128 } from "./emitter/value.ts";
+import { f32x4, v128 } from "./emitter/instructions.ts";
+import type { Local, V128 } from "./emitter/value.ts";
 import { range } from "./tiles.ts";
 
 /** Outputs of a tile along one axis. */
 export const TILE = 4;
 /** Inputs of a tile along one axis, and points at which products are taken. */
 export const POINTS = 6;
+/** Vectors written out one after the other. */
+const UNROLL = 2;
 /** Products of a tile. */
 export const PLANES = POINTS * POINTS;
 
-/** What lies outside; transforms of nothing but this cost nothing. */
-export const NOTHING: V128 = f32x4.const(0);
+/** What lies outside. */
+const NOTHING: V128 = f32x4.const(0);
 
 /** A matrix as code: from one column of vectors to another. */
 export type Transform = (f: FunctionBuilder, column: readonly V128[]) => V128[];
@@ -27,24 +29,74 @@ export function transform2d(
   transform: Transform,
   square: readonly (readonly V128[])[],
 ): V128[][] {
-  return transposed(apply(f, transform, transposed(apply(f, transform, transposed(square)))));
-}
-
-/** The transform of each of some columns. */
-function apply(
-  f: FunctionBuilder,
-  transform: Transform,
-  columns: readonly (readonly V128[])[],
-): V128[][] {
-  const results = columns.map((column) =>
-    column.every((value) => value === NOTHING) ? undefined : transform(f, column)
-  );
-  const length = results.find((result) => result !== undefined)?.length ?? POINTS;
-  return results.map((result) => result ?? range(length).map(() => NOTHING));
+  const apply = (columns: readonly (readonly V128[])[]) =>
+    columns.map((column) => transform(f, column));
+  return apply(transposed(apply(transposed(square))));
 }
 
 function transposed(square: readonly (readonly V128[])[]): V128[][] {
   return range(square[0]!.length).map((column) => square.map((row) => row[column]!));
+}
+
+/** A square whose elements are lines of neighbouring vectors. */
+export interface SquareOfLines {
+  readonly pointer: Local<"i32">;
+  /** The bytes from the pointer to a line, or undefined if it does not exist and counts as 0. */
+  readonly offset: (row: number, column: number) => number | undefined;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * Runs `body` for each vector of the lines with the results of one row after the other, once
+ * `transform` has been applied to the columns and the rows. Lines that lie a power of two apart
+ * share a set of the first-level cache, so a column at a time is read whole: its results wait in
+ * `middle`, which holds `points` x `columns` lines.
+ */
+export function transformLines(
+  f: FunctionBuilder,
+  transform: Transform,
+  { from, middle, vectors, points }: {
+    readonly from: SquareOfLines;
+    readonly middle: Local<"i32">;
+    /** Vectors of a line. */
+    readonly vectors: number;
+    /** Results of one transform. */
+    readonly points: number;
+  },
+  targets: readonly Local<"i32">[],
+  body: (targets: readonly Local<"i32">[], row: number, results: readonly V128[]) => void,
+  advance: (targets: readonly Local<"i32">[]) => void = (own) =>
+    own.forEach((pointer) => f.bump(pointer, 16)),
+): void {
+  const place = (row: number, column: number) => (row * from.columns + column) * vectors * 16;
+  const load = (pointer: Local<"i32">, offset: number | undefined) =>
+    offset === undefined ? NOTHING : f.let(v128.load(pointer, offset));
+  const exists = range(from.columns).map((column) =>
+    range(from.rows).some((row) => from.offset(row, column) !== undefined)
+  );
+  for (const column of range(from.columns).filter((column) => exists[column])) {
+    f.scope(() => {
+      const at = f.let(from.pointer), to = f.let(middle);
+      f.unrolledLoop(vectors, UNROLL, () => {
+        const own = range(from.rows).map((row) => load(at, from.offset(row, column)));
+        transform(f, own).forEach((value, row) => f.store(to, value, place(row, column)));
+        f.bump(at, 16);
+        f.bump(to, 16);
+      });
+    });
+  }
+  for (const row of range(points)) {
+    f.scope(() => {
+      const at = f.let(middle), own = targets.map((target) => f.let(target));
+      f.unrolledLoop(vectors, UNROLL, () => {
+        const lines = exists.map((has, column) => load(at, has ? place(row, column) : undefined));
+        body(own, row, transform(f, lines));
+        f.bump(at, 16);
+        advance(own);
+      });
+    });
+  }
 }
 
 /** `a * factor + b`, kept in a local. */

@@ -5,14 +5,14 @@
  */
 import { conv2dAxes, type Conv2dShape } from "./conv2d_shape.ts";
 import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
-import { i32, v128 } from "./emitter/instructions.ts";
+import { f32x4, i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local, V128 } from "./emitter/value.ts";
 import { storeResult } from "./epilogue.ts";
 import { gemm } from "./gemm.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { type SumEpilogue, sumEpilogueKey, sumEpilogueOperands } from "./lane_sums.ts";
-import { range } from "./tiles.ts";
+import { range, splitEvenly } from "./tiles.ts";
 import { transpose4 } from "./transpose.ts";
 import { flopsOf } from "./winograd_convolution.ts";
 import {
@@ -20,25 +20,26 @@ import {
   firstInput,
   inputTileFunction,
   laneGroups,
+  LANES,
+  middleBytes,
   pixelBytes,
   planeFloats,
-  spanKey,
   type TiledImage,
   type TileSpan,
   tileSpans,
 } from "./winograd_tiles.ts";
 import {
-  NOTHING,
   outputGradientTransform,
   PLANES,
   POINTS,
   TILE,
   transform2d,
+  transformLines,
   weightGradientTransform,
 } from "./winograd_transforms.ts";
 
-/** A tile of dy while it is turned: 16 pixels of 4 samples. */
-const TURNED_BYTES = TILE * TILE * 4 * 16;
+/** A tile of dy while it is turned: 16 pixels of 16 samples of 16 channels. */
+const TURNED_BYTES = TILE * TILE * 16 * 16 * 4;
 
 /** As `conv2dWeightGradient` for kernels of 3 x 3. */
 export function winogradWeightGradient(
@@ -67,7 +68,7 @@ export function winogradWeightGradient(
     }`,
     params: ["x", "dy", "dw", ...sumEpilogueOperands(epilogue), "scratch"],
     flops: flopsOf(shape),
-    scratchBytes: sumBytes + xBytes + dyBytes + TURNED_BYTES,
+    scratchBytes: sumBytes + xBytes + dyBytes + TURNED_BYTES + middleBytes(LANES),
     build(f, args) {
       const sums = args.scratch;
       const xPlanes = f.let(i32.add(sums, sumBytes));
@@ -89,7 +90,7 @@ export function winogradWeightGradient(
             },
           ];
           eachTile(f, rows, columns, tiled, ([xAt, dyAt], row, column) => {
-            f.call(inputTileFunction(module, x, size, row, column), xAt!, xPlanes);
+            f.call(inputTileFunction(module, x, size, row, column), xAt!, xPlanes, turned);
             f.call(gradientTileFunction(module, dy, size, row, column), dyAt!, dyPlanes, turned);
             addProducts(f, size, { sums, xPlanes, dyPlanes });
           });
@@ -155,7 +156,8 @@ function paddedChannels({ channels }: TiledImage): number {
 
 /**
  * A function (dy, planes, turned) that writes the 36 planes [lanes][channels] of a tile, zeros for
- * channels that are none. Blocks of 4 channels x 4 samples are turned in `turned`.
+ * channels that are none. Blocks of up to 16 channels x 16 samples, whole lines of the cache on
+ * both sides, are turned in `turned`: [pixel][sample][channel].
  */
 function gradientTileFunction(
   module: ModuleBuilder,
@@ -165,56 +167,95 @@ function gradientTileFunction(
   column: TileSpan,
 ): FunctionHandle {
   const { width, channels, batch } = image;
-  const name = `winograd gradient ${[width, channels, batch, lanes]}: ${row.outputs}, ${
-    spanKey(column)
-  }`;
+  const name = `winograd gradient ${[
+    width,
+    channels,
+    batch,
+    lanes,
+  ]}: ${row.outputs}, ${column.outputs}`;
   const planeRow = paddedChannels(image) * 4;
   const plane = planeFloats(paddedChannels(image) * lanes) * 4;
-  const exists = (r: number, c: number) => r < row.outputs && c < column.outputs;
   const parameters = { dy: "i32", planes: "i32", turned: "i32" } as const;
   return module.cached(
     name,
     () =>
       module.function(name, parameters, (f, { dy, planes, turned }) => {
-        const block = (present: number) => {
+        const middle = f.let(i32.add(turned, TURNED_BYTES));
+
+        /** `fours` times 4 samples of `strips` times 4 channels, of which the last has `present`. */
+        const block = (fours: number, strips: number, present: number) => {
+          const pixel = fours * 4 * strips * 16;
           for (const r of range(row.outputs)) {
             for (const c of range(column.outputs)) {
               f.scope(() => {
-                const offset = (r * width + c) * pixelBytes(image);
-                const own = range(4).map((i) =>
-                  i < present ? f.let(v128.load(dy, offset + i * batch * 4)) : NOTHING
-                );
-                transpose4(f, own as [V128, V128, V128, V128]).forEach((sample, i) =>
-                  f.store(turned, sample, (i * TILE * TILE + r * TILE + c) * 16)
-                );
+                const from = f.let(i32.add(dy, (r * width + c) * pixelBytes(image)));
+                const to = f.let(i32.add(turned, (r * TILE + c) * pixel));
+                f.loop(fours, () => {
+                  for (const strip of range(strips)) {
+                    f.scope(() =>
+                      turnBlock(f, from, to, strip, strips, strip < strips - 1 ? 4 : present)
+                    );
+                  }
+                  f.bump(from, 16);
+                  f.bump(to, 4 * strips * 16);
+                });
               });
             }
           }
           const at = f.let(turned), to = f.let(planes);
-          f.loop(4, () => {
-            const square = range(TILE).map((r) =>
-              range(TILE).map((c) =>
-                exists(r, c) ? f.let(v128.load(at, (r * TILE + c) * 16)) : NOTHING
-              )
+          const offset = (r: number, c: number) =>
+            r < row.outputs && c < column.outputs ? (r * TILE + c) * pixel : undefined;
+          f.loop(fours * 4, () => {
+            transformLines(
+              f,
+              outputGradientTransform,
+              {
+                from: { pointer: at, offset, rows: TILE, columns: TILE },
+                ...{ middle, vectors: strips, points: POINTS },
+              },
+              [to],
+              ([to], r, results) =>
+                results.forEach((value, c) => f.store(to!, value, (r * POINTS + c) * plane)),
             );
-            const points = transform2d(f, outputGradientTransform, square).flat();
-            points.forEach((value, i) => f.store(to, value, i * plane));
-            f.bump(at, TILE * TILE * 16);
+            f.bump(at, strips * 16);
             f.bump(to, planeRow);
           });
         };
-        const strip = (present: number) => {
+
+        /** All samples of `strips` times 4 channels. */
+        const strip = (strips: number, present: number) => {
           const start = f.let(planes);
-          f.loop(lanes / 4, () => {
-            block(present);
-            f.bump(dy, 16);
-            f.bump(planes, 4 * planeRow);
-          });
-          f.bump(dy, (4 * batch - lanes) * 4);
-          f.set(planes, i32.add(start, 16));
+          for (const { size, count } of splitEvenly(lanes / 4, 4)) {
+            f.loop(count, () => {
+              block(size, strips, present);
+              f.bump(dy, size * 16);
+              f.bump(planes, size * 4 * planeRow);
+            });
+          }
+          f.bump(dy, (strips * 4 * batch - lanes) * 4);
+          f.set(planes, i32.add(start, strips * 16));
         };
-        f.loop(Math.floor(channels / 4), () => strip(4));
-        if (channels % 4 > 0) f.scope(() => strip(channels % 4));
+
+        const last = channels % 16;
+        f.loop(Math.floor(channels / 16), () => strip(4, 4));
+        if (last > 0) f.scope(() => strip(Math.ceil(last / 4), (last - 1) % 4 + 1));
       }),
   );
+
+  /** Turns 4 channels of 4 samples; `present` of the channels exist. */
+  function turnBlock(
+    f: FunctionBuilder,
+    from: Local<"i32">,
+    to: Local<"i32">,
+    strip: number,
+    strips: number,
+    present: number,
+  ): void {
+    const own = range(4).map((i) =>
+      i < present ? f.let(v128.load(from, (strip * 4 + i) * batch * 4)) : f32x4.const(0)
+    );
+    transpose4(f, own as [V128, V128, V128, V128]).forEach((sample, i) =>
+      f.store(to, sample, (i * strips + strip) * 16)
+    );
+  }
 }
