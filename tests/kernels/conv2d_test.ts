@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   conv2dForward,
@@ -5,6 +6,7 @@ import {
   conv2dOutput,
   type Conv2dShape,
   conv2dWeightGradient,
+  ModuleBuilder,
 } from "../../src/kernels/mod.ts";
 import {
   referenceConv2dForward,
@@ -94,6 +96,26 @@ Deno.test("conv2d kernels cut many rows into blocks", () => {
   const wide = { batch: 32, inputHeight: 17, inputWidth: 20, inputChannels: 2, outputChannels: 3 };
   check({ ...wide, kernelHeight: 5, kernelWidth: 5, ...padded(2) });
   check({ ...wide, kernelHeight: 3, kernelWidth: 3, strideHeight: 2 });
+});
+
+Deno.test("conv2d kernels cut many pixels of 1 x 1 kernels into blocks", () => {
+  const wide = { batch: 32, inputHeight: 5, inputWidth: 15, inputChannels: 49, outputChannels: 45 };
+  check({ ...wide, kernelHeight: 1, kernelWidth: 1 });
+  check({ ...wide, kernelHeight: 1, kernelWidth: 1, strideHeight: 2 });
+  check({ ...wide, inputWidth: 38, kernelHeight: 1, kernelWidth: 1, strideWidth: 2, padLeft: 1 });
+});
+
+Deno.test("conv2d kernels go by tiles where that pays, and say so by their scratch", () => {
+  const wide = { ...base, inputChannels: 16, outputChannels: 18, inputHeight: 9, ...padded(1) };
+  check(wide);
+  check({ ...wide, batch: 36 }, {
+    forward: { bias: "row", activation: "relu" },
+    input: { mask: true },
+    weights: { accumulate: true, scale: "operand" },
+  });
+  const module = new ModuleBuilder({ arithmetic: "portable" });
+  assert.ok(conv2dForward(module, wide).scratchBytes > 0);
+  assert.equal(conv2dForward(module, base).scratchBytes, 0);
 });
 
 Deno.test("conv2d kernels apply their epilogues", () => {

@@ -39,6 +39,10 @@ Deno.test("reduce() takes sums and extremes over any axes without batch", () => 
   checkAll([], null);
   checkAll([7], null);
   checkAll([3, 5, 2], null);
+  for (const size of [4, 12, 24, 32, 80]) {
+    checkAll([3, size], null);
+    checkAll([size], null);
+  }
 });
 
 Deno.test("reduce() lets a NaN through", () => {
