@@ -8,13 +8,18 @@ import { forwardTaps } from "./conv_taps.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Epilogue } from "./epilogue.ts";
 import type { Kernel } from "./kernel.ts";
+import { winogradForward, winogradPays } from "./winograd_convolution.ts";
 
-/** Operands `x`, `w`, `y`, then those of the epilogue (`bias: "row"` is one float a channel). */
+/**
+ * Operands `x`, `w`, `y`, then those of the epilogue (`bias: "row"` is one float a channel), then
+ * `scratch` if `scratchBytes` is not 0. Wide 3 x 3 kernels go by tiles: `winograd_convolution.ts`.
+ */
 export function conv2dForward(
   module: ModuleBuilder,
   shape: Conv2dShape,
   epilogue: Epilogue = {},
 ): Kernel {
+  if (winogradPays(shape)) return winogradForward(module, shape, epilogue);
   const { batch, inputChannels, outputChannels, kernelWidth } = shape;
   const name = "conv2d forward";
   const { rows, columns } = conv2dAxes(shape);

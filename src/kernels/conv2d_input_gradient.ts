@@ -9,13 +9,18 @@ import { gradientTaps } from "./conv_taps.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Epilogue } from "./epilogue.ts";
 import type { Kernel } from "./kernel.ts";
+import { winogradInputGradient, winogradPays } from "./winograd_convolution.ts";
 
-/** Operands `dy`, `w`, `dx`, then those of the epilogue (`mask` for the relu that made x). */
+/**
+ * Operands `dy`, `w`, `dx`, then those of the epilogue (`mask` for the relu that made x), then
+ * `scratch` if `scratchBytes` is not 0.
+ */
 export function conv2dInputGradient(
   module: ModuleBuilder,
   shape: Conv2dShape,
   epilogue: Epilogue = {},
 ): Kernel {
+  if (winogradPays(shape)) return winogradInputGradient(module, shape, epilogue);
   const { batch, inputChannels, outputChannels, kernelWidth } = shape;
   const name = "conv2d input gradient";
   const { rows, columns } = conv2dAxes(shape);

@@ -76,6 +76,17 @@ export function conv2dOutput(
   return { height: rows.output, width: columns.output };
 }
 
+/** The outputs low .. low + count - 1 whose input for one tap exists. */
+export function metOutputs(
+  { input, output, stride, dilation, pad }: ConvAxis,
+  tap: number,
+): { readonly low: number; readonly count: number } {
+  const shift = tap * dilation - pad;
+  const low = Math.max(0, Math.ceil(-shift / stride));
+  const end = Math.min(output, Math.floor((input - 1 - shift) / stride) + 1);
+  return { low, count: Math.max(0, end - low) };
+}
+
 function axis(
   input: number,
   kernel: number,

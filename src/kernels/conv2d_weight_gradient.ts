@@ -16,13 +16,15 @@ import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local } from "./emitter/value.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import {
-  quadSum,
-  storeSums,
+  storeLaneSums,
   type SumEpilogue,
   sumEpilogueKey,
   sumEpilogueOperands,
 } from "./lane_sums.ts";
+import { pointwiseWeightGradient } from "./pointwise_weight_gradient.ts";
 import { range, splitEvenly } from "./tiles.ts";
+import { winogradPays } from "./winograd_convolution.ts";
+import { winogradWeightGradient } from "./winograd_weight_gradient.ts";
 
 /** What one block of rows may read, so that it stays in the first-level cache. */
 const BLOCK_BYTES = 24 * 1024;
@@ -33,7 +35,9 @@ export function conv2dWeightGradient(
   shape: Conv2dShape,
   epilogue: SumEpilogue = {},
 ): Kernel {
+  if (winogradPays(shape)) return winogradWeightGradient(module, shape, epilogue);
   const { batch, inputChannels, outputChannels, kernelHeight, kernelWidth } = shape;
+  if (kernelHeight * kernelWidth === 1) return pointwiseWeightGradient(module, shape, epilogue);
   const { rows, columns } = conv2dAxes(shape);
   const lanes = batch * 4;
   const xPixel = inputChannels * lanes, dyPixel = outputChannels * lanes;
@@ -57,7 +61,7 @@ export function conv2dWeightGradient(
     build(f, args) {
       f.memoryFill(args.scratch, 0, weights * 16);
       for (let block = 0; block < rows.output; block += blockRows) sumBlock(f, args, block);
-      addLanes(f, args, weights, epilogue);
+      storeLaneSums(f, args, weights, epilogue);
     },
   });
 
@@ -212,23 +216,4 @@ function sumRun(
 /** The largest of 1, 2, 4 that divides the number of vectors, up to a limit. */
 function gatherStep(vectors: number, limit: number): number {
   return [4, 2, 1].find((step) => step <= limit && vectors % step === 0)!;
-}
-
-/** dw from the vectors of sums. */
-function addLanes(
-  f: FunctionBuilder,
-  args: Record<"dw" | "scratch", Local<"i32">> & { scale?: Local<"i32"> },
-  weights: number,
-  epilogue: SumEpilogue,
-): void {
-  const scale = args.scale && f.let(v128.load32Splat(args.scale));
-  const four = (count: number) => {
-    const vectors = range(count).map((i) => f.let(v128.load(args.scratch, i * 16)));
-    const sums = quadSum(f, vectors);
-    storeSums(f, epilogue, sums, args.dw, range(count).map((i) => i * 4), scale);
-    f.bump(args.scratch, 64);
-    f.bump(args.dw, 16);
-  };
-  f.loop(Math.floor(weights / 4), () => four(4));
-  if (weights % 4 > 0) four(weights % 4);
 }

@@ -1,6 +1,7 @@
 /**
  * Convolution of each channel by itself, [height][width][channels][batch] with weights
- * [kernelHeight][kernelWidth][channels][multiplier], and its gradients. Vectors of samples are the
+ * [kernelHeight][kernelWidth][channels][multiplier], and the
+ * gradient for its input. Vectors of samples are the
  * sums in registers; taps are written out, so that border pixels are code of their own.
  */
 import { conv2dAxes, type Conv2dShape } from "./conv2d_shape.ts";
@@ -11,13 +12,6 @@ import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local } from "./emitter/value.ts";
 import { type Epilogue, epilogueKey, epilogueOperands, storeResult } from "./epilogue.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
-import {
-  quadSum,
-  storeSums,
-  type SumEpilogue,
-  sumEpilogueKey,
-  sumEpilogueOperands,
-} from "./lane_sums.ts";
 import { range } from "./tiles.ts";
 
 /** `outputChannels` is a multiple of `inputChannels`. */
@@ -26,7 +20,8 @@ export type DepthwiseShape = Conv2dShape;
 /** Vectors of samples computed at once. */
 const WIDE = 8;
 
-function multiplierOf({ inputChannels, outputChannels }: DepthwiseShape): number {
+/** Output channels of one input channel. */
+export function multiplierOf({ inputChannels, outputChannels }: DepthwiseShape): number {
   return outputChannels / inputChannels;
 }
 
@@ -164,83 +159,7 @@ function gather(
       if (biasAt !== undefined) f.bump(biasAt, (forward ? multiplier : 1) * 4);
       f.bump(xAt, (forward ? 1 : multiplier) * lanes);
       f.bump(yAt, (forward ? multiplier : 1) * lanes);
-      if (maskAt !== undefined) f.bump(maskAt, lanes);
+      if (maskAt !== undefined) f.bump(maskAt, (forward ? multiplier : 1) * lanes);
     });
   }
-}
-
-/** Operands `x`, `dy`, `dw`, then `scale` if it is an operand. */
-export function depthwiseWeightGradient(
-  module: ModuleBuilder,
-  shape: DepthwiseShape,
-  epilogue: SumEpilogue = {},
-): Kernel {
-  const { batch, inputChannels, outputChannels, kernelHeight, kernelWidth } = shape;
-  const { rows, columns } = conv2dAxes(shape);
-  const multiplier = multiplierOf(shape);
-  const lanes = batch * 4;
-  const pairs = forwardTaps(rows).pairs * forwardTaps(columns).pairs;
-  return defineKernel(module, {
-    key: `depthwise weight gradient ${JSON.stringify(shape)} ${sumEpilogueKey(epilogue)}`,
-    params: ["x", "dy", "dw", ...sumEpilogueOperands(epilogue)],
-    flops: 2 * batch * outputChannels * pairs,
-    build(f, args) {
-      const scale = args.scale && f.let(v128.load32Splat(args.scale));
-      for (const ky of range(kernelHeight)) {
-        for (const kx of range(kernelWidth)) {
-          const y = met(rows, ky), x = met(columns, kx);
-          const xAt = f.let(i32.add(
-            args.x,
-            ((y.low * rows.stride - rows.pad + ky * rows.dilation) * columns.input +
-              x.low * columns.stride -
-              columns.pad + kx * columns.dilation) * inputChannels * lanes,
-          ));
-          const dyAt = f.let(
-            i32.add(args.dy, (y.low * columns.output + x.low) * outputChannels * lanes),
-          );
-          const dwAt = f.let(
-            i32.add(args.dw, (ky * kernelWidth + kx) * outputChannels * 4),
-          );
-          f.loop(inputChannels, () => {
-            for (const j of range(multiplier)) {
-              f.scope(() => {
-                const parts = Math.min(4, batch / 4);
-                const sums = range(parts).map(() => f.let(f32x4.const(0)));
-                const xRow = f.let(xAt), dyRow = f.let(i32.add(dyAt, j * lanes));
-                f.loop(y.count, () => {
-                  const a = f.let(xRow), b = f.let(dyRow);
-                  f.loop(x.count, () => {
-                    for (const v of range(batch / 4)) {
-                      f.accumulate(sums[v % parts]!, v128.load(a, v * 16), v128.load(b, v * 16));
-                    }
-                    f.bump(a, columns.stride * inputChannels * lanes);
-                    f.bump(b, outputChannels * lanes);
-                  });
-                  f.bump(xRow, rows.stride * columns.input * inputChannels * lanes);
-                  f.bump(dyRow, columns.output * outputChannels * lanes);
-                });
-                const sum = sums.slice(1).reduce((a, b) => f.let(f32x4.add(a, b)), sums[0]!);
-                const total = quadSum(f, [sum]);
-                storeSums(f, epilogue, total, dwAt, [0], scale);
-                f.bump(dwAt, 4);
-              });
-            }
-            f.bump(xAt, lanes);
-            f.bump(dyAt, multiplier * lanes);
-          });
-        }
-      }
-    },
-  });
-}
-
-/** The outputs whose input for one tap exists. */
-function met(
-  { input, output, stride, dilation, pad }: ReturnType<typeof conv2dAxes>["rows"],
-  k: number,
-): { readonly low: number; readonly count: number } {
-  const shift = k * dilation - pad;
-  const low = Math.max(0, Math.ceil(-shift / stride));
-  const end = Math.min(output, Math.floor((input - 1 - shift) / stride) + 1);
-  return { low, count: Math.max(0, end - low) };
 }

@@ -17,10 +17,10 @@ function polynomial(f: FunctionBuilder, x: V128, coefficients: readonly number[]
   return sum;
 }
 
-/** e to the power x; 0 below -87.3, infinite above 88.7. */
+/** e to the power x; 0 below -103.9, infinite above 88.7. */
 export function exp(f: FunctionBuilder, value: V128): V128 {
   const given = f.let(value);
-  const x = f.let(f32x4.pmin(f32x4.pmax(given, f32x4.const(-87.33)), f32x4.const(88.73)));
+  const x = f.let(f32x4.pmin(f32x4.pmax(given, f32x4.const(-104)), f32x4.const(88.73)));
   const n = f.let(f32x4.nearest(f32x4.mul(x, f32x4.const(Math.LOG2E))));
   const high = f32x4.sub(x, f32x4.mul(n, f32x4.const(LN2_HIGH)));
   const r = f.let(f32x4.sub(high, f32x4.mul(n, f32x4.const(LN2_LOW))));
@@ -34,17 +34,28 @@ export function exp(f: FunctionBuilder, value: V128): V128 {
   ]);
   const square = f32x4.mul(r, r);
   const whole = f32x4.add(f.multiplyAdd(p, square, r), f32x4.const(1));
-  const exponent = i32x4.shl(i32x4.add(i32x4.truncSatF32x4S(n), i32x4.const(127)), 23);
-  const result = f32x4.mul(whole, exponent);
-  return v128.andnot(result, f32x4.lt(given, f32x4.const(-87.33)));
+  // Two powers of two, as 2^128 and what is below 2^-126 are no floats of their own.
+  const exponent = f.let(i32x4.truncSatF32x4S(n));
+  const half = f.let(i32x4.shrS(exponent, 1));
+  const rest = i32x4.sub(exponent, half);
+  return f32x4.mul(f32x4.mul(whole, powerOfTwo(half)), powerOfTwo(rest));
+}
+
+/** 2 to the power of integers between -126 and 127. */
+function powerOfTwo(exponent: V128): V128 {
+  return i32x4.shl(i32x4.add(exponent, i32x4.const(127)), 23);
 }
 
 /** Natural logarithm; minus infinity at 0, NaN below. */
 export function log(f: FunctionBuilder, value: V128): V128 {
   const given = f.let(value);
+  // What has fewer digits than a normal number gets them all by a factor of 2^23.
+  const tiny = f.let(f32x4.lt(given, f32x4.const(2 ** -126)));
+  const normal = v128.bitselect(f32x4.mul(given, f32x4.const(2 ** 23)), given, tiny);
   // The mantissa between sqrt(1/2) and sqrt(2), and the exponent that goes with it.
-  const bits = f.let(i32x4.sub(given, i32x4.const(0x3f3504f3)));
-  const e = f.let(f32x4.convertI32x4S(i32x4.shrS(bits, 23)));
+  const bits = f.let(i32x4.sub(normal, i32x4.const(0x3f3504f3)));
+  const exponent = i32x4.sub(i32x4.shrS(bits, 23), v128.and(tiny, i32x4.const(23)));
+  const e = f.let(f32x4.convertI32x4S(exponent));
   const mantissa = i32x4.add(v128.and(bits, i32x4.const(0x007fffff)), i32x4.const(0x3f3504f3));
   const x = f.let(f32x4.sub(mantissa, f32x4.const(1)));
   const p = polynomial(f, x, [
@@ -67,6 +78,38 @@ export function log(f: FunctionBuilder, value: V128): V128 {
   const upper = v128.bitselect(infinity, result, f32x4.eq(given, infinity));
   const positive = v128.bitselect(upper, f32x4.const(NaN), f32x4.gt(given, f32x4.const(0)));
   return v128.bitselect(f32x4.const(-Infinity), positive, f32x4.eq(given, f32x4.const(0)));
+}
+
+/**
+ * x to the power y; the error grows with |y log x|, to a hundred-thousandth at 80. A number below 0
+ * has powers for whole y only.
+ */
+export function pow(f: FunctionBuilder, base: V128, power: V128): V128 {
+  const x = f.let(base), y = f.let(power);
+  const zero = f32x4.const(0), one = f32x4.const(1);
+  const size = f.let(exp(f, f32x4.mul(y, log(f, f32x4.abs(x)))));
+  const half = f.let(f32x4.mul(y, f32x4.const(0.5)));
+  const isOdd = f32x4.ne(f32x4.floor(half), half);
+  const signed = v128.xor(size, v128.and(isOdd, i32x4.const(-0x80000000)));
+  const isWhole = f32x4.eq(f32x4.floor(y), y);
+  const below = v128.bitselect(signed, f32x4.const(NaN), isWhole);
+  const result = v128.bitselect(below, size, f32x4.lt(x, zero));
+  return v128.bitselect(one, result, f32x4.eq(y, zero));
+}
+
+/** x to a whole power by multiplications. */
+export function wholePower(f: FunctionBuilder, base: V128, power: number): V128 {
+  const one = f32x4.const(1);
+  let result: V128 | undefined;
+  let square = f.let(base);
+  for (let left = Math.abs(power); left > 0; left = Math.floor(left / 2)) {
+    if (left % 2 === 1) {
+      result = result === undefined ? square : f.let(f32x4.mul(result, square));
+    }
+    if (left > 1) square = f.let(f32x4.mul(square, square));
+  }
+  if (result === undefined) return one;
+  return power < 0 ? f32x4.div(one, result) : result;
 }
 
 /** 1 / (1 + exp(-x)). */

@@ -1,5 +1,8 @@
-/** Code of an elementwise expression for four floats at once; truth is 1, falsehood 0. */
-import { exp, log, sigmoid, tanh } from "./elementary.ts";
+/**
+ * Code of an elementwise expression for four floats at once; truth is 1, falsehood 0. A product
+ * with a truth selects: 0 where it is false, whatever the other factor.
+ */
+import { exp, log, pow, sigmoid, tanh, wholePower } from "./elementary.ts";
 import type { FunctionBuilder } from "./emitter/function_builder.ts";
 import { f32x4, v128 } from "./emitter/instructions.ts";
 import type { V128 } from "./emitter/value.ts";
@@ -17,8 +20,17 @@ export type ElementExpression =
   | { readonly f: ElementFunction; readonly args: readonly ElementExpression[] };
 
 const COMPARISONS = { gt: 1, ge: 1, lt: 1, le: 1, eq: 1, ne: 1 } as const;
+/** Whole powers up to this are products. */
+const WHOLE_POWERS = 16;
 const ONE = f32x4.const(1);
 const ZERO = f32x4.const(0);
+
+/** An expression as text, the same for equal ones only. */
+export function expressionKey(expression: ElementExpression): string {
+  if (typeof expression === "number") return Object.is(expression, -0) ? "-0" : `${expression}`;
+  if ("arg" in expression) return `#${expression.arg}`;
+  return `${expression.f}(${expression.args.map(expressionKey).join()})`;
+}
 
 /** Writes the code of one expression; equal parts are computed once. */
 export class ExpressionCode {
@@ -31,7 +43,7 @@ export class ExpressionCode {
   number(expression: ElementExpression): V128 {
     if (typeof expression === "number") return f32x4.const(expression);
     if ("arg" in expression) return this.operands[expression.arg]!;
-    return this.#once(`number ${JSON.stringify(expression)}`, () => {
+    return this.#once(`number ${expressionKey(expression)}`, () => {
       const { f, args } = expression;
       if (isTruth(expression)) return v128.and(this.mask(expression), ONE);
       if (f === "mul") {
@@ -49,7 +61,7 @@ export class ExpressionCode {
 
   /** The value as ones and zeros of all bits. */
   mask(expression: ElementExpression): V128 {
-    return this.#once(`mask ${JSON.stringify(expression)}`, () => {
+    return this.#once(`mask ${expressionKey(expression)}`, () => {
       if (typeof expression === "object" && "f" in expression) {
         const { f, args } = expression;
         if (f in COMPARISONS) {
@@ -77,7 +89,7 @@ export class ExpressionCode {
         return f32x4[name](a(), b());
       case "max":
       case "min":
-        // The plain comparison, wrong for NaN as first operand only, is one instruction.
+        // One instruction, where one that lets a NaN as second operand through takes several.
         return f32x4[name === "max" ? "pmax" : "pmin"](a(), b());
       case "neg":
       case "abs":
@@ -94,7 +106,11 @@ export class ExpressionCode {
       case "sigmoid":
         return sigmoid(f, a());
       case "pow":
-        return exp(f, f32x4.mul(b(), log(f, a())));
+        if (y === 0.5) return f32x4.sqrt(a());
+        if (Number.isInteger(y) && Math.abs(Number(y)) <= WHOLE_POWERS) {
+          return wholePower(f, a(), Number(y));
+        }
+        return pow(f, a(), b());
       default:
         throw new RangeError(`Cannot compute "${name}" as it is no function of numbers`);
     }

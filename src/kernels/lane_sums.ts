@@ -1,7 +1,8 @@
 /** Sums over the lanes of vectors, several vectors at a time, and stores of such sums. */
 import type { FunctionBuilder } from "./emitter/function_builder.ts";
-import { f32, f32x4 } from "./emitter/instructions.ts";
+import { f32, f32x4, v128 } from "./emitter/instructions.ts";
 import type { Local, V128 } from "./emitter/value.ts";
+import { range } from "./tiles.ts";
 
 /** What is done with a sum: `C = scale * sum`, or `C += scale * sum`. */
 export interface SumEpilogue {
@@ -53,4 +54,22 @@ export function storeSums(
     const value = f32x4.extractLane(result, lane);
     f.store(c, epilogue.accumulate === true ? f32.add(f32.load(c, offset), value) : value, offset);
   }
+}
+
+/** Sums the lanes of each of the vectors in scratch into one float of `dw`. */
+export function storeLaneSums(
+  f: FunctionBuilder,
+  args: Record<"dw" | "scratch", Local<"i32">> & { scale?: Local<"i32"> },
+  count: number,
+  epilogue: SumEpilogue,
+): void {
+  const scale = args.scale && f.let(v128.load32Splat(args.scale));
+  const store = (present: number) => {
+    const vectors = range(present).map((i) => f.let(v128.load(args.scratch, i * 16)));
+    storeSums(f, epilogue, quadSum(f, vectors), args.dw, range(present).map((i) => i * 4), scale);
+    f.bump(args.scratch, 64);
+    f.bump(args.dw, 16);
+  };
+  f.loop(Math.floor(count / 4), () => store(4));
+  if (count % 4 > 0) store(count % 4);
 }

@@ -7,7 +7,7 @@ import { v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local, V128 } from "./emitter/value.ts";
 import { storeLanes } from "./epilogue.ts";
-import { type ElementExpression, ExpressionCode } from "./expression_code.ts";
+import { type ElementExpression, ExpressionCode, expressionKey } from "./expression_code.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 
 /** Extents of a map. */
@@ -56,7 +56,7 @@ export function map(module: ModuleBuilder, { sizes, present, expression }: MapSh
     return axis;
   }).toReversed();
   return defineKernel(module, {
-    key: `map ${JSON.stringify([joined, expression])}`,
+    key: `map ${JSON.stringify(joined)} ${expressionKey(expression)}`,
     params: [...names, "to"],
     flops: count,
     build(f, args) {

@@ -23,12 +23,8 @@ export { type ElementExpression, type ElementFunction } from "./expression_code.
 export { map, type MapShape } from "./map.ts";
 export { reduce, type ReduceShape } from "./reduce.ts";
 export { poolForward, poolGradient, type PoolShape } from "./pool.ts";
-export {
-  depthwiseForward,
-  depthwiseInputGradient,
-  type DepthwiseShape,
-  depthwiseWeightGradient,
-} from "./depthwise.ts";
+export { depthwiseForward, depthwiseInputGradient, type DepthwiseShape } from "./depthwise.ts";
+export { depthwiseWeightGradient } from "./depthwise_weight_gradient.ts";
 export { copy, type CopyShape } from "./copy.ts";
 export { oneHot, type RowsShape, sumRows, takeRows } from "./rows.ts";
 export { loadBatch, type LoadShape } from "./load_batch.ts";

@@ -15,7 +15,9 @@ export interface PoolShape extends Conv2dShape {
 
 const ZERO = f32x4.const(0);
 
-/** Operands `x`, `y`. An average counts only what lies inside. */
+/**
+ * Operands `x`, `y`. An average counts only what lies inside; a window with nothing inside gives 0.
+ */
 export function poolForward(module: ModuleBuilder, shape: PoolShape): Kernel {
   const axes = conv2dAxes(shape);
   const rows = forwardTaps(axes.rows), columns = forwardTaps(axes.columns);
@@ -26,9 +28,9 @@ export function poolForward(module: ModuleBuilder, shape: PoolShape): Kernel {
     flops: rows.pairs * columns.pairs * channel,
     build(f, args) {
       eachWindow(f, shape, { rows, columns }, args.x, [args.y], ([y], x, taps) => {
-        const [first, ...rest] = taps.map((offset) => v128.load(x, offset));
+        if (taps.length === 0) return f.store(y!, ZERO);
         const join = shape.take === "max" ? f32x4.pmax : f32x4.add;
-        const total = rest.reduce((a, b) => join(a, b), first ?? ZERO);
+        const total = taps.map((offset) => v128.load(x, offset)).reduce((a, b) => join(a, b));
         const scale = f32x4.const(1 / taps.length);
         f.store(y!, shape.take === "max" ? total : f32x4.mul(total, scale));
       });
@@ -46,11 +48,13 @@ export function poolGradient(module: ModuleBuilder, shape: PoolShape, positive =
   const axes = conv2dAxes(shape);
   const rows = forwardTaps(axes.rows), columns = forwardTaps(axes.columns);
   const channel = shape.inputChannels * shape.batch;
-  const { take, strideHeight = 1, strideWidth = 1, kernelHeight, kernelWidth } = shape;
-  const overlap = strideHeight < kernelHeight || strideWidth < kernelWidth;
-  const covered = strideHeight === kernelHeight && strideWidth === kernelWidth &&
-    axes.rows.output * strideHeight === axes.rows.input &&
-    axes.columns.output * strideWidth === axes.columns.input;
+  const { take, kernelHeight, kernelWidth } = shape;
+  const both = [axes.rows, axes.columns];
+  const overlap = both.some(({ stride, kernel, dilation }) => stride < (kernel - 1) * dilation + 1);
+  const covered = !overlap &&
+    both.every(({ input, output, stride, kernel, pad }) =>
+      stride === kernel && pad === 0 && output * stride === input
+    );
   const bytes = axes.rows.input * axes.columns.input * channel * 4;
   return defineKernel(module, {
     key: `pool gradient ${JSON.stringify([shape, positive])}`,
@@ -72,6 +76,7 @@ export function poolGradient(module: ModuleBuilder, shape: PoolShape, positive =
       // x and dx lie alike: the way between them leads from one to the other.
       const way = f.let(i32.sub(dx, x));
       eachWindow(f, shape, { rows, columns }, x, [dy], ([dy], from, taps) => {
+        if (taps.length === 0) return;
         const to = f.let(i32.add(from, way));
         const numbers = taps.map((offset) => f.let(v128.load(from, offset)));
         const most = f.let(

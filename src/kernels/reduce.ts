@@ -27,18 +27,42 @@ interface Axis {
 }
 
 const START = { sum: 0, max: -Infinity, min: Infinity };
+/** Floats that make whole vectors, the most first. */
+const VECTOR_RUNS = [32, 16, 8, 4];
 /** Vectors of sums held in registers at once. */
 const WIDE = 8;
 
-/** Operands `from`, `to`. */
+/**
+ * Operands `from`, `to`. Throws RangeError for an extreme over the batch, and for a batch that is no
+ * multiple of 4.
+ */
 export function reduce(module: ModuleBuilder, shape: ReduceShape): Kernel {
   const { take, sizes, reduced, batch, overBatch } = shape;
+  if (batch !== null && batch % 4 !== 0) {
+    throw new RangeError(`Cannot reduce a batch of ${batch}: pad it to a multiple of 4`);
+  }
+  if (batch !== null && overBatch && take !== "sum") {
+    throw new RangeError(`Cannot take the "${take}" over the batch as only "sum" is possible`);
+  }
   const axes: Axis[] = [];
   sizes.forEach((size, i) => {
     if (size === 1) return;
     if (axes.at(-1)?.reduced === reduced[i]) axes.at(-1)!.size *= size;
     else axes.push({ size, reduced: reduced[i]! });
   });
+  const last = axes.at(-1);
+  const lanes = VECTOR_RUNS.find((run) => last !== undefined && last.size % run === 0);
+  if (batch === null && last !== undefined && lanes !== undefined) {
+    // The end of the last axis does as a batch: its sums are vectors.
+    if (!last.reduced || take === "sum") {
+      return reduce(module, {
+        take,
+        sizes: [...axes.slice(0, -1), { size: last.size / lanes }].map(({ size }) => size),
+        reduced: axes.map(({ reduced }) => reduced),
+        ...{ batch: lanes, overBatch: last.reduced },
+      });
+    }
+  }
   const count = sizes.reduce((product, size) => product * size, batch ?? 1);
   return defineKernel(module, {
     key: `reduce ${JSON.stringify([take, axes, batch, overBatch])}`,

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   conv2dForward,
@@ -5,56 +6,30 @@ import {
   conv2dOutput,
   type Conv2dShape,
   conv2dWeightGradient,
-  type Epilogue,
+  ModuleBuilder,
 } from "../../src/kernels/mod.ts";
 import {
   referenceConv2dForward,
   referenceConv2dInputGradient,
   referenceConv2dWeightGradient,
 } from "../../src/kernels/reference/mod.ts";
-import type { SumEpilogue } from "../../src/kernels/lane_sums.ts";
-import { arithmetics, assertClose, noise, runKernel } from "./run_kernel.ts";
+import { checkConvolution, type ConvolutionEpilogues } from "./check_convolution.ts";
 
-interface Epilogues {
-  readonly forward?: Epilogue;
-  readonly input?: Epilogue;
-  readonly weights?: SumEpilogue;
-}
+const kernels = {
+  forward: conv2dForward,
+  inputGradient: conv2dInputGradient,
+  weightGradient: conv2dWeightGradient,
+};
+const reference = {
+  forward: referenceConv2dForward,
+  inputGradient: referenceConv2dInputGradient,
+  weightGradient: referenceConv2dWeightGradient,
+};
 
-/** Checks all three kernels of one convolution. */
-function check(shape: Conv2dShape, { forward = {}, input = {}, weights = {} }: Epilogues = {}) {
-  const { batch, inputHeight, inputWidth, inputChannels, outputChannels } = shape;
-  const { height, width } = conv2dOutput(shape);
-  const x = noise(inputChannels * inputHeight * inputWidth * batch, 1);
-  const w = noise(shape.kernelHeight * shape.kernelWidth * inputChannels * outputChannels, 2);
-  const y = noise(outputChannels * height * width * batch, 3);
-  const bias = noise(outputChannels + inputChannels, 4);
-  const factor = -0.25, scale = Float32Array.of(factor);
-  const yMask = noise(y.length, 6), xMask = noise(x.length, 7);
-  const forwarded = Float64Array.from(y), dx = Float64Array.from(x), dw = Float64Array.from(w);
-  referenceConv2dForward(shape, forward, x, w, forwarded, { bias, mask: yMask, scale: factor });
-  referenceConv2dInputGradient(shape, input, y, w, dx, { bias, mask: xMask, scale: factor });
-  referenceConv2dWeightGradient(shape, weights, x, y, dw, { scale: factor });
-  for (const arithmetic of arithmetics) {
-    const first = runKernel(
-      arithmetic,
-      (module) => conv2dForward(module, shape, forward),
-      { x, w, y, bias, mask: yMask, scale },
-    );
-    assertClose(first.y, forwarded);
-    const second = runKernel(
-      arithmetic,
-      (module) => conv2dInputGradient(module, shape, input),
-      { dy: y, w, dx: x, bias, mask: xMask, scale },
-    );
-    assertClose(second.dx, dx);
-    const third = runKernel(
-      arithmetic,
-      (module) => conv2dWeightGradient(module, shape, weights),
-      { x, dy: y, dw: w, scale },
-    );
-    assertClose(third.dw, dw, 2e-5);
-  }
+function check(shape: Conv2dShape, epilogues?: ConvolutionEpilogues): void {
+  const { kernelHeight, kernelWidth, inputChannels, outputChannels } = shape;
+  const weights = kernelHeight * kernelWidth * inputChannels * outputChannels;
+  checkConvolution(kernels, reference, shape, weights, epilogues);
 }
 
 const base: Conv2dShape = {
@@ -121,6 +96,26 @@ Deno.test("conv2d kernels cut many rows into blocks", () => {
   const wide = { batch: 32, inputHeight: 17, inputWidth: 20, inputChannels: 2, outputChannels: 3 };
   check({ ...wide, kernelHeight: 5, kernelWidth: 5, ...padded(2) });
   check({ ...wide, kernelHeight: 3, kernelWidth: 3, strideHeight: 2 });
+});
+
+Deno.test("conv2d kernels cut many pixels of 1 x 1 kernels into blocks", () => {
+  const wide = { batch: 32, inputHeight: 5, inputWidth: 15, inputChannels: 49, outputChannels: 45 };
+  check({ ...wide, kernelHeight: 1, kernelWidth: 1 });
+  check({ ...wide, kernelHeight: 1, kernelWidth: 1, strideHeight: 2 });
+  check({ ...wide, inputWidth: 38, kernelHeight: 1, kernelWidth: 1, strideWidth: 2, padLeft: 1 });
+});
+
+Deno.test("conv2d kernels go by tiles where that pays, and say so by their scratch", () => {
+  const wide = { ...base, inputChannels: 16, outputChannels: 18, inputHeight: 9, ...padded(1) };
+  check(wide);
+  check({ ...wide, batch: 36 }, {
+    forward: { bias: "row", activation: "relu" },
+    input: { mask: true },
+    weights: { accumulate: true, scale: "operand" },
+  });
+  const module = new ModuleBuilder({ arithmetic: "portable" });
+  assert.ok(conv2dForward(module, wide).scratchBytes > 0);
+  assert.equal(conv2dForward(module, base).scratchBytes, 0);
 });
 
 Deno.test("conv2d kernels apply their epilogues", () => {

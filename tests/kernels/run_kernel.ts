@@ -14,7 +14,7 @@ const GUARD_VALUE = -12345.678;
 export function runKernel<K extends string>(
   arithmetic: Arithmetic,
   template: (module: ModuleBuilder) => Kernel,
-  operands: Record<K, Float32Array | Int32Array>,
+  operands: Record<K, Float32Array | Uint8Array>,
 ): Record<K, Float32Array> {
   const module = new ModuleBuilder({ arithmetic });
   const kernel = template(module);
@@ -53,7 +53,7 @@ export function runKernel<K extends string>(
   return after;
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Int32Array): Uint8Array {
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Uint8Array): Uint8Array {
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 

@@ -35,6 +35,22 @@ function eachProduct(shape: Conv2dShape, visit: Visit): void {
   }
 }
 
+/** Calls `visit` for each product of a convolution of each channel by itself. */
+function eachDepthwiseProduct(shape: Conv2dShape, visit: Visit): void {
+  const { inputChannels, outputChannels, batch } = shape;
+  const multiplier = outputChannels / inputChannels;
+  // One channel at a time is a plain convolution whose arrays have gaps.
+  const single = { ...shape, inputChannels: 1, outputChannels: 1 };
+  for (let co = 0; co < outputChannels; co++) {
+    const ci = Math.floor(co / multiplier);
+    eachProduct(single, (x, w, y) => {
+      const place = (at: number, channels: number, channel: number) =>
+        (Math.floor(at / batch) * channels + channel) * batch + at % batch;
+      visit(place(x, inputChannels, ci), w * outputChannels + co, place(y, outputChannels, co));
+    });
+  }
+}
+
 /** Stores sums through an epilogue whose bias is one float a channel. */
 function finish(
   sums: Float64Array,
@@ -50,44 +66,63 @@ function finish(
   }
 }
 
+type Products = (shape: Conv2dShape, visit: Visit) => void;
+
+/** Output sums of a convolution whose products are given. */
+function forward(products: Products) {
+  return (
+    shape: Conv2dShape,
+    epilogue: Epilogue,
+    x: Floats,
+    w: Floats,
+    y: Floats,
+    inputs: EpilogueInputs = {},
+  ): void => {
+    const sums = new Float64Array(y.length);
+    products(shape, (xAt, wAt, yAt) => sums[yAt]! += x[xAt]! * w[wAt]!);
+    finish(sums, epilogue, y, inputs, shape.batch, shape.outputChannels);
+  };
+}
+
+function inputGradient(products: Products) {
+  return (
+    shape: Conv2dShape,
+    epilogue: Epilogue,
+    dy: Floats,
+    w: Floats,
+    dx: Floats,
+    inputs: EpilogueInputs = {},
+  ): void => {
+    const sums = new Float64Array(dx.length);
+    products(shape, (xAt, wAt, yAt) => sums[xAt]! += dy[yAt]! * w[wAt]!);
+    finish(sums, epilogue, dx, inputs, shape.batch, shape.inputChannels);
+  };
+}
+
+function weightGradient(products: Products) {
+  return (
+    shape: Conv2dShape,
+    epilogue: SumEpilogue,
+    x: Floats,
+    dy: Floats,
+    dw: Floats,
+    inputs: EpilogueInputs = {},
+  ): void => {
+    const sums = new Float64Array(dw.length);
+    products(shape, (xAt, wAt, yAt) => sums[wAt]! += x[xAt]! * dy[yAt]!);
+    finish(sums, epilogue, dw, inputs, 1, 1);
+  };
+}
+
 /** As `conv2dForward`; changes `y`. */
-export function referenceConv2dForward(
-  shape: Conv2dShape,
-  epilogue: Epilogue,
-  x: Floats,
-  w: Floats,
-  y: Floats,
-  inputs: EpilogueInputs = {},
-): void {
-  const sums = new Float64Array(y.length);
-  eachProduct(shape, (xAt, wAt, yAt) => sums[yAt]! += x[xAt]! * w[wAt]!);
-  finish(sums, epilogue, y, inputs, shape.batch, shape.outputChannels);
-}
-
+export const referenceConv2dForward = forward(eachProduct);
 /** As `conv2dInputGradient`; changes `dx`. */
-export function referenceConv2dInputGradient(
-  shape: Conv2dShape,
-  epilogue: Epilogue,
-  dy: Floats,
-  w: Floats,
-  dx: Floats,
-  inputs: EpilogueInputs = {},
-): void {
-  const sums = new Float64Array(dx.length);
-  eachProduct(shape, (xAt, wAt, yAt) => sums[xAt]! += dy[yAt]! * w[wAt]!);
-  finish(sums, epilogue, dx, inputs, shape.batch, shape.inputChannels);
-}
-
+export const referenceConv2dInputGradient = inputGradient(eachProduct);
 /** As `conv2dWeightGradient`; changes `dw`. */
-export function referenceConv2dWeightGradient(
-  shape: Conv2dShape,
-  epilogue: SumEpilogue,
-  x: Floats,
-  dy: Floats,
-  dw: Floats,
-  inputs: EpilogueInputs = {},
-): void {
-  const sums = new Float64Array(dw.length);
-  eachProduct(shape, (xAt, wAt, yAt) => sums[wAt]! += x[xAt]! * dy[yAt]!);
-  finish(sums, epilogue, dw, inputs, 1, 1);
-}
+export const referenceConv2dWeightGradient = weightGradient(eachProduct);
+/** As `depthwiseForward`; changes `y`. */
+export const referenceDepthwiseForward = forward(eachDepthwiseProduct);
+/** As `depthwiseInputGradient`; changes `dx`. */
+export const referenceDepthwiseInputGradient = inputGradient(eachDepthwiseProduct);
+/** As `depthwiseWeightGradient`; changes `dw`. */
+export const referenceDepthwiseWeightGradient = weightGradient(eachDepthwiseProduct);
