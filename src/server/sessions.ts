@@ -1,8 +1,15 @@
 /** The leader's runs: submitted, queued, run one at a time, followed, stopped, resumed. */
+import * as v from "valibot";
 import { aggregators } from "../aggregation/registry.ts";
-import type { SessionConfig } from "../config/session_config.ts";
+import { type SessionConfig, sessionConfigSchema } from "../config/session_config.ts";
 import type { Clock } from "../core/clock.ts";
-import { FlotillaError, messageOf, SessionFailedError } from "../core/errors.ts";
+import {
+  FlotillaError,
+  JournalError,
+  messageOf,
+  SessionFailedError,
+  UnreachableError,
+} from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { Logger } from "../log/log.ts";
@@ -97,13 +104,18 @@ export class Sessions implements SessionService {
     this.#options = options;
   }
 
-  /** Opens all journals of the store and queues the runs that have not ended. */
+  /**
+   * Opens all journals of the store and queues the runs that have not ended. A journal that cannot
+   * be read is left out with an error in the log: the others go on.
+   *
+   * @throws {UnreachableError} the store does not answer
+   */
   async resume(): Promise<void> {
-    const { store, clock, logger } = this.#options;
+    const { store, logger } = this.#options;
     for (const id of await store.journal.sessions()) {
       // A front door may be open before everything is resumed.
       if (this.#own.has(id)) continue;
-      const journal = await SessionJournal.open(store, clock, id);
+      const journal = await this.#open(id);
       if (journal === null) continue;
       this.#journals.set(id, journal);
       if (journal.ended) continue;
@@ -186,6 +198,23 @@ export class Sessions implements SessionService {
     this.#running?.controller.abort(new Shutdown("The server is shutting down"));
     await this.#running?.done;
     this.#trainer?.close();
+  }
+
+  async #open(id: SessionId): Promise<SessionJournal | null> {
+    const { store, clock, logger } = this.#options;
+    try {
+      const journal = await SessionJournal.open(store, clock, id);
+      if (journal !== null) checkConfig(journal.state);
+      return journal;
+    } catch (error) {
+      if (error instanceof UnreachableError) throw error;
+      logger.error(
+        "session_unreadable",
+        `Session ${id} is left out: ${messageOf(error)} (state: ${store.description})`,
+        { session: id },
+      );
+      return null;
+    }
   }
 
   #find(id: string): SessionJournal {
@@ -282,4 +311,14 @@ export class Sessions implements SessionService {
     this.#trainer?.close();
     this.#trainer = null;
   }
+}
+
+/** Checks what an earlier process has journalled. @throws {JournalError} not a config of today */
+function checkConfig({ id, config }: SessionState): void {
+  const { issues: [issue] = [] } = v.safeParse(sessionConfigSchema, config);
+  if (issue === undefined) return;
+  const key = v.getDotPath(issue) ?? "as a whole";
+  throw new JournalError(
+    `Cannot use the config in the journal of session ${id}: ${key}: ${issue.message}`,
+  );
 }

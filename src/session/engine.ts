@@ -92,7 +92,8 @@ export async function runSession(
     const model = await openModel();
     await new Run(context, model, inner).toTheEnd();
   } catch (error) {
-    if (signal.aborted && !(signal.reason instanceof StopRequest)) throw error;
+    // What goes wrong after the end cannot change it.
+    if (journal.ended || signal.aborted && !(signal.reason instanceof StopRequest)) throw error;
     const ending: SessionEvent = signal.aborted
       ? { type: "session_stopped", reason: (signal.reason as StopRequest).reason }
       : { type: "session_failed", reason: messageOf(error) };

@@ -32,7 +32,11 @@ export interface Journal {
     expectedSeq: number,
     events: readonly E[],
   ): Promise<JournalEntry<E>[]>;
-  /** Entries with `seq` greater than `afterSeq`, in order; none for an unknown session. */
+  /**
+   * Entries with `seq` greater than `afterSeq`, in order; none for an unknown session.
+   *
+   * @throws {JournalError} an entry is damaged: names session, entry and place
+   */
   read(session: SessionId, afterSeq?: number): Promise<JournalEntry[]>;
   /** Ids of all sessions that have an entry, in order of their first one. */
   sessions(): Promise<SessionId[]>;
