@@ -1,6 +1,6 @@
 /** Who could train in a session: waits for enough clients, and for those who owe an answer. */
 import { SessionFailedError } from "../core/errors.ts";
-import type { ClientRef } from "../core/ids.ts";
+import type { ClientId, ClientRef } from "../core/ids.ts";
 import type { Candidate } from "../selection/selector.ts";
 import type { FleetMember } from "./fleet.ts";
 import type { EngineContext } from "./run_context.ts";
@@ -8,6 +8,9 @@ import { finishedRounds, type SessionState } from "./state.ts";
 
 /** The clients of one run, as they come and go. */
 export class Candidates {
+  /** Whom the next round waits for although it could do without them; null but after a restart. */
+  #returning: { readonly ids: readonly ClientId[]; readonly untilMs: number } | null = null;
+
   /** @param signal ends all waiting */
   constructor(
     readonly context: Pick<EngineContext, "journal" | "fleet" | "clock">,
@@ -19,9 +22,23 @@ export class Candidates {
   }
 
   /**
-   * Waits until `min_clients` are there.
+   * After a restart: makes the next round wait, for `wait_for_clients_s` from now at most, for all
+   * clients that were there before, so that it selects among the same.
+   */
+  expectReturn(): void {
+    const last = this.#state.rounds.at(-1);
+    if (last === undefined) return;
+    const { wait_for_clients_s: seconds } = this.#state.config.session_config;
+    this.#returning = {
+      ids: [...last.selected, ...last.spares].map(({ id }) => id),
+      untilMs: this.context.clock.monotonicMs() + seconds * 1000,
+    };
+  }
+
+  /**
+   * Waits until `min_clients` are there, and those of whom {@link expectReturn} knows.
    *
-   * @throws {SessionFailedError} fewer came within `wait_for_clients_s`
+   * @throws {SessionFailedError} fewer than `min_clients` came within `wait_for_clients_s`
    */
   async enough(): Promise<Candidate[]> {
     const { journal, fleet, clock } = this.context;
@@ -29,12 +46,21 @@ export class Candidates {
       this.#state.config;
     const { dataset } = this.#state.config.client_training_config;
     const deadline = clock.monotonicMs() + seconds * 1000;
-    let told = -1;
+    const returning = this.#returning;
+    this.#returning = null;
+    let told = "";
     for (;;) {
-      const members = fleet.holding(dataset)
-        .filter(({ id }) => this.#state.inFlight[id] === undefined);
-      if (members.length >= needed) return members.map((member) => this.#candidate(member));
-      const left = deadline - clock.monotonicMs();
+      const now = clock.monotonicMs();
+      const here = fleet.holding(dataset);
+      const members = here.filter(({ id }) => this.#state.inFlight[id] === undefined);
+      const missing = returning === null || now >= returning.untilMs
+        ? []
+        : returning.ids.filter((id) => !here.some((member) => member.id === id));
+      const isEnough = members.length >= needed;
+      if (isEnough && missing.length === 0) {
+        return members.map((member) => this.#candidate(member));
+      }
+      const left = (isEnough ? returning!.untilMs : deadline) - now;
       if (left <= 0) {
         throw new SessionFailedError(
           `Cannot start round ${finishedRounds(this.#state) + 1} as min_clients is ${needed}: ` +
@@ -42,9 +68,11 @@ export class Candidates {
             `${fleet.activeCount()} are active in all`,
         );
       }
-      if (told !== members.length) {
-        journal.note({ type: "waiting_for_clients", present: members.length, needed });
-        told = members.length;
+      const present = members.length;
+      const wanted = Math.max(needed, present + missing.length);
+      if (told !== `${present} of ${wanted}`) {
+        journal.note({ type: "waiting_for_clients", present, needed: wanted });
+        told = `${present} of ${wanted}`;
       }
       await this.#nextChange(left);
     }

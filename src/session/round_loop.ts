@@ -100,6 +100,7 @@ export class RoundLoop {
       throw new SessionFailedError(`Cannot resume ${journal.id} as its weights ${id} are gone`);
     }
     this.#global = { id, weights: decodeWeights(bytes) };
+    this.#candidates.expectReturn();
     await this.#evaluations.resume();
   }
 
@@ -138,12 +139,16 @@ export class RoundLoop {
         `No client is left for round ${round}: ${silent.join("; ") || "none was selected"}`,
       );
     }
+    const asked = new Set(
+      [...selected, ...replaced.map(({ client }) => client)].map(({ id }) => id),
+    );
     await journal.append({
       type: "round_started",
       round,
       seed: ownSeed,
       selected,
       replaced,
+      spares: refs.filter(({ id }) => !asked.has(id)),
       weights: this.#global!.id,
       selectorState: chosen.state,
     });

@@ -23,6 +23,7 @@ export interface RoundRecord {
   readonly startedAt: number;
   readonly selected: readonly ClientRef[];
   readonly replaced: readonly Replacement[];
+  readonly spares: readonly ClientRef[];
   readonly updates: readonly UpdateReceived[];
   readonly failures: readonly ClientFailed[];
   readonly finished: {
@@ -141,13 +142,14 @@ function change(state: SessionState, { event, at }: SessionEntry): Partial<Sessi
         parameters: event.parameters,
       };
     case "round_started": {
-      const { round, seed, selected, replaced, selectorState } = event;
+      const { round, seed, selected, replaced, spares, selectorState } = event;
       const opened: RoundRecord = {
         round,
         seed,
         startedAt: at,
         selected,
         replaced,
+        spares,
         updates: [],
         failures: [],
         finished: null,

@@ -87,6 +87,7 @@ Deno.test("reduce() opens a round in which everybody selected owes an answer", (
       startedAt: START + 1000,
       selected: [ANNA, BERT],
       replaced,
+      spares: [],
       updates: [],
       failures: [],
       finished: null,
