@@ -7,6 +7,7 @@ import type { SessionEvent } from "./events.ts";
 import { RoundLoop } from "./round_loop.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
 import type { SessionState } from "./state.ts";
+import { discardUnfinished } from "./stored_weights.ts";
 
 /** Aborts a run on a user's request. */
 export class StopRequest {
@@ -45,6 +46,9 @@ export async function runSession(
     }
     await saveWhatThereIs(context, ending);
     await journal.append(ending);
+    await discardUnfinished(journal).catch((error) => {
+      logger.warning("weights_left", messageOf(error), { session: journal.id });
+    });
   } finally {
     inner.abort(new SessionFailedError("The session has ended"));
     signal.removeEventListener("abort", stop);

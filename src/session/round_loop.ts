@@ -17,6 +17,7 @@ import { Inbox } from "./inbox.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
 import { initialWeightsSeed, roundSeed } from "./seeds.ts";
 import { finishedRounds, openRound, type SessionState } from "./state.ts";
+import { StoredWeights } from "./stored_weights.ts";
 import { trainJob } from "./train_job.ts";
 import { updateReader } from "./update_reader.ts";
 
@@ -29,6 +30,7 @@ export class RoundLoop {
   readonly #atWork = new Map<ClientId, Promise<void>>();
   readonly #candidates: Candidates;
   readonly #evaluations: Evaluations;
+  readonly #stored: StoredWeights;
   /** Monotonic; null in a round that an earlier process started. */
   #roundStartedMs: number | null = null;
   /** The current global weights. */
@@ -47,6 +49,7 @@ export class RoundLoop {
       (error) => controller.abort(error),
       this.#signal,
     );
+    this.#stored = new StoredWeights(context.journal, () => this.#evaluations.due());
   }
 
   get #state(): SessionState {
@@ -77,6 +80,10 @@ export class RoundLoop {
       // Nothing may write to the store any more once the run is over.
       await Promise.all(this.#atWork.values());
       for (const id of this.#atWork.keys()) this.context.fleet.setTraining(id, false);
+      await this.#stored.discardUndelivered().catch((error) => {
+        // How the run ends matters more.
+        this.context.logger.warning("weights_left", messageOf(error), { session: this.#state.id });
+      });
     }
   }
 
@@ -101,6 +108,7 @@ export class RoundLoop {
     }
     this.#global = { id, weights: decodeWeights(bytes) };
     this.#candidates.expectReturn();
+    await this.#stored.discardSpent();
     await this.#evaluations.resume();
   }
 
@@ -181,7 +189,7 @@ export class RoundLoop {
     if (input.type === "round_validated") {
       this.#evaluations.done(input.round);
       const { finished } = this.#state.rounds.find(({ round }) => round === input.round)!;
-      return await this.#discard([finished!.weights]);
+      return await this.#stored.discard([finished!.weights]);
     }
     this.#atWork.delete(input.client.id);
     this.context.fleet.setTraining(input.client.id, false);
@@ -191,6 +199,7 @@ export class RoundLoop {
         round: input.round,
       });
     }
+    await this.#stored.answered(input.client.id);
   }
 
   /** Starts an assignment; its answer comes through the inbox. */
@@ -216,6 +225,7 @@ export class RoundLoop {
         signal: this.#signal,
         longestCallMs,
         note: (note) => journal.note(note),
+        stored: (update) => this.#stored.arrived(client.id, update),
       });
     };
     const answered = work().then(
@@ -268,21 +278,7 @@ export class RoundLoop {
     });
     this.#roundStartedMs = null;
     this.#evaluations.start(round.round, next.bytes);
-    await this.#discard([...updates.map(({ weights }) => weights), previous]);
-  }
-
-  /**
-   * Deletes those weights that nobody needs any more. The current ones may be among the spent
-   * updates (a lone client), and those that are still to be evaluated must outlive a restart.
-   */
-  async #discard(spent: readonly WeightsId[]): Promise<void> {
-    const { blobs } = this.context.journal.store;
-    const needed = new Set([
-      this.#global!.id,
-      ...this.#state.pending.map(({ weights }) => weights),
-      ...this.#evaluations.due().map(({ weights }) => weights),
-    ]);
-    for (const id of new Set(spent)) if (!needed.has(id)) await blobs.delete(id);
+    await this.#stored.discard([...updates.map(({ weights }) => weights), previous]);
   }
 
   async #finish(): Promise<void> {

@@ -54,9 +54,11 @@ export interface Blobs {
   /**
    * Stores bytes as they arrive; atomically: a crash or an error in the source leaves nothing.
    *
+   * @param expected the id that the bytes shall have
+   * @throws {WeightsError} they have another id: nothing is stored
    * @throws {FileAccessError} no space, or the folder cannot be written: names the path
    */
-  put(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob>;
+  put(source: Uint8Array | AsyncIterable<Uint8Array>, expected?: string): Promise<StoredBlob>;
   /** The whole blob, its hash not checked again; null if there is none. */
   get(id: string): Promise<Uint8Array<ArrayBuffer> | null>;
   /** `length` bytes from `start` (fewer at the end); null if there is no such blob. */

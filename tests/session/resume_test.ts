@@ -69,42 +69,6 @@ Deno.test("runSession() makes up for all evaluations that a restart has cut off"
   assert.deepEqual(state.rounds.map(({ validation }) => validation?.loss), [1, 2, 3, 4]);
 });
 
-Deno.test("runSession() keeps no weights in the store but the last at its end", async () => {
-  const store = openMemoryStore();
-  const put: string[] = [];
-  const { blobs } = store;
-  const world = await createWorld({
-    clients: [new SumClient("u1", "c_1", 1, 1), new SumClient("u2", "c_2", 3, 5)],
-    config: configOf({ server: { num_training_rounds: 3 } }),
-    store: {
-      ...store,
-      blobs: {
-        get: (id) => blobs.get(id),
-        range: (...range) => blobs.range(...range),
-        has: (id) => blobs.has(id),
-        delete: (id) => blobs.delete(id),
-        async put(source) {
-          const stored = await blobs.put(source);
-          put.push(stored.id);
-          return stored;
-        },
-      },
-    },
-    async validate(bytes) {
-      // Slower than a round, so that several wait.
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      return firstWeight(bytes);
-    },
-  });
-  const state = await start(world);
-  assert.deepEqual(state.rounds.map(({ validation }) => validation?.loss), [4, 8, 12]);
-  const kept: string[] = [];
-  for (const id of put) if (await blobs.has(id)) kept.push(id);
-  // The initial weights, two updates and a new global model a round.
-  assert.equal(put.length, 1 + 3 * 3);
-  assert.deepEqual(kept, [state.weights]);
-});
-
 Deno.test("runSession() waits after a restart for clients that owe an answer to come back", async () => {
   const { store, signal, cut } = cuttable();
   const jobs = new Collected<string>();
