@@ -4,9 +4,9 @@
  */
 import * as core from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
-import "@tensorflow/tfjs-backend-cpu";
 import type { TensorFlow } from "./model_api.ts";
 import { registerChainedOps } from "./chained_ops.ts";
+import { FLOTILLA_BACKEND, registerFlotillaBackend } from "./eager/flotilla_backend.ts";
 
 /** tfjs as a model sees it. */
 export const tf: TensorFlow = { ...core, ...layers };
@@ -15,6 +15,9 @@ export const tf: TensorFlow = { ...core, ...layers };
 export async function startBackend(): Promise<void> {
   // Among others it spares users the advice to install a native backend.
   core.enableProdMode();
-  if (!await core.setBackend("cpu")) throw new Error("the cpu backend of tfjs does not start");
+  registerFlotillaBackend();
+  if (!await core.setBackend(FLOTILLA_BACKEND)) {
+    throw new Error("the training backend of tfjs does not start");
+  }
   registerChainedOps();
 }

@@ -2,11 +2,11 @@
  * Trains by compiled steps: for each batch size one WebAssembly module, all on one memory that
  * holds weights and the optimizer's moments. A batch costs no tensor and no garbage of its size.
  */
-import { ModelError } from "../core/errors.ts";
 import type { Prng } from "../core/prng.ts";
 import { channelAffine } from "../data/batch.ts";
 import { type Dataset, elements } from "../data/dataset.ts";
 import { type Arithmetic, detectArithmetic, loadBatch, type LoadShape } from "../kernels/mod.ts";
+import { KernelMemory } from "./kernel_memory.ts";
 import type { BuiltModel } from "./built_model.ts";
 import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./learner.ts";
 import { lossOf } from "./losses.ts";
@@ -18,9 +18,6 @@ import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.t
 import { targetRows } from "./batches.ts";
 import { sizeOf, type StepGraph } from "./step/graph.ts";
 
-const PAGE_BYTES = 65536;
-/** What 32-bit addresses reach. */
-const MEMORY_LIMIT_BYTES = 2 ** 32;
 const LANES = 4;
 
 type Mode = "train" | "evaluate";
@@ -61,10 +58,8 @@ class CompiledLearner implements Learner {
   readonly #settings: LearnerSettings;
   readonly #takesClasses: boolean;
   readonly #arithmetic: Arithmetic = arithmetic();
-  readonly #memory = new WebAssembly.Memory({ initial: 1 });
+  readonly #memory = new KernelMemory();
   readonly #plans = new Map<string, LoadedPlan>();
-  #floats = new Float32Array(this.#memory.buffer);
-  #bytes = new Uint8Array(this.#memory.buffer);
   #dataset: Dataset;
   #items: Uint8Array;
   /** Known with the first recorded step. */
@@ -91,24 +86,24 @@ class CompiledLearner implements Learner {
 
   setWeights(values: Float32Array): void {
     this.#built.description.layout.forEach(({ offset, size }, slot) => {
-      this.#floats.set(values.subarray(offset, offset + size), this.#variable(slot));
+      this.#memory.floats.set(values.subarray(offset, offset + size), this.#variable(slot));
     });
   }
 
   copyWeights(into: Float32Array): void {
     this.#built.description.layout.forEach(({ offset, size }, slot) => {
       const start = this.#variable(slot);
-      into.set(this.#floats.subarray(start, start + size), offset);
+      into.set(this.#memory.floats.subarray(start, start + size), offset);
     });
   }
 
   startTraining({ learningRate, random }: TrainingStart): void {
     const { scalars } = this.#resident!;
     for (const { address, size } of this.#moments) {
-      this.#floats.fill(0, address / 4, address / 4 + size);
+      this.#memory.floats.fill(0, address / 4, address / 4 + size);
     }
-    this.#floats[scalars["learning rate"]! / 4] = learningRate;
-    this.#floats[scalars["minus learning rate"]! / 4] = -learningRate;
+    this.#memory.floats[scalars["learning rate"]! / 4] = learningRate;
+    this.#memory.floats[scalars["minus learning rate"]! / 4] = -learningRate;
     this.#steps = 0;
     this.#random = random;
   }
@@ -117,11 +112,11 @@ class CompiledLearner implements Learner {
     const loaded = this.prepare("train", batch.length);
     this.#steps += 1;
     for (const [name, valueAt] of Object.entries(this.#scalars)) {
-      this.#floats[this.#resident!.scalars[name]! / 4] = valueAt(this.#steps);
+      this.#memory.floats[this.#resident!.scalars[name]! / 4] = valueAt(this.#steps);
     }
     for (const { address, elements } of loaded.plan.randoms) {
       const start = address / 4;
-      for (let i = start; i < start + elements; i++) this.#floats[i] = this.#random();
+      for (let i = start; i < start + elements; i++) this.#memory.floats[i] = this.#random();
     }
     return this.#run(loaded, batch);
   }
@@ -164,11 +159,7 @@ class CompiledLearner implements Learner {
         return [{ kernel: loadBatch(module, shape), operands: [staging, inputs["items"]] }];
       },
     );
-    this.#reserve(plan.top);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(plan.bytes), {
-      env: { memory: this.#memory },
-    });
-    const step = instance.exports["step"] as () => void;
+    const step = this.#memory.instantiate(plan.bytes, plan.top)["step"] as () => void;
     return { plan, samples, lanes, staging, itemBytes: shape.itemBytes, step };
   }
 
@@ -210,24 +201,7 @@ class CompiledLearner implements Learner {
     };
     this.#moments = places.slice(this.#built.description.layout.length);
     this.#scalars = scalars;
-    this.#reserve(arena.top);
-  }
-
-  #reserve(bytes: number): void {
-    const missing = Math.ceil((bytes - this.#memory.buffer.byteLength) / PAGE_BYTES);
-    if (missing > 0) {
-      try {
-        this.#memory.grow(missing);
-      } catch {
-        const megabytes = (count: number) => `${Math.ceil(count / 2 ** 20)} MB`;
-        throw new ModelError(
-          `Cannot train with steps of ${megabytes(bytes)} as the memory ends ` +
-            `(limit ${megabytes(MEMORY_LIMIT_BYTES)}): try a smaller batch_size`,
-        );
-      }
-    }
-    this.#floats = new Float32Array(this.#memory.buffer);
-    this.#bytes = new Uint8Array(this.#memory.buffer);
+    this.#memory.reserve(arena.top);
   }
 
   #variable(slot: number): number {
@@ -237,7 +211,9 @@ class CompiledLearner implements Learner {
   #run(loaded: LoadedPlan, batch: Int32Array): BatchOutcome {
     const { plan, samples } = loaded;
     if (this.#current !== loaded) {
-      for (const { address, values } of plan.constants) this.#floats.set(values, address / 4);
+      for (const { address, values } of plan.constants) {
+        this.#memory.floats.set(values, address / 4);
+      }
       this.#current = loaded;
     }
     const rows = batch.length < samples ? Int32Array.of(batch[0]!, batch[0]!) : batch;
@@ -245,7 +221,7 @@ class CompiledLearner implements Learner {
     this.#stageTargets(loaded, rows);
     loaded.step();
     const right = this.#countRight(loaded, batch);
-    return { loss: this.#floats[plan.loss / 4]!, right };
+    return { loss: this.#memory.floats[plan.loss / 4]!, right };
   }
 
   #stageItems({ plan, staging, itemBytes }: LoadedPlan, batch: Int32Array): void {
@@ -253,7 +229,7 @@ class CompiledLearner implements Learner {
     const stored = elements(this.#dataset.shape) * this.#dataset.items.BYTES_PER_ELEMENT;
     for (let n = 0; n < batch.length; n++) {
       const start = batch[n]! * stored;
-      this.#bytes.set(this.#items.subarray(start, start + stored), staging + n * itemBytes);
+      this.#memory.bytes.set(this.#items.subarray(start, start + stored), staging + n * itemBytes);
     }
   }
 
@@ -262,7 +238,7 @@ class CompiledLearner implements Learner {
     if (plan.inputs["labels"] !== undefined) {
       const start = plan.inputs["labels"] / 4;
       for (let n = 0; n < lanes; n++) {
-        this.#floats[start + n] = n < batch.length ? labels[batch[n]!]! : -1;
+        this.#memory.floats[start + n] = n < batch.length ? labels[batch[n]!]! : -1;
       }
     }
     if (plan.inputs["targets"] !== undefined && !this.#takesClasses) {
@@ -271,7 +247,7 @@ class CompiledLearner implements Learner {
       const start = plan.inputs["targets"] / 4;
       for (let i = 0; i < size; i++) {
         for (let n = 0; n < lanes; n++) {
-          this.#floats[start + i * lanes + n] = n < batch.length ? rows[n * size + i]! : 0;
+          this.#memory.floats[start + i * lanes + n] = n < batch.length ? rows[n * size + i]! : 0;
         }
       }
     }
@@ -281,7 +257,7 @@ class CompiledLearner implements Learner {
   #countRight({ plan, lanes }: LoadedPlan, batch: Int32Array): number | null {
     const { classes, labels } = this.#dataset;
     if (classes === null) return null;
-    const floats = this.#floats;
+    const floats = this.#memory.floats;
     const units = elements(this.#built.outputShape);
     const start = plan.outputs / 4;
     let right = 0;

@@ -202,7 +202,8 @@ function register(): void {
   }
 }
 
-function kernelCall(
+/** A call of a kernel of tfjs on tensors that a recording knows. */
+export function kernelCall(
   recording: Recording,
   name: string,
   inputs: core.NamedTensorInfoMap,

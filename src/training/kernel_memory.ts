@@ -1,0 +1,51 @@
+/** The memory in which compiled steps and single kernels find their operands. */
+import { ModelError } from "../core/errors.ts";
+
+const PAGE_BYTES = 65536;
+/** What 32-bit addresses reach. */
+const LIMIT_BYTES = 2 ** 32;
+
+/** A memory that grows; its view is made anew when it does. */
+export class KernelMemory {
+  readonly #memory = new WebAssembly.Memory({ initial: 1 });
+  #floats = new Float32Array(this.#memory.buffer);
+  #bytes = new Uint8Array(this.#memory.buffer);
+
+  /** All of it, valid until the next {@link reserve}. */
+  get floats(): Float32Array {
+    return this.#floats;
+  }
+
+  /** As {@link floats}, byte by byte. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /**
+   * Makes it at least so large.
+   *
+   * @throws {ModelError} there is no such memory: names bytes and limit
+   */
+  reserve(bytes: number): void {
+    const missing = Math.ceil((bytes - this.#memory.buffer.byteLength) / PAGE_BYTES);
+    if (missing <= 0) return;
+    try {
+      this.#memory.grow(missing);
+    } catch {
+      const megabytes = (count: number) => `${Math.ceil(count / 2 ** 20)} MB`;
+      throw new ModelError(
+        `Cannot train with steps of ${megabytes(bytes)} as the memory ends ` +
+          `(limit ${megabytes(LIMIT_BYTES)}): try a smaller batch_size`,
+      );
+    }
+    this.#floats = new Float32Array(this.#memory.buffer);
+    this.#bytes = new Uint8Array(this.#memory.buffer);
+  }
+
+  /** The functions of a module that works on this memory, up to a byte. */
+  instantiate(module: Uint8Array<ArrayBuffer>, top: number): WebAssembly.Exports {
+    this.reserve(top);
+    const env = { memory: this.#memory };
+    return new WebAssembly.Instance(new WebAssembly.Module(module), { env }).exports;
+  }
+}
