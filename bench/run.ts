@@ -1,6 +1,7 @@
 /** `deno task bench [NAME...]`: all benchmarks one after another, or the named ones. */
 import { aggregation } from "./aggregation.ts";
 import { echoRounds } from "./echo_rounds.ts";
+import { kernels } from "./kernels.ts";
 import { smallClients } from "./small_clients.ts";
 import { startup } from "./startup.ts";
 
@@ -9,6 +10,7 @@ const BENCHMARKS = {
   startup,
   "echo-rounds": echoRounds,
   "small-clients": smallClients,
+  kernels,
 };
 
 const names = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHMARKS);

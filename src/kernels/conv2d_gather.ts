@@ -1,0 +1,205 @@
+/**
+ * The common core of a convolution forward and of its input gradient: each result gathers, over
+ * source channels and taps, source * weight. 2 FLOP for each pair that exists.
+ *
+ * Register tile: 1 pixel x 2 vectors of samples x 6 result channels (12 sums, 2 of the source, 1
+ * weight in all lanes), 5 channels without fused multiply-add. Pointers advance for each term (each
+ * distinct offset costs a bounds check); taps along the height are a loop whose length is an
+ * argument, so that border rows share the code of the interior.
+ */
+import type { AxisTaps, TapRun } from "./conv_taps.ts";
+import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
+import { f32x4, i32, v128 } from "./emitter/instructions.ts";
+import type { ModuleBuilder } from "./emitter/module_builder.ts";
+import type { Local } from "./emitter/value.ts";
+import { type Epilogue, epilogueKey, epilogueOperands, storeResult } from "./epilogue.ts";
+import { defineKernel, type Kernel } from "./kernel.ts";
+import { range, splitEvenly } from "./tiles.ts";
+
+/** One gathering convolution; weight strides count floats. */
+export interface GatherShape {
+  readonly batch: number;
+  readonly source: { readonly channels: number; readonly height: number; readonly width: number };
+  readonly result: { readonly channels: number; readonly height: number; readonly width: number };
+  readonly rows: AxisTaps;
+  readonly columns: AxisTaps;
+  /** From one kernel row, kernel column, source channel, result channel to the next. */
+  readonly weights: {
+    readonly row: number;
+    readonly column: number;
+    readonly source: number;
+    readonly result: number;
+  };
+  /** Bias is one float a result channel: only `"row"`. */
+  readonly epilogue: Epilogue;
+}
+
+/** Operands `sourceName`, `w`, `resultName`, then those of the epilogue. */
+export function gatherConvolution<S extends string, R extends string>(
+  module: ModuleBuilder,
+  shape: GatherShape,
+  { name, sourceName, resultName }: { name: string; sourceName: S; resultName: R },
+): Kernel {
+  const { batch, source, result, rows, columns, weights, epilogue } = shape;
+  const key = `${name} ${JSON.stringify([batch, source, result, rows, columns, weights])} ${
+    epilogueKey(epilogue)
+  }`;
+  const own = epilogueOperands(epilogue);
+  const lanes = batch * 4;
+  const sourceRow = source.width * source.channels * lanes;
+  const resultRow = result.width * result.channels * lanes;
+  return defineKernel(module, {
+    key,
+    params: [sourceName, "w", resultName, ...own] as string[],
+    flops: 2 * batch * source.channels * result.channels * rows.pairs * columns.pairs,
+    build(f, args) {
+      const scale = args["scale"];
+      const tiles = splitEvenly(result.channels, module.arithmetic === "fused" ? 6 : 5);
+      for (const run of rows.runs) {
+        const x = f.let(i32.add(args[sourceName]!, run.source * sourceRow));
+        const offset = run.first * resultRow;
+        const y = f.let(i32.add(args[resultName]!, offset));
+        const mask = args["mask"] && f.let(i32.add(args["mask"], offset));
+        f.loop(run.count, () => {
+          const w = f.let(i32.add(args["w"]!, run.tap * weights.row * 4));
+          const tileY = f.let(y);
+          const tileMask = mask && f.let(mask);
+          const bias = args["bias"] && f.let(args["bias"]);
+          for (const { size, count } of tiles) {
+            const row = rowFunction(module, key, shape, size, run.taps > 0);
+            f.loop(count, () => {
+              const optional = own.map((name) => ({ bias, mask: tileMask, scale })[name]!);
+              f.call(row, x, w, tileY, run.taps, ...optional);
+              f.bump(w, size * weights.result * 4);
+              f.bump(tileY, size * lanes);
+              if (tileMask !== undefined) f.bump(tileMask, size * lanes);
+              if (bias !== undefined) f.bump(bias, size * 4);
+            });
+          }
+          f.bump(x, rows.sourceStep * sourceRow);
+          f.bump(y, rows.step * resultRow);
+          if (mask !== undefined) f.bump(mask, rows.step * resultRow);
+        });
+      }
+    },
+  });
+}
+
+/** One result row of `size` channels, given the number of taps along the height. */
+function rowFunction(
+  module: ModuleBuilder,
+  key: string,
+  shape: GatherShape,
+  size: number,
+  reached: boolean,
+): FunctionHandle {
+  const { batch, columns, epilogue } = shape;
+  const own = epilogueOperands(epilogue);
+  const name = `row of ${size}${reached ? "" : " unreached"}: ${key}`;
+  const params = Object.fromEntries(
+    ["x", "w", "y", "taps", ...own].map((name) => [name, "i32" as const]),
+  ) as Record<string, "i32">;
+  const vectors = batch % 8 === 0 ? 2 : 1;
+  const groups = batch / 4 / vectors;
+  const sourcePixel = shape.source.channels * batch * 4;
+  const resultPixel = shape.result.channels * batch * 4;
+  return module.cached(name, () =>
+    module.function(name, params, (f, args) => {
+      for (const run of columns.runs) {
+        const at = {
+          x: f.let(i32.add(args["x"]!, run.source * sourcePixel)),
+          w: f.let(i32.add(args["w"]!, run.tap * shape.weights.column * 4)),
+          y: f.let(i32.add(args["y"]!, run.first * resultPixel)),
+          mask: args["mask"] && f.let(i32.add(args["mask"], run.first * resultPixel)),
+          bias: args["bias"],
+          scale: args["scale"],
+          taps: args["taps"]!,
+        };
+        const advance = (source: number, result: number) => {
+          f.bump(at.x, source);
+          f.bump(at.y, result);
+          if (at.mask !== undefined) f.bump(at.mask, result);
+        };
+        f.loop(run.count, () => {
+          f.loop(groups, () => {
+            tile(f, shape, { size, vectors, run, reached: reached && run.taps > 0 }, at);
+            advance(vectors * 16, vectors * 16);
+          });
+          advance(
+            columns.sourceStep * sourcePixel - batch * 4,
+            columns.step * resultPixel - batch * 4,
+          );
+        });
+      }
+    }));
+}
+
+interface TilePointers {
+  readonly x: Local<"i32">;
+  readonly w: Local<"i32">;
+  readonly y: Local<"i32">;
+  readonly taps: Local<"i32">;
+  readonly mask: Local<"i32"> | undefined;
+  readonly bias: Local<"i32"> | undefined;
+  readonly scale: Local<"i32"> | undefined;
+}
+
+function tile(
+  f: FunctionBuilder,
+  shape: GatherShape,
+  { size, vectors, run, reached }: { size: number; vectors: number; run: TapRun; reached: boolean },
+  at: TilePointers,
+): void {
+  const { batch, source, rows, columns, weights, epilogue } = shape;
+  const sums = range(size).map(() => range(vectors).map(() => f.let(f32x4.const(0))));
+  if (reached) {
+    const lanes = batch * 4;
+    const tapX = columns.tapSourceStep * source.channels * lanes;
+    const tapW = columns.tapStep * weights.column * 4;
+    const rowX = rows.tapSourceStep * source.width * source.channels * lanes;
+    const rowW = rows.tapStep * weights.row * 4;
+    // Neighbouring taps that follow each other in both operands are one long sum.
+    const joined = tapX === source.channels * lanes &&
+      tapW === source.channels * weights.source * 4;
+    const x = f.let(at.x), w = f.let(at.w);
+    const sum = (xAt: Local<"i32">, wAt: Local<"i32">, terms: number) => {
+      f.unrolledLoop(terms, 8, () => {
+        const values = range(vectors).map((v) => f.let(v128.load(xAt, v * 16)));
+        for (const [r, row] of sums.entries()) {
+          const weight = f.let(v128.load32Splat(wAt, r * weights.result * 4));
+          for (const [v, value] of values.entries()) f.accumulate(row[v]!, weight, value);
+        }
+        f.bump(xAt, lanes);
+        f.bump(wAt, weights.source * 4);
+      });
+    };
+    f.repeat(at.taps, () => {
+      const xRow = f.let(x), wRow = f.let(w);
+      if (joined) sum(xRow, wRow, run.taps * source.channels);
+      else {
+        f.loop(run.taps, () => {
+          sum(xRow, wRow, source.channels);
+          f.bump(xRow, tapX - source.channels * lanes);
+          f.bump(wRow, tapW - source.channels * weights.source * 4);
+        });
+      }
+      f.bump(x, rowX);
+      f.bump(w, rowW);
+    });
+  }
+  const scale = at.scale && f.let(v128.load32Splat(at.scale));
+  for (const [r, sum] of sums.entries()) {
+    const bias = at.bias && f.let(v128.load32Splat(at.bias, r * 4));
+    for (const [v, value] of sum.entries()) {
+      const place = {
+        c: at.y,
+        offset: r * batch * 4 + v * 16,
+        lanes: 4,
+        mask: at.mask,
+        bias,
+        scale,
+      };
+      storeResult(f, epilogue, value, place);
+    }
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * Builds the body of one function: locals, assignments, stores, loops, calls. Statements are
+ * appended in the order of the calls; locals made inside a loop, branch or scope end with it.
+ */
+import { asI32, f32x4, i32, storeCode } from "./instructions.ts";
+import { unsignedLeb } from "./leb128.ts";
+import { op } from "./opcodes.ts";
+import { type I32, type I32Like, Local, operands, type V128, Value } from "./value.ts";
+import { type ValueType, valueTypes } from "./value.ts";
+
+/** Whether `a * b + c` is one rounded operation (where the processor has it) or two. */
+export type Arithmetic = "fused" | "portable";
+
+/** A function of the module under construction that can be called. */
+export interface FunctionHandle {
+  readonly index: number;
+  readonly name: string;
+  readonly params: readonly ValueType[];
+  readonly result: ValueType | undefined;
+}
+
+const NO_RESULT = 0x40;
+
+export class FunctionBuilder {
+  readonly #code: number[] = [];
+  readonly #locals: ValueType[] = [];
+  readonly #free: Record<ValueType, Local[]> = { i32: [], f32: [], v128: [] };
+  #scope: Local[] = [];
+
+  constructor(readonly arithmetic: Arithmetic, private readonly params: readonly ValueType[]) {}
+
+  /** The parameters as locals, in order. */
+  get arguments(): Local[] {
+    return this.params.map((type, index) => new Local(type, index));
+  }
+
+  /** A new local of a type; its value is undefined until it is set. */
+  local<T extends ValueType>(type: T): Local<T> {
+    let local = this.#free[type].pop();
+    if (local === undefined) {
+      local = new Local(type, this.params.length + this.#locals.length);
+      this.#locals.push(type);
+    }
+    this.#scope.push(local);
+    return local as Local<T>;
+  }
+
+  /** A new local that holds a value. */
+  let<T extends ValueType>(value: Value<T>): Local<T> {
+    const local = this.local(value.type);
+    this.set(local, value);
+    return local;
+  }
+
+  set<T extends ValueType>(local: Local<T>, value: Value<T>): void {
+    this.#append(operands("local.set", [local.type], [value]));
+    this.#append([op.localSet, ...unsignedLeb(local.index)]);
+  }
+
+  /** Adds to an integer local, as pointers do. */
+  bump(local: Local<"i32">, by: I32Like): void {
+    if (by !== 0) this.set(local, i32.add(local, by));
+  }
+
+  /** `a * b + c` in the arithmetic of the module. */
+  multiplyAdd(a: V128, b: V128, c: V128): V128 {
+    return this.arithmetic === "fused" ? f32x4.relaxedMadd(a, b, c) : f32x4.add(c, f32x4.mul(a, b));
+  }
+
+  /** `sum += a * b` in the arithmetic of the module. */
+  accumulate(sum: Local<"v128">, a: V128, b: V128): void {
+    this.set(sum, this.multiplyAdd(a, b, sum));
+  }
+
+  /** Writes an i32, f32 or v128 at a byte address plus a constant offset. */
+  store(pointer: I32Like, value: Value, offset = 0): void {
+    this.#append(storeCode(`${value.type}.store`, pointer, value, offset));
+  }
+
+  /** Writes the low 8 or 16 bits of an integer. */
+  storeNarrow(bits: 8 | 16, pointer: I32Like, value: I32, offset = 0): void {
+    this.#append(storeCode(`i32.store${bits}`, pointer, value, offset));
+  }
+
+  /** Writes one 32-bit or 64-bit lane of a vector. */
+  storeLane(bits: 32 | 64, pointer: I32Like, value: V128, lane: number, offset = 0): void {
+    this.#append(storeCode(`v128.store${bits}_lane`, pointer, value, offset, lane));
+  }
+
+  /** Runs a body a number of times: a known count is unrolled away if it is 0 or 1. */
+  loop(count: I32Like, body: () => void): void {
+    if (typeof count === "number") {
+      if (count === 1) this.scope(body);
+      if (count > 1) this.#countDown(asI32(count), body);
+      return;
+    }
+    this.if(i32.gtS(count, 0), () => this.#countDown(count, body));
+  }
+
+  /** Runs a body a number of times that is known to be at least 1: `loop` without its check. */
+  repeat(count: I32, body: () => void): void {
+    this.#countDown(count, body);
+  }
+
+  /** As `loop`, with the body written out several times in each turn and for the remainder. */
+  unrolledLoop(count: number, unroll: number, body: () => void): void {
+    this.loop(Math.floor(count / unroll), () => {
+      for (let i = 0; i < unroll; i++) this.scope(body);
+    });
+    for (let i = 0; i < count % unroll; i++) this.scope(body);
+  }
+
+  if(condition: I32, then: () => void, otherwise?: () => void): void {
+    this.#append(operands("if", ["i32"], [condition]));
+    this.#append([op.if, NO_RESULT]);
+    this.scope(then);
+    if (otherwise !== undefined) {
+      this.#append([op.else]);
+      this.scope(otherwise);
+    }
+    this.#append([op.end]);
+  }
+
+  /** Calls a function that has no result. */
+  call(target: FunctionHandle, ...args: readonly (Value | number)[]): void {
+    if (target.result !== undefined) {
+      throw new TypeError(`Cannot call "${target.name}" as a statement: it has a result`);
+    }
+    this.#append(callCode(target, args));
+  }
+
+  /** The result of a function as an expression. */
+  callValue<T extends ValueType>(
+    target: FunctionHandle & { readonly result: T },
+    ...args: readonly (Value | number)[]
+  ): Value<T> {
+    return new Value(target.result, callCode(target, args));
+  }
+
+  /** Sets bytes of memory to the low 8 bits of a value. */
+  memoryFill(pointer: I32Like, value: I32Like, bytes: I32Like): void {
+    const values = [asI32(pointer), asI32(value), asI32(bytes)];
+    this.#append(operands("memory.fill", ["i32", "i32", "i32"], values));
+    this.#append([0xfc, 0x0b, 0x00]);
+  }
+
+  /** Copies bytes of memory; the two ranges may overlap. */
+  memoryCopy(to: I32Like, from: I32Like, bytes: I32Like): void {
+    const values = [asI32(to), asI32(from), asI32(bytes)];
+    this.#append(operands("memory.copy", ["i32", "i32", "i32"], values));
+    this.#append([0xfc, 0x0a, 0x00, 0x00]);
+  }
+
+  /** Writes statements whose new locals are given back at its end. */
+  scope(body: () => void): void {
+    const outer = this.#scope;
+    this.#scope = [];
+    body();
+    for (const local of this.#scope) this.#free[local.type].push(local);
+    this.#scope = outer;
+  }
+
+  /** The function's entry in the code section, ending with its result if it has one. */
+  finish(result: Value | undefined): number[] {
+    if (result !== undefined) this.#append(result.code);
+    const runs: { type: ValueType; count: number }[] = [];
+    for (const type of this.#locals) {
+      const last = runs.at(-1);
+      if (last?.type === type) last.count++;
+      else runs.push({ type, count: 1 });
+    }
+    const locals = runs.flatMap(({ type, count }) => [...unsignedLeb(count), valueTypes[type]]);
+    const header = [...unsignedLeb(runs.length), ...locals];
+    const size = unsignedLeb(header.length + this.#code.length + 1);
+    return [...size, ...header].concat(this.#code, [op.end]);
+  }
+
+  #countDown(count: I32, body: () => void): void {
+    this.scope(() => {
+      const left = this.let(count);
+      this.#append([op.loop, NO_RESULT]);
+      this.scope(body);
+      this.set(left, i32.sub(left, 1));
+      this.#append([...left.code, op.brIf, 0, op.end]);
+    });
+  }
+
+  #append(code: readonly number[]): void {
+    for (const byte of code) this.#code.push(byte);
+  }
+}
+
+function callCode(target: FunctionHandle, args: readonly (Value | number)[]): number[] {
+  if (args.length !== target.params.length) {
+    throw new TypeError(
+      `Cannot call "${target.name}" with ${args.length} arguments: it takes ${target.params.length}`,
+    );
+  }
+  const values = args.map((arg) => typeof arg === "number" ? asI32(arg) : arg);
+  const code = operands(`call of "${target.name}"`, target.params, values);
+  return [...code, op.call, ...unsignedLeb(target.index)];
+}

@@ -1,0 +1,292 @@
+/**
+ * The instructions as functions from values to values, under the names of the text format:
+ * `f32x4.add(a, b)`, `v128.load(pointer, 16)`. Addresses and offsets are in bytes.
+ */
+import { signedLeb, unsignedLeb } from "./leb128.ts";
+import { memoryScalar, memoryVector, scalar, vector } from "./opcodes.ts";
+import { type F32, type I32, type I32Like, operands, type V128, Value } from "./value.ts";
+import type { ValueType } from "./value.ts";
+
+const SIMD = 0xfd;
+
+/** The constant that a plain number stands for, or the value itself. */
+export function asI32(value: I32Like): I32 {
+  if (typeof value !== "number") return value;
+  return new Value("i32", [0x41, ...signedLeb(value)]);
+}
+
+/** Alignment and offset, as they follow the code of a load or store. */
+function immediate([code, align]: readonly [number, number], offset: number): number[] {
+  return [...unsignedLeb(code), align, ...unsignedLeb(offset)];
+}
+
+/** The code of a store of any kind, to be appended as a statement. */
+export function storeCode(
+  name: keyof typeof memoryScalar | keyof typeof memoryVector,
+  pointer: I32Like,
+  value: Value,
+  offset: number,
+  lane?: number,
+): number[] {
+  const isVector = name in memoryVector;
+  const type: ValueType = isVector ? "v128" : name.startsWith("f32") ? "f32" : "i32";
+  const code = operands(name, ["i32", type], [asI32(pointer), value]);
+  if (isVector) {
+    code.push(SIMD, ...immediate(memoryVector[name as keyof typeof memoryVector], offset));
+  } else {
+    const [opcode, align] = memoryScalar[name as keyof typeof memoryScalar];
+    code.push(opcode, align, ...unsignedLeb(offset));
+  }
+  if (lane !== undefined) code.push(lane);
+  return code;
+}
+
+function scalarLoad<T extends "i32" | "f32">(name: keyof typeof memoryScalar, type: T) {
+  const [opcode, align] = memoryScalar[name];
+  return (pointer: I32Like, offset = 0): Value<T> =>
+    new Value(type, [
+      ...operands(name, ["i32"], [asI32(pointer)]),
+      opcode,
+      align,
+      ...unsignedLeb(offset),
+    ]);
+}
+
+function vectorLoad(name: keyof typeof memoryVector) {
+  return (pointer: I32Like, offset = 0): V128 =>
+    new Value("v128", [
+      ...operands(name, ["i32"], [asI32(pointer)]),
+      SIMD,
+      ...immediate(memoryVector[name], offset),
+    ]);
+}
+
+function laneLoad(name: "v128.load32_lane" | "v128.load64_lane") {
+  return (pointer: I32Like, into: V128, lane: number, offset = 0): V128 =>
+    new Value("v128", [
+      ...operands(name, ["i32", "v128"], [asI32(pointer), into]),
+      SIMD,
+      ...immediate(memoryVector[name], offset),
+      lane,
+    ]);
+}
+
+function integer2(name: keyof typeof scalar) {
+  return (a: I32Like, b: I32Like): I32 =>
+    new Value("i32", [...operands(name, ["i32", "i32"], [asI32(a), asI32(b)]), scalar[name]]);
+}
+
+function float1(name: keyof typeof scalar) {
+  return (a: F32): F32 => new Value("f32", [...operands(name, ["f32"], [a]), scalar[name]]);
+}
+
+function float2<T extends "i32" | "f32">(name: keyof typeof scalar, result: T) {
+  return (a: F32, b: F32): Value<T> =>
+    new Value(result, [...operands(name, ["f32", "f32"], [a, b]), scalar[name]]);
+}
+
+function simd<T extends ValueType>(
+  type: T,
+  name: keyof typeof vector,
+  types: ValueType[],
+  values: Value[],
+): Value<T> {
+  return new Value(type, [
+    ...operands(name, types, values),
+    SIMD,
+    ...unsignedLeb(vector[name]),
+  ]);
+}
+
+function vector1(name: keyof typeof vector) {
+  return (a: V128): V128 => simd("v128", name, ["v128"], [a]);
+}
+
+function vector2(name: keyof typeof vector) {
+  return (a: V128, b: V128): V128 => simd("v128", name, ["v128", "v128"], [a, b]);
+}
+
+function vector3(name: keyof typeof vector) {
+  return (a: V128, b: V128, c: V128): V128 =>
+    simd("v128", name, ["v128", "v128", "v128"], [a, b, c]);
+}
+
+function shift(name: keyof typeof vector) {
+  return (a: V128, bits: I32Like): V128 => simd("v128", name, ["v128", "i32"], [a, asI32(bits)]);
+}
+
+function extractLane<T extends "i32" | "f32">(type: T, code: number) {
+  return (a: V128, lane: number): Value<T> =>
+    new Value(type, [...operands("extract_lane", ["v128"], [a]), SIMD, code, laneOf(lane, 4)]);
+}
+
+function laneOf(lane: number, lanes: number): number {
+  if (!Number.isInteger(lane) || lane < 0 || lane >= lanes) {
+    throw new RangeError(`Cannot use lane ${lane} as there are lanes 0 to ${lanes - 1}`);
+  }
+  return lane;
+}
+
+function bytesOf(lanes: Float32Array | Int32Array): number[] {
+  return [...new Uint8Array(lanes.buffer)];
+}
+
+/** 32-bit integers: addresses, counters, conditions (0 is false). */
+export const i32 = {
+  const: asI32,
+  load: scalarLoad("i32.load", "i32"),
+  load8U: scalarLoad("i32.load8_u", "i32"),
+  load8S: scalarLoad("i32.load8_s", "i32"),
+  load16U: scalarLoad("i32.load16_u", "i32"),
+  add: integer2("i32.add"),
+  sub: integer2("i32.sub"),
+  mul: integer2("i32.mul"),
+  divU: integer2("i32.div_u"),
+  remU: integer2("i32.rem_u"),
+  and: integer2("i32.and"),
+  or: integer2("i32.or"),
+  xor: integer2("i32.xor"),
+  shl: integer2("i32.shl"),
+  shrS: integer2("i32.shr_s"),
+  shrU: integer2("i32.shr_u"),
+  eq: integer2("i32.eq"),
+  ne: integer2("i32.ne"),
+  ltS: integer2("i32.lt_s"),
+  ltU: integer2("i32.lt_u"),
+  gtS: integer2("i32.gt_s"),
+  leS: integer2("i32.le_s"),
+  geS: integer2("i32.ge_s"),
+  eqz(a: I32): I32 {
+    return new Value("i32", [...operands("i32.eqz", ["i32"], [a]), scalar["i32.eqz"]]);
+  },
+};
+
+/** Single floats, for what cannot be done four at a time. */
+export const f32 = {
+  const(value: number): F32 {
+    return new Value("f32", [0x43, ...bytesOf(Float32Array.of(value))]);
+  },
+  load: scalarLoad("f32.load", "f32"),
+  add: float2("f32.add", "f32"),
+  sub: float2("f32.sub", "f32"),
+  mul: float2("f32.mul", "f32"),
+  div: float2("f32.div", "f32"),
+  min: float2("f32.min", "f32"),
+  max: float2("f32.max", "f32"),
+  eq: float2("f32.eq", "i32"),
+  lt: float2("f32.lt", "i32"),
+  gt: float2("f32.gt", "i32"),
+  abs: float1("f32.abs"),
+  neg: float1("f32.neg"),
+  sqrt: float1("f32.sqrt"),
+  convertI32S(a: I32): F32 {
+    const name = "f32.convert_i32_s";
+    return new Value("f32", [...operands(name, ["i32"], [a]), scalar[name]]);
+  },
+};
+
+/** 128 bits of any meaning: memory, bits, shuffles. */
+export const v128 = {
+  load: vectorLoad("v128.load"),
+  /** One float in all four lanes. */
+  load32Splat: vectorLoad("v128.load32_splat"),
+  /** One or two floats in the first lanes, zero in the others. */
+  load32Zero: vectorLoad("v128.load32_zero"),
+  load64Zero: vectorLoad("v128.load64_zero"),
+  load32Lane: laneLoad("v128.load32_lane"),
+  load64Lane: laneLoad("v128.load64_lane"),
+  not: vector1("v128.not"),
+  and: vector2("v128.and"),
+  /** `a & ~b`. */
+  andnot: vector2("v128.andnot"),
+  or: vector2("v128.or"),
+  xor: vector2("v128.xor"),
+  /** Bits of `a` where `mask` has ones, of `b` elsewhere. */
+  bitselect: vector3("v128.bitselect"),
+  anyTrue(a: V128): I32 {
+    return simd("i32", "v128.any_true", ["v128"], [a]);
+  },
+};
+
+/** Four floats. */
+export const f32x4 = {
+  /** The same constant in all lanes, or one constant a lane. */
+  const(...lanes: [number] | [number, number, number, number]): V128 {
+    const four = Float32Array.from({ length: 4 }, (_, i) => lanes[i] ?? lanes[0]);
+    return new Value("v128", [SIMD, 0x0c, ...bytesOf(four)]);
+  },
+  splat(a: F32): V128 {
+    return simd("v128", "f32x4.splat", ["f32"], [a]);
+  },
+  extractLane: extractLane("f32", 0x1f),
+  /** Lanes by number from `a` (0 to 3) and `b` (4 to 7). */
+  shuffle(a: V128, b: V128, ...lanes: [number, number, number, number]): V128 {
+    const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => laneOf(lane, 8) * 4 + byte));
+    return new Value("v128", [
+      ...operands("shuffle", ["v128", "v128"], [a, b]),
+      SIMD,
+      0x0d,
+      ...bytes,
+    ]);
+  },
+  add: vector2("f32x4.add"),
+  sub: vector2("f32x4.sub"),
+  mul: vector2("f32x4.mul"),
+  div: vector2("f32x4.div"),
+  min: vector2("f32x4.min"),
+  max: vector2("f32x4.max"),
+  /** `b < a ? b : a`, one instruction of the processor, where `min` takes several. */
+  pmin: vector2("f32x4.pmin"),
+  /** `a < b ? b : a`, one instruction of the processor, where `max` takes several. */
+  pmax: vector2("f32x4.pmax"),
+  abs: vector1("f32x4.abs"),
+  neg: vector1("f32x4.neg"),
+  sqrt: vector1("f32x4.sqrt"),
+  ceil: vector1("f32x4.ceil"),
+  floor: vector1("f32x4.floor"),
+  trunc: vector1("f32x4.trunc"),
+  /** To the nearest integer, ties to even. */
+  nearest: vector1("f32x4.nearest"),
+  eq: vector2("f32x4.eq"),
+  ne: vector2("f32x4.ne"),
+  lt: vector2("f32x4.lt"),
+  gt: vector2("f32x4.gt"),
+  le: vector2("f32x4.le"),
+  ge: vector2("f32x4.ge"),
+  convertI32x4S: vector1("f32x4.convert_i32x4_s"),
+  /** `a * b + c`, rounded once where the processor can: use `multiplyAdd` of the builder. */
+  relaxedMadd: vector3("f32x4.relaxed_madd"),
+};
+
+/** Four 32-bit integers. */
+export const i32x4 = {
+  const(...lanes: [number] | [number, number, number, number]): V128 {
+    const four = Int32Array.from({ length: 4 }, (_, i) => lanes[i] ?? lanes[0]);
+    return new Value("v128", [SIMD, 0x0c, ...bytesOf(four)]);
+  },
+  splat(a: I32Like): V128 {
+    return simd("v128", "i32x4.splat", ["i32"], [asI32(a)]);
+  },
+  extractLane: extractLane("i32", 0x1b),
+  add: vector2("i32x4.add"),
+  sub: vector2("i32x4.sub"),
+  mul: vector2("i32x4.mul"),
+  min: vector2("i32x4.min_s"),
+  max: vector2("i32x4.max_s"),
+  abs: vector1("i32x4.abs"),
+  neg: vector1("i32x4.neg"),
+  eq: vector2("i32x4.eq"),
+  ne: vector2("i32x4.ne"),
+  lt: vector2("i32x4.lt_s"),
+  ltU: vector2("i32x4.lt_u"),
+  gt: vector2("i32x4.gt_s"),
+  le: vector2("i32x4.le_s"),
+  ge: vector2("i32x4.ge_s"),
+  shl: shift("i32x4.shl"),
+  shrS: shift("i32x4.shr_s"),
+  shrU: shift("i32x4.shr_u"),
+  truncSatF32x4S: vector1("i32x4.trunc_sat_f32x4_s"),
+  allTrue(a: V128): I32 {
+    return simd("i32", "i32x4.all_true", ["v128"], [a]);
+  },
+};

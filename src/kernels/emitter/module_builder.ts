@@ -1,0 +1,136 @@
+/** Builds a WebAssembly module: one imported memory, functions, exports, names for profiles. */
+import { type Arithmetic, FunctionBuilder, type FunctionHandle } from "./function_builder.ts";
+import { unsignedLeb } from "./leb128.ts";
+import { type Local, type Value, type ValueType, valueTypes } from "./value.ts";
+
+/** The memory that the module imports as `env.memory`, in pages of 64 KiB. */
+export interface MemoryImport {
+  /** @default 1 */
+  readonly minimumPages?: number;
+  /** Needed for a shared memory. */
+  readonly maximumPages?: number;
+  /** Whether threads share it. @default false */
+  readonly shared?: boolean;
+}
+
+export interface ModuleOptions {
+  readonly arithmetic: Arithmetic;
+  readonly memory?: MemoryImport;
+}
+
+/** Types of parameters by name, in order. */
+export type Parameters = Readonly<Record<string, ValueType>>;
+
+export class ModuleBuilder {
+  readonly arithmetic: Arithmetic;
+  readonly #memory: MemoryImport;
+  readonly #types: string[] = [];
+  readonly #functions: { handle: FunctionHandle; type: number; body: number[] }[] = [];
+  readonly #exports: { name: string; index: number }[] = [];
+  readonly #cache = new Map<string, unknown>();
+
+  constructor({ arithmetic, memory = {} }: ModuleOptions) {
+    this.arithmetic = arithmetic;
+    this.#memory = memory;
+    if (memory.shared === true && memory.maximumPages === undefined) {
+      throw new RangeError("Cannot import a shared memory without maximumPages: set it");
+    }
+  }
+
+  /** Adds a function. What `build` returns is the function's result; nothing if it has none. */
+  function<P extends Parameters, R extends ValueType = never>(
+    name: string,
+    parameters: P,
+    build: (f: FunctionBuilder, args: { [K in keyof P]: Local<P[K]> }) => Value<R> | void,
+  ): FunctionHandle & { readonly result: R } {
+    const params = Object.values(parameters);
+    const f = new FunctionBuilder(this.arithmetic, params);
+    const args = Object.fromEntries(
+      Object.keys(parameters).map((key, i) => [key, f.arguments[i]]),
+    ) as { [K in keyof P]: Local<P[K]> };
+    const result = build(f, args) ?? undefined;
+    // Functions made while the body was built come first: a body can only call what exists.
+    const handle = {
+      index: this.#functions.length,
+      name,
+      params,
+      result: result?.type as R,
+    };
+    const type = this.#typeIndex(params, result?.type);
+    this.#functions.push({ handle, type, body: f.finish(result) });
+    return handle;
+  }
+
+  /** What was made under a key before, or what `make` makes now: equal shapes share a function. */
+  cached<T>(key: string, make: () => T): T {
+    if (!this.#cache.has(key)) this.#cache.set(key, make());
+    return this.#cache.get(key) as T;
+  }
+
+  export(name: string, handle: FunctionHandle): void {
+    if (this.#exports.some((other) => other.name === name)) {
+      throw new Error(`Cannot export "${name}" twice: choose another name`);
+    }
+    this.#exports.push({ name, index: handle.index });
+  }
+
+  /** The binary module. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    const functions = this.#functions;
+    const codeCount = unsignedLeb(functions.length);
+    const codeSize = functions.reduce((sum, { body }) => sum + body.length, codeCount.length);
+    const parts: ArrayLike<number>[] = [
+      [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      section(1, list(this.#types.map((type) => type.split(",").map(Number)))),
+      section(2, list([[...text("env"), ...text("memory"), 0x02, ...this.#limits()]])),
+      section(3, list(functions.map(({ type }) => unsignedLeb(type)))),
+      section(
+        7,
+        list(this.#exports.map(({ name, index }) => [...text(name), 0x00, ...unsignedLeb(index)])),
+      ),
+      [10, ...unsignedLeb(codeSize), ...codeCount],
+      ...functions.map(({ body }) => body),
+      section(0, [...text("name"), ...section(1, this.#names())]),
+    ];
+    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
+  #typeIndex(params: readonly ValueType[], result: ValueType | undefined): number {
+    const codes = params.map((type) => valueTypes[type]);
+    const results = result === undefined ? [0] : [1, valueTypes[result]];
+    const type = [0x60, ...unsignedLeb(params.length), ...codes, ...results].join();
+    const known = this.#types.indexOf(type);
+    return known >= 0 ? known : this.#types.push(type) - 1;
+  }
+
+  #limits(): number[] {
+    const { minimumPages = 1, maximumPages, shared = false } = this.#memory;
+    if (maximumPages === undefined) return [0x00, ...unsignedLeb(minimumPages)];
+    return [shared ? 0x03 : 0x01, ...unsignedLeb(minimumPages), ...unsignedLeb(maximumPages)];
+  }
+
+  #names(): number[] {
+    return list(
+      this.#functions.map(({ handle }) => [...unsignedLeb(handle.index), ...text(handle.name)]),
+    );
+  }
+}
+
+function section(id: number, content: number[]): number[] {
+  return [id, ...unsignedLeb(content.length), ...content];
+}
+
+function list(items: readonly number[][]): number[] {
+  return [...unsignedLeb(items.length), ...items.flat()];
+}
+
+function text(value: string): number[] {
+  const bytes = new TextEncoder().encode(value);
+  return [...unsignedLeb(bytes.length), ...bytes];
+}

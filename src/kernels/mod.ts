@@ -1,0 +1,31 @@
+/**
+ * Kernels for training: an emitter of WebAssembly, and templates that generate a function for
+ * given shapes. Layout: batch last, `[features...][batch]`, so a SIMD lane is a sample.
+ *
+ * @module
+ */
+export * from "./emitter/value.ts";
+export * from "./emitter/instructions.ts";
+export * from "./emitter/function_builder.ts";
+export * from "./emitter/module_builder.ts";
+export { detectArithmetic } from "./arithmetic.ts";
+export { defineKernel, type Kernel, type KernelDefinition } from "./kernel.ts";
+export { type Epilogue, type EpilogueOperand, epilogueOperands } from "./epilogue.ts";
+export { gemm, type GemmShape } from "./gemm.ts";
+export { gemmDot, type GemmDotShape } from "./gemm_dot.ts";
+export { transpose, type TransposeShape } from "./transpose.ts";
+export { rowSum, type RowSumShape } from "./row_sum.ts";
+export { conv2dOutput, type Conv2dShape } from "./conv2d_shape.ts";
+export { conv2dForward } from "./conv2d_forward.ts";
+export { conv2dInputGradient } from "./conv2d_input_gradient.ts";
+export { conv2dWeightGradient } from "./conv2d_weight_gradient.ts";
+export { type ElementExpression, type ElementFunction } from "./expression_code.ts";
+export { map, type MapShape } from "./map.ts";
+export { reduce, type ReduceShape } from "./reduce.ts";
+export { poolForward, poolGradient, type PoolShape } from "./pool.ts";
+export { depthwiseForward, depthwiseInputGradient, type DepthwiseShape } from "./depthwise.ts";
+export { depthwiseWeightGradient } from "./depthwise_weight_gradient.ts";
+export { copy, type CopyShape } from "./copy.ts";
+export { oneHot, type RowsShape, sumRows, takeRows } from "./rows.ts";
+export { loadBatch, type LoadShape } from "./load_batch.ts";
+export type { SumEpilogue } from "./lane_sums.ts";

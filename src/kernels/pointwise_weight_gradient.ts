@@ -1,0 +1,124 @@
+/**
+ * Gradient of a convolution with kernels of 1 x 1 for its weights, dw[ci][co] = sum over pixels and
+ * samples of x[ci] * dy[co]: 2 FLOP for each pair that exists.
+ *
+ * Register tile: 6 input channels x 2 output channels, a vector over samples each (12 sums, 2 of dy,
+ * 1 of x), 5 x 2 without fused multiply-add. Blocks of pixels stay in the second-level cache while
+ * all tiles pass; between blocks the sums wait in scratch, and lanes are added once, at the end.
+ */
+import { conv2dAxes, type Conv2dShape, metOutputs } from "./conv2d_shape.ts";
+import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
+import { i32, v128 } from "./emitter/instructions.ts";
+import type { ModuleBuilder } from "./emitter/module_builder.ts";
+import type { Local } from "./emitter/value.ts";
+import { defineKernel, type Kernel } from "./kernel.ts";
+import {
+  storeLaneSums,
+  type SumEpilogue,
+  sumEpilogueKey,
+  sumEpilogueOperands,
+} from "./lane_sums.ts";
+import { range, splitEvenly } from "./tiles.ts";
+
+/** What a block of pixels may take of the second-level cache. */
+const BLOCK_BYTES = 192 * 1024;
+
+/** As `conv2dWeightGradient` for kernels of 1 x 1. */
+export function pointwiseWeightGradient(
+  module: ModuleBuilder,
+  shape: Conv2dShape,
+  epilogue: SumEpilogue = {},
+): Kernel {
+  const { batch, inputChannels, outputChannels } = shape;
+  const { rows, columns } = conv2dAxes(shape);
+  const lanes = batch * 4;
+  const xPixel = inputChannels * lanes, dyPixel = outputChannels * lanes;
+  const weights = inputChannels * outputChannels;
+  const key = `pointwise weight gradient ${JSON.stringify([shape, sumEpilogueKey(epilogue)])}`;
+  const y = metOutputs(rows, 0), x = metOutputs(columns, 0);
+  // Rows that follow each other without a gap are one.
+  const joined = columns.stride === 1 && x.count === columns.input && x.count === columns.output &&
+    rows.stride === 1;
+  const [lines, pixels] = joined ? [1, y.count * x.count] : [y.count, x.count];
+  const blockPixels = Math.max(1, Math.floor(BLOCK_BYTES / (xPixel + dyPixel)));
+  return defineKernel(module, {
+    key,
+    params: ["x", "dy", "dw", ...sumEpilogueOperands(epilogue), "scratch"],
+    flops: 2 * batch * weights * y.count * x.count,
+    scratchBytes: weights * 16,
+    build(f, args) {
+      f.memoryFill(args.scratch, 0, weights * 16);
+      const firstX = (y.low * rows.stride - rows.pad) * columns.input + x.low * columns.stride -
+        columns.pad;
+      const xLine = f.let(i32.add(args.x, firstX * xPixel));
+      const dyLine = f.let(i32.add(args.dy, (y.low * columns.output + x.low) * dyPixel));
+      f.loop(pixels === 0 ? 0 : lines, () => {
+        const xAt = f.let(xLine), dyAt = f.let(dyLine);
+        for (const { size, count } of splitEvenly(pixels, blockPixels)) {
+          f.loop(count, () => {
+            f.call(blockFunction(size), xAt, dyAt, args.scratch);
+            f.bump(xAt, size * columns.stride * xPixel);
+            f.bump(dyAt, size * dyPixel);
+          });
+        }
+        f.bump(xLine, rows.stride * columns.input * xPixel);
+        f.bump(dyLine, columns.output * dyPixel);
+      });
+      storeLaneSums(f, args, weights, epilogue);
+    },
+  });
+
+  /** Adds what a number of neighbouring pixels give to all sums. */
+  function blockFunction(size: number): FunctionHandle {
+    const name = `block of ${size}: ${key}`;
+    const parameters = { x: "i32", dy: "i32", sums: "i32" } as const;
+    return module.cached(name, () =>
+      module.function(name, parameters, (f, args) => {
+        const limit = module.arithmetic === "fused" ? 6 : 5;
+        for (const outputs of splitEvenly(outputChannels, 2)) {
+          f.loop(outputs.count, () => {
+            const xAt = f.let(args.x), sums = f.let(args.sums);
+            for (const inputs of splitEvenly(inputChannels, limit)) {
+              f.loop(inputs.count, () => {
+                tile(f, size, inputs.size, outputs.size, { x: xAt, dy: args.dy, sums });
+                f.bump(xAt, inputs.size * lanes);
+                f.bump(sums, inputs.size * outputChannels * 16);
+              });
+            }
+            f.bump(args.dy, outputs.size * lanes);
+            f.bump(args.sums, outputs.size * 16);
+          });
+        }
+      }));
+  }
+
+  function tile(
+    f: FunctionBuilder,
+    size: number,
+    inputs: number,
+    outputs: number,
+    at: Record<"x" | "dy" | "sums", Local<"i32">>,
+  ): void {
+    const place = (i: number, o: number) => (i * outputChannels + o) * 16;
+    const sums = range(inputs).map((i) =>
+      range(outputs).map((o) => f.let(v128.load(at.sums, place(i, o))))
+    );
+    const xAt = f.let(at.x), dyAt = f.let(at.dy);
+    f.loop(size, () => {
+      f.unrolledLoop(batch / 4, 4, () => {
+        const gradients = range(outputs).map((o) => f.let(v128.load(dyAt, o * lanes)));
+        for (const [i, row] of sums.entries()) {
+          const value = f.let(v128.load(xAt, i * lanes));
+          for (const [o, sum] of row.entries()) f.accumulate(sum, value, gradients[o]!);
+        }
+        f.bump(xAt, 16);
+        f.bump(dyAt, 16);
+      });
+      f.bump(xAt, columns.stride * xPixel - lanes);
+      f.bump(dyAt, dyPixel - lanes);
+    });
+    for (const [i, row] of sums.entries()) {
+      for (const [o, sum] of row.entries()) f.store(at.sums, sum, place(i, o));
+    }
+  }
+}

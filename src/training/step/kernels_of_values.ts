@@ -1,0 +1,314 @@
+/** Which kernel computes a value, and with which operands. */
+import {
+  conv2dForward,
+  conv2dInputGradient,
+  type Conv2dShape,
+  conv2dWeightGradient,
+  copy,
+  depthwiseForward,
+  depthwiseInputGradient,
+  depthwiseWeightGradient,
+  type Epilogue,
+  gemm,
+  type Kernel,
+  map,
+  type ModuleBuilder,
+  oneHot,
+  poolForward,
+  poolGradient,
+  reduce,
+  type SumEpilogue,
+  sumRows,
+  takeRows,
+  transpose,
+} from "../../kernels/mod.ts";
+import { type Finish, type Operation, sizeOf, type Value, type WindowShape } from "./graph.ts";
+
+/** Where an operand lies: at the start of a value, its result, or scratch, plus bytes. */
+export type Operand =
+  | { readonly of: number; readonly offset?: number }
+  | { readonly of: "result" | "scratch" | "second scratch" | "factor"; readonly offset?: number };
+
+/** One call of a kernel; operands in the order of its parameters. */
+export interface KernelUse {
+  readonly kernel: Kernel;
+  readonly operands: readonly Operand[];
+}
+
+/** How a result is stored: as it is, or added to what is there after multiplication. */
+export interface Store {
+  /** Adds `factor` times the result to what is there: a weight's update. */
+  readonly update: boolean;
+}
+
+const RESULT = { of: "result" } as const;
+const SCRATCH = { of: "scratch" } as const;
+
+/** Whether the kernel of a value can add to its result, and so update a weight by itself. */
+export function canUpdate({ operation, inputs }: Value): boolean {
+  return "finish" in operation && operation.part === "weightGradient" &&
+    (operation.kind !== "dense" || sizeOf(inputs[0]!.dims.slice(0, -1)) >= 1);
+}
+
+/** The calls that compute a value, in order. */
+export function kernelsOf(
+  module: ModuleBuilder,
+  value: Value,
+  lanes: number,
+  store: Store,
+): KernelUse[] {
+  const { operation, inputs, dims, batched } = value;
+  switch (operation.kind) {
+    case "map": {
+      const sizes = batched ? [...dims, lanes] : dims;
+      const present = inputs.map((input) => {
+        const own = dims.map((_, axis) => input.dims[axis] !== 1 || dims[axis] === 1);
+        return batched ? [...own, input.batched] : own;
+      });
+      const kernel = map(module, { sizes, present, expression: operation.expression });
+      return [{ kernel, operands: [...inputs.map((_, of) => ({ of })), RESULT] }];
+    }
+    case "reduce": {
+      const input = inputs[0]!;
+      const kernel = reduce(module, {
+        take: operation.take,
+        sizes: input.dims,
+        reduced: input.dims.map((_, axis) => operation.axes.includes(axis)),
+        batch: input.batched ? lanes : null,
+        overBatch: operation.batch,
+      });
+      return [{ kernel, operands: [{ of: 0 }, RESULT] }];
+    }
+    case "dense":
+      return dense(module, value, operation, lanes, store);
+    case "conv2d":
+      return [convolution(module, operation, CONVOLUTIONS, lanes, store)];
+    case "depthwise":
+      return [convolution(module, operation, DEPTHWISE, lanes, store)];
+    case "pool": {
+      const kernel = poolForward(module, poolShape(operation, lanes));
+      return [{ kernel, operands: [{ of: 0 }, RESULT] }];
+    }
+    case "poolGradient": {
+      const kernel = poolGradient(module, poolShape(operation, lanes), operation.positive);
+      return [{ kernel, operands: [...inputs.map((_, of) => ({ of })), RESULT] }];
+    }
+    case "oneHot": {
+      const numbers = sizeOf(inputs[0]!.dims);
+      const kernel = oneHot(module, { numbers, depth: operation.depth, batch: lanes });
+      return [{ kernel, operands: [{ of: 0 }, RESULT] }];
+    }
+    case "gather": {
+      const [table, indices] = inputs as [Value, Value];
+      const kernel = takeRows(module, rowsShape(table.dims, indices, lanes));
+      return [{ kernel, operands: [{ of: 0 }, { of: 1 }, RESULT] }];
+    }
+    case "segmentSum": {
+      const kernel = sumRows(module, rowsShape(dims, inputs[1]!, lanes));
+      return [{ kernel, operands: [{ of: 0 }, { of: 1 }, RESULT] }];
+    }
+    default:
+      return copies(module, value, lanes);
+  }
+}
+
+function rowsShape([table, width]: readonly number[], indices: Value, batch: number) {
+  return { table: table!, width: width!, numbers: sizeOf(indices.dims), batch };
+}
+
+/** Joins, parts, paddings and transpositions. */
+function copies(module: ModuleBuilder, value: Value, lanes: number): KernelUse[] {
+  const { operation, inputs, dims, batched } = value;
+  const run = batched ? lanes : 1;
+  const toStrides = stridesOf(dims, run);
+  const moved = (sizes: readonly number[], fromStrides: number[], to: number[], of: number) => ({
+    kernel: copy(module, { sizes, fromStrides, toStrides: to, run }),
+    of,
+  });
+  switch (operation.kind) {
+    case "concat": {
+      let offset = 0;
+      return inputs.map((input, of) => {
+        const { kernel } = moved(input.dims, stridesOf(input.dims, run), toStrides, of);
+        const place = { of: "result", offset } as const;
+        offset += input.dims[operation.axis]! * toStrides[operation.axis]! * 4;
+        return { kernel, operands: [{ of }, place] };
+      });
+    }
+    case "slice": {
+      const fromStrides = stridesOf(inputs[0]!.dims, run);
+      const offset = operation.begin.reduce((sum, at, i) => sum + at * fromStrides[i]!, 0) * 4;
+      const { kernel } = moved(dims, fromStrides, toStrides, 0);
+      return [{ kernel, operands: [{ of: 0, offset }, RESULT] }];
+    }
+    case "pad": {
+      const from = inputs[0]!.dims;
+      const offset = operation.before.reduce((sum, at, i) => sum + at * toStrides[i]!, 0) * 4;
+      const { kernel } = moved(from, stridesOf(from, run), toStrides, 0);
+      const filler = map(module, {
+        sizes: [sizeOf(dims) * run],
+        present: [],
+        expression: operation.fill,
+      });
+      return [
+        { kernel: filler, operands: [RESULT] },
+        { kernel, operands: [{ of: 0 }, { of: "result", offset }] },
+      ];
+    }
+    case "transpose": {
+      const strides = stridesOf(inputs[0]!.dims, run);
+      const fromStrides = operation.axes.map((axis) => strides[axis]!);
+      const { kernel } = moved(dims, fromStrides, toStrides, 0);
+      return [{ kernel, operands: [{ of: 0 }, RESULT] }];
+    }
+    default:
+      throw new RangeError(`Cannot compute a value of kind "${operation.kind}" by a kernel`);
+  }
+}
+
+/** Floats from one element of each axis to the next. */
+function stridesOf(dims: readonly number[], run: number): number[] {
+  return dims.map((_, axis) => sizeOf(dims.slice(axis + 1)) * run);
+}
+
+function epilogueOf({ bias, relu, mask }: Finish): Epilogue {
+  return {
+    ...(bias === true ? { bias: "row" as const } : {}),
+    ...(relu === true ? { activation: "relu" as const } : {}),
+    ...(mask === true ? { mask: true } : {}),
+  };
+}
+
+/** Operands of a kernel by the names of its parameters. */
+function operandsBy(kernel: Kernel, finish: Finish, names: Record<string, Operand>): Operand[] {
+  const extra: Record<string, Operand> = { scratch: SCRATCH, scale: { of: "factor" } };
+  let next = 2;
+  if (finish.bias === true) extra["bias"] = { of: next++ };
+  if (finish.mask === true) extra["mask"] = { of: next };
+  return kernel.params.map((name) => names[name] ?? extra[name]!);
+}
+
+function sumEpilogue({ update }: Store): SumEpilogue {
+  return update ? { accumulate: true, scale: "operand" } : {};
+}
+
+function dense(
+  module: ModuleBuilder,
+  { inputs, dims }: Value,
+  { part, finish }: Operation & { readonly kind: "dense" },
+  lanes: number,
+  store: Store,
+): KernelUse[] {
+  const x = inputs[0]!.dims;
+  const rows = sizeOf(x.slice(0, -1));
+  const k = x.at(-1)!;
+  const n = part === "weightGradient" ? inputs[1]!.dims.at(-1)! : dims.at(-1)!;
+  const calls: KernelUse[] = [];
+  for (let row = 0; row < rows; row++) {
+    const from = { of: 0, offset: row * k * lanes * 4 };
+    if (part === "weightGradient") {
+      // The gradient of the outputs is turned to [batch][outputs], so that the sum over samples
+      // is that of an ordinary product.
+      const turned = transpose(module, { rows: n, columns: lanes });
+      const accumulate = store.update || row > 0;
+      const kernel = gemm(module, {
+        ...{ m: k, n, k: lanes, aRow: lanes, aDepth: 1, bDepth: n, cRow: n },
+        epilogue: { accumulate, ...(store.update ? { scale: "operand" as const } : {}) },
+      });
+      const second = { of: 1, offset: row * n * lanes * 4 };
+      calls.push({ kernel: turned, operands: [second, { of: "second scratch" }] });
+      const names = { a: from, b: { of: "second scratch" } as const, c: RESULT };
+      calls.push({ kernel, operands: operandsBy(kernel, {}, names) });
+    } else {
+      const [aRow, aDepth] = part === "forward" ? [1, n] : [k, 1];
+      const kernel = gemm(module, {
+        ...{ m: n, n: lanes, k, aRow, aDepth, bDepth: lanes, cRow: lanes },
+        epilogue: epilogueOf(finish),
+      });
+      const offset = row * n * lanes * 4;
+      const names = { a: { of: 1 }, b: from, c: { of: "result", offset } as const };
+      const operands = operandsBy(kernel, finish, names).map((operand, i) =>
+        kernel.params[i] === "mask" ? { ...operand, offset } : operand
+      );
+      calls.push({ kernel, operands });
+    }
+  }
+  return calls;
+}
+
+/** Bytes of the second scratch of a value. */
+export function secondScratchBytes({ operation, inputs }: Value, lanes: number): number {
+  return operation.kind === "dense" && operation.part === "weightGradient"
+    ? inputs[1]!.dims.at(-1)! * lanes * 4
+    : 0;
+}
+
+const CONVOLUTIONS = {
+  forward: conv2dForward,
+  inputGradient: conv2dInputGradient,
+  weightGradient: conv2dWeightGradient,
+};
+const DEPTHWISE = {
+  forward: depthwiseForward,
+  inputGradient: depthwiseInputGradient,
+  weightGradient: depthwiseWeightGradient,
+};
+
+function convolution(
+  module: ModuleBuilder,
+  { part, shape, finish }: Operation & { readonly kind: "conv2d" | "depthwise" },
+  templates: typeof CONVOLUTIONS,
+  lanes: number,
+  store: Store,
+): KernelUse {
+  const extents = convShape(shape, lanes);
+  const kernel = part === "weightGradient"
+    ? templates.weightGradient(module, extents, sumEpilogue(store))
+    : templates[part](module, extents, epilogueOf(finish));
+  const names: Record<string, Operand> = {
+    forward: { x: { of: 0 }, w: { of: 1 }, y: RESULT },
+    inputGradient: { dy: { of: 0 }, w: { of: 1 }, dx: RESULT },
+    weightGradient: { x: { of: 0 }, dy: { of: 1 }, dw: RESULT },
+  }[part] as Record<string, Operand>;
+  return { kernel, operands: operandsBy(kernel, finish, names) };
+}
+
+function poolShape(
+  { take, shape }: Operation & { readonly kind: "pool" | "poolGradient" },
+  lanes: number,
+) {
+  return { ...convShape(shape, lanes), take };
+}
+
+/** The padding behind is what makes the output as long as it is. */
+function convShape(shape: WindowShape, batch: number): Conv2dShape {
+  const behind = (
+    input: number,
+    output: number,
+    kernel: number,
+    stride: number,
+    dilation: number,
+    before: number,
+  ) => Math.max(0, (output - 1) * stride + (kernel - 1) * dilation + 1 - input - before);
+  const { outputHeight, outputWidth, ...rest } = shape;
+  return {
+    ...rest,
+    batch,
+    padBottom: behind(
+      shape.inputHeight,
+      outputHeight,
+      shape.kernelHeight,
+      shape.strideHeight,
+      shape.dilationHeight,
+      shape.padTop,
+    ),
+    padRight: behind(
+      shape.inputWidth,
+      outputWidth,
+      shape.kernelWidth,
+      shape.strideWidth,
+      shape.dilationWidth,
+      shape.padLeft,
+    ),
+  };
+}
