@@ -13,6 +13,7 @@ import type { RunModel } from "../session/run_context.ts";
 import { initialWeightsSeed } from "../session/seeds.ts";
 import { SessionJournal } from "../session/session_journal.ts";
 import type { SessionState } from "../session/state.ts";
+import { needsWeights } from "../session/stored_weights.ts";
 import type { Store } from "../state/store.ts";
 import type { InitialModel, Trainer } from "../training/trainer.ts";
 import type { Directory } from "./directory.ts";
@@ -263,6 +264,10 @@ export class Sessions implements SessionService {
           clock,
           logger: logger.with({ session: journal.id }),
           longestCallMs,
+          isNeededElsewhere: (weights) =>
+            [...this.#journals.values()].some((other) => {
+              return other !== journal && needsWeights(other, weights);
+            }),
           async saveResults(state, last, given) {
             const { weights: id } = state;
             const weights = given ?? (id === null ? null : await store.blobs.get(id));
@@ -278,8 +283,13 @@ export class Sessions implements SessionService {
       this.#discardPackages([journal]);
     } catch (error) {
       if (signal.reason instanceof Shutdown) return;
-      // The journal cannot take the end of this run: it stays open, for the next start to resume.
       logger.error("session_broken", `Session ${journal.id}: ${messageOf(error)}`);
+      // The journal cannot take the end of this run: it stays open, for the next start to resume.
+      if (!journal.ended) {
+        journal.breakOff(
+          `${messageOf(error)}. The server goes on with the run when it starts again`,
+        );
+      }
     }
   }
 
@@ -298,7 +308,7 @@ export class Sessions implements SessionService {
     if (this.#submitting > 0) return;
     const { store, logger } = this.#options;
     const blobOf = ({ state }: SessionJournal) => state.model.blob;
-    const open = [...this.#journals.values()].filter(({ ended }) => !ended);
+    const open = [...this.#journals.values()].filter(({ resumable }) => resumable);
     const needed = new Set(open.map(blobOf));
     const spent = new Set(sessions.map(blobOf).filter((blob) => !needed.has(blob)));
     const discard = async () => {

@@ -46,7 +46,7 @@ export async function runSession(
     }
     await saveWhatThereIs(context, ending);
     await journal.append(ending);
-    await discardUnfinished(journal).catch((error) => {
+    await discardUnfinished(context).catch((error) => {
       logger.warning("weights_left", messageOf(error), { session: journal.id });
     });
   } finally {

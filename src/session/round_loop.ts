@@ -49,7 +49,7 @@ export class RoundLoop {
       (error) => controller.abort(error),
       this.#signal,
     );
-    this.#stored = new StoredWeights(context.journal, () => this.#evaluations.due());
+    this.#stored = new StoredWeights(context, () => this.#evaluations.due());
   }
 
   get #state(): SessionState {

@@ -1,6 +1,7 @@
 /** What a run is given: its model, and what it needs from around it. */
 import type { Aggregator } from "../aggregation/aggregator.ts";
 import type { Clock } from "../core/clock.ts";
+import type { WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
@@ -30,6 +31,8 @@ export interface EngineContext {
   readonly logger: Logger;
   /** Bound of each call to a client but training, in milliseconds. */
   readonly longestCallMs: number;
+  /** Whether another session needs these weights: the same seed, names and data give the same. */
+  isNeededElsewhere(weights: WeightsId): boolean;
   /**
    * Keeps the results of a run that is about to end; throws if it cannot.
    *

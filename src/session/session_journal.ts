@@ -22,6 +22,8 @@ export class SessionJournal {
   /** What the run waits for, so that who comes later is told too; null if it does not wait. */
   #waiting: LiveNote | null = null;
   #state: SessionState;
+  /** The end that {@link breakOff} has told and the store does not have. */
+  #unstored: SessionEntry | null = null;
 
   private constructor(
     readonly id: SessionId,
@@ -70,6 +72,11 @@ export class SessionJournal {
     return this.#state.endedAt !== null;
   }
 
+  /** Whether the next start of a leader goes on with the session. */
+  get resumable(): boolean {
+    return !this.ended || this.#unstored !== null;
+  }
+
   /**
    * Appends an event, folds it and tells the followers.
    *
@@ -85,6 +92,17 @@ export class SessionJournal {
       this.#tell({ kind: "event", entry });
     }
     return this.#state;
+  }
+
+  /**
+   * Fails the session in this process alone, as the store takes no more of its events: the followers
+   * are told, and the next start finds the session as the store has it.
+   */
+  breakOff(reason: string): void {
+    const { entry, state } = this.preview({ type: "session_failed", reason });
+    this.#state = state;
+    this.#unstored = entry;
+    this.#tell({ kind: "event", entry });
   }
 
   /** The entry that an event would be, and the state after it, without appending it. */
@@ -114,6 +132,10 @@ export class SessionJournal {
         seq = entry.seq;
         yield { kind: "event", entry };
         if (isTerminal(entry.event)) return;
+      }
+      if (this.#unstored !== null && seq < this.#unstored.seq) {
+        yield { kind: "event", entry: this.#unstored };
+        return;
       }
       if (this.ended && seq >= this.#state.seq) return;
       if (this.#waiting !== null) yield { kind: "note", note: this.#waiting };

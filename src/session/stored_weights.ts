@@ -1,7 +1,12 @@
 /** The weights of a run in the store: what it still needs, and the end of what it does not. */
 import type { ClientId, WeightsId } from "../core/ids.ts";
 import type { DueEvaluation } from "./evaluations.ts";
+import type { EngineContext } from "./run_context.ts";
 import type { SessionJournal } from "./session_journal.ts";
+import type { SessionState } from "./state.ts";
+
+/** The run, as far as its weights are concerned. */
+type Owner = Pick<EngineContext, "journal" | "isNeededElsewhere">;
 
 /** The stored weights of a run that is under way. */
 export class StoredWeights {
@@ -9,7 +14,7 @@ export class StoredWeights {
   readonly #undelivered = new Map<ClientId, WeightsId>();
 
   /** @param due evaluations whose weights must outlive a restart */
-  constructor(readonly journal: SessionJournal, readonly due: () => readonly DueEvaluation[]) {}
+  constructor(readonly context: Owner, readonly due: () => readonly DueEvaluation[]) {}
 
   /** A client's update has been stored. */
   arrived(client: ClientId, weights: WeightsId): void {
@@ -31,7 +36,7 @@ export class StoredWeights {
   async discard(spent: Iterable<WeightsId>): Promise<void> {
     for (const id of new Set(spent)) {
       // Asked anew for each, as clients deliver while others are deleted.
-      if (!this.#isNeeded(id)) await this.journal.store.blobs.delete(id);
+      if (!this.#isNeeded(id)) await this.context.journal.store.blobs.delete(id);
     }
   }
 
@@ -44,7 +49,7 @@ export class StoredWeights {
 
   /** After a restart: deletes what was spent when the run was cut off. */
   async discardSpent(): Promise<void> {
-    const { rounds } = this.journal.state;
+    const { rounds } = this.context.journal.state;
     const last = rounds.findLastIndex(({ finished }) => finished !== null);
     if (last < 0) return;
     const spent = rounds[last]!.updates.map(({ weights }) => weights);
@@ -53,18 +58,30 @@ export class StoredWeights {
   }
 
   #isNeeded(id: WeightsId): boolean {
-    const { weights, pending } = this.journal.state;
+    const { weights, pending } = this.context.journal.state;
     return id === weights || pending.some((update) => update.weights === id) ||
       this.due().some((evaluation) => evaluation.weights === id) ||
-      [...this.#undelivered.values()].includes(id);
+      [...this.#undelivered.values()].includes(id) || this.context.isNeededElsewhere(id);
   }
 }
 
 /** Deletes all weights of a session that has failed or was stopped, but the last global ones. */
-export async function discardUnfinished({ state, store }: SessionJournal): Promise<void> {
-  const unevaluated = state.rounds.flatMap(({ finished, validation }) =>
+export async function discardUnfinished({ journal, isNeededElsewhere }: Owner): Promise<void> {
+  const { state, store } = journal;
+  for (const id of unfinished(state)) {
+    if (id !== state.weights && !isNeededElsewhere(id)) await store.blobs.delete(id);
+  }
+}
+
+/** Whether a session needs these weights, now or when it is resumed. */
+export function needsWeights({ state, resumable }: SessionJournal, id: WeightsId): boolean {
+  return id === state.weights || (resumable && unfinished(state).has(id));
+}
+
+/** Weights that are still to be aggregated or may still be to evaluate. */
+function unfinished({ rounds, pending }: SessionState): Set<WeightsId> {
+  const unevaluated = rounds.flatMap(({ finished, validation }) =>
     finished !== null && validation === null ? [finished.weights] : []
   );
-  const left = new Set([...state.pending.map(({ weights }) => weights), ...unevaluated]);
-  for (const id of left) if (id !== state.weights) await store.blobs.delete(id);
+  return new Set([...pending.map(({ weights }) => weights), ...unevaluated]);
 }

@@ -1,4 +1,4 @@
-/** What a leader does when it can no longer keep results: the run fails, the leader lives on. */
+/** What a leader does when it can keep no more: the run fails, the leader lives on. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Federation, type Program } from "../fixtures/federation.ts";
@@ -12,11 +12,8 @@ const TOO_SMALL_KB = 128;
 /** A run that begins only with a second client, so that a test can act before. */
 const waiting = runConfig({ session: { min_clients: 2 }, server: { num_training_rounds: 1 } });
 
-async function oneClient(runs: string): Promise<Federation> {
-  const federation = await Federation.start({
-    leaderData: data.leader,
-    serverArgs: ["--runs-dir", runs],
-  });
+async function oneClient(...serverArgs: string[]): Promise<Federation> {
+  const federation = await Federation.start({ leaderData: data.leader, serverArgs });
   await federation.startClient(1, data.part(1));
   await federation.clientsActive(1);
   return federation;
@@ -32,7 +29,7 @@ async function statusOf(federation: Federation, id: string): Promise<unknown> {
 }
 
 Deno.test("a run whose folder of results cannot be made fails with its path and the reason", async () => {
-  await using federation = await oneClient("runs");
+  await using federation = await oneClient();
   const session = await federation.session(waiting);
   await session.says(/waiting for clients/);
   const inTheWay = join(await Deno.realPath(federation.folder), "runs", idOf(session));
@@ -50,7 +47,7 @@ diskTest(
   "a run fails when the disk of its results is full, and the next one finishes when there is room",
   async () => {
     using disk = SmallDisk.mount(TOO_SMALL_KB);
-    await using federation = await oneClient(disk.path);
+    await using federation = await oneClient("--runs-dir", disk.path);
     await federation.startClient(2, data.part(2));
     const session = await federation.session(waiting);
     assert.equal(await session.exitCode(), 1, session.printed());
@@ -66,7 +63,7 @@ diskTest(
 
 diskTest("a run fails when the folder of results becomes read-only while it runs", async () => {
   using disk = SmallDisk.mount(64 * 1024);
-  await using federation = await oneClient(disk.path);
+  await using federation = await oneClient("--runs-dir", disk.path);
   const session = await federation.session(waiting);
   await session.says(/waiting for clients/);
   disk.makeReadOnly();
@@ -78,3 +75,39 @@ diskTest("a run fails when the folder of results becomes read-only while it runs
   assert.match(next.stderr, /read-only/);
   assert.equal((await federation.clients()).length, 2);
 });
+
+diskTest(
+  "a run fails when the disk of the state is full, and goes on at the next start with room",
+  async () => {
+    using disk = SmallDisk.mount(4096);
+    await using federation = await oneClient("--state-dir", disk.path);
+    const session = await federation.session(waiting);
+    await session.says(/waiting for clients/);
+    const filler = join(disk.path, "filler");
+    await fill(filler);
+    await federation.startClient(2, data.part(2));
+    assert.equal(await session.exitCode(), 1, session.printed());
+    assert.match(
+      session.stderr,
+      /^error: Session \S+ failed: Cannot write ".*" as no space is left/,
+    );
+    assert.ok(session.stderr.includes(disk.path), session.stderr);
+    assert.equal(await statusOf(federation, idOf(session)), "failed");
+    await Deno.remove(filler);
+    federation.server.kill("SIGTERM");
+    assert.equal(await federation.server.exitCode(), 0, federation.server.printed());
+    await federation.startServer();
+    const followed = federation.ask("logs", idOf(session), "--follow");
+    assert.equal(await followed.exitCode(), 0, followed.printed());
+    assert.match(followed.stdout, /round 1\/1 finished/);
+  },
+);
+
+/** Writes a file until no space is left. */
+async function fill(path: string): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true });
+  const write = async () => {
+    for (;;) await file.write(new Uint8Array(1024));
+  };
+  await assert.rejects(write(), /No space left/);
+}

@@ -334,6 +334,30 @@ Deno.test("Sessions.resume() deletes packages that ended sessions have left", as
   assert.equal(await store.blobs.has(left), false);
 });
 
+Deno.test("Sessions fails a run whose journal cannot be written, and the next start goes on with it", async () => {
+  const store = openMemoryStore();
+  const client = new HeldClient();
+  const leader = new Leader({ store, clients: [client] });
+  const id = await leader.sessions.submit(submission);
+  await client.atWork.first("training");
+  const { append } = store.journal;
+  store.journal.append = () => Promise.reject(new FileAccessError("no space is left"));
+  client.letGo();
+  assert.deepEqual((await leader.events(id)).at(-1), {
+    type: "session_failed",
+    reason: "no space is left. The server goes on with the run when it starts again",
+  });
+  assert.equal(leader.sessions.isBusy(), false);
+  store.journal.append = append;
+  const other = await leader.sessions.submit(submission);
+  assert.equal((await leader.events(other)).at(-1)!.type, "session_finished");
+  await leader.sessions.close();
+  const next = new Leader({ store, clients: [client] });
+  await next.sessions.resume();
+  assert.equal((await next.events(id)).at(-1)!.type, "session_finished");
+  await next.sessions.close();
+});
+
 Deno.test("Sessions.resume() leaves out a journal that it cannot read, names it, and goes on", async () => {
   await inTempFolder(async (folder) => {
     const first = new Leader({ store: await openSqliteStore(folder), newId: numberedIds() });

@@ -63,6 +63,30 @@ Deno.test("SessionJournal.append() appends nothing after the end", async () => {
   assert.equal(journal.state.seq, length);
 });
 
+Deno.test("SessionJournal.breakOff() tells followers of an end that the store does not have", async () => {
+  const { store, clock, journal } = await beginWith(3);
+  const collect = async (afterSeq: number) => {
+    const items: StreamItem[] = [];
+    for await (const item of journal.follow(afterSeq, forever)) items.push(item);
+    return items;
+  };
+  const early = collect(0);
+  await Promise.resolve();
+  journal.breakOff("no space is left");
+  assert.deepEqual([journal.ended, journal.resumable], [true, true]);
+  assert.deepEqual([journal.state.status, journal.state.reason], ["failed", "no space is left"]);
+  for (const items of [await early, await collect(0), await collect(3)]) {
+    const last = items.at(-1)!;
+    assert.ok(last.kind === "event");
+    assert.deepEqual(last.entry.event, { type: "session_failed", reason: "no space is left" });
+    assert.equal(last.entry.seq, 4);
+  }
+  assert.deepEqual(await collect(4), []);
+  await assert.rejects(journal.append(events[3]!), JournalError);
+  const next = (await SessionJournal.open(store, clock, SESSION))!;
+  assert.deepEqual([next.state.status, next.state.seq], ["running", 3]);
+});
+
 Deno.test("SessionJournal.preview() shows the next entry and appends nothing", async () => {
   const { store, clock, journal } = await begin();
   clock.advance(250);

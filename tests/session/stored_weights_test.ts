@@ -110,8 +110,8 @@ Deno.test("runSession() deletes after a restart what the run had spent before it
 
 Deno.test("StoredWeights deletes an update that was stored and did not come to count", async () => {
   const { store, left } = watchedStore();
-  const { journal } = await createWorld({ clients: [], store });
-  const stored = new StoredWeights(journal, () => []);
+  const { context } = await createWorld({ clients: [], store });
+  const stored = new StoredWeights(context, () => []);
   const put = async (byte: number) => (await store.blobs.put(new Uint8Array([byte]))).id;
   const [failed, other, late] = [await put(1), await put(2), await put(3)];
   stored.arrived("u1", failed);
@@ -128,15 +128,18 @@ Deno.test("StoredWeights deletes an update that was stored and did not come to c
   assert.deepEqual(await left(), []);
 });
 
-Deno.test("StoredWeights keeps what is still to be evaluated", async () => {
+Deno.test("StoredWeights keeps what is still to be evaluated, or needed by another session", async () => {
   const { store, left } = watchedStore();
-  const { journal } = await createWorld({ clients: [], store });
-  const { id } = await store.blobs.put(new Uint8Array([1]));
-  let due = [{ round: 1, weights: id }];
-  const stored = new StoredWeights(journal, () => due);
-  await stored.discard([id]);
-  assert.deepEqual(await left(), [id]);
+  const [one, two] = [
+    await store.blobs.put(new Uint8Array(1)),
+    await store.blobs.put(new Uint8Array(2)),
+  ];
+  const { context } = await createWorld({ clients: [], store, neededElsewhere: [two.id] });
+  let due = [{ round: 1, weights: one.id }];
+  const stored = new StoredWeights(context, () => due);
+  await stored.discard([one.id, two.id]);
+  assert.deepEqual(await left(), [one.id, two.id]);
   due = [];
-  await stored.discard([id]);
-  assert.deepEqual(await left(), []);
+  await stored.discard([one.id, two.id]);
+  assert.deepEqual(await left(), [two.id]);
 });

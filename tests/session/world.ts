@@ -165,6 +165,8 @@ export interface WorldOptions {
   readonly resume?: string;
   readonly before?: (call: InProcessCall) => void | Promise<void>;
   readonly validate?: RunModel["validate"];
+  /** Weights that another session needs. */
+  readonly neededElsewhere?: readonly string[];
 }
 
 /** A world with these clients in its fleet. */
@@ -197,6 +199,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     clock,
     logger: silentLogger,
     longestCallMs: 60_000,
+    isNeededElsewhere: (weights) => options.neededElsewhere?.includes(weights) ?? false,
     saveResults(state) {
       saved.push(state);
       return Promise.resolve();

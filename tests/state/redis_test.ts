@@ -67,6 +67,21 @@ Deno.test("openRedisStore() says that what answers is not Redis", async () => {
   await answered;
 });
 
+redisTest("read() names a journal entry that is damaged, its session and the server", async () => {
+  await using server = await RedisServer.start();
+  await using store = await opened(server);
+  await store.journal.append("run", 0, [EVENT, EVENT]);
+  const redis = new Redis({ host: HOST, port: server.port });
+  await redis.lset("flotilla:journal:run", 1, '{"at": 0, "eve');
+  await redis.quit();
+  await assert.rejects(store.journal.read("run"), {
+    name: "JournalError",
+    message: new RegExp(
+      `^Cannot read entry 2 of session run in Redis at ${HOST}:${server.port} as it is not JSON: `,
+    ),
+  });
+});
+
 redisTest("openRedisStore() says that the server asks for a password", async () => {
   await using server = await RedisServer.start("--requirepass", "secret");
   await unreachable(openRedisStore(HOST, server.port), "it asks for a password");
