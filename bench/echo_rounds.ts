@@ -46,7 +46,7 @@ export async function echoRun(options: EchoOptions, data: string): Promise<EchoR
       validation_round_interval: 0,
     },
     server_training_config: { num_training_rounds: rounds },
-    client_training_config: { trainer: "echo" },
+    client_training_config: { trainer: "echo", model_id: "MLP" },
     model_config: { model_args: { hidden } },
   }));
   if (await session.exitCode(300_000) !== 0) throw new Error(session.printed());

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readPackage } from "../src/config/read_package.ts";
 import { ExitCode } from "../src/core/errors.ts";
+import type { JsonObject } from "../src/core/json.ts";
 import { seeded } from "../src/core/prng.ts";
 import { sizeOf } from "../src/core/weights.ts";
 import { encodeIdx } from "../src/data/idx.ts";
@@ -15,8 +16,12 @@ const BATCH = 32;
 const ITEMS = 3200;
 const CLASSES = 10;
 
-/** Models that can be measured, with the shape of their images. */
-const MODELS: Readonly<Record<string, readonly number[]>> = { MLP: [28, 28, 1] };
+/** Models that can be measured, with the shape of their images and their arguments. */
+const MODELS: Readonly<Record<string, { shape: readonly number[]; args: JsonObject }>> = {
+  MLP: { shape: [28, 28, 1], args: {} },
+  LeNet5: { shape: [32, 32, 1], args: { image_size: 32 } },
+  FedAT_CNN: { shape: [32, 32, 3], args: {} },
+};
 
 /** One line of the result. */
 interface Throughput {
@@ -30,9 +35,10 @@ async function measure(model: string, seconds: number): Promise<Throughput> {
   const data = await Deno.makeTempDir();
   const trainer = createWorkerTrainer();
   try {
-    await writeRandomImages(data, MODELS[model]!);
+    const { shape, args } = MODELS[model]!;
+    await writeRandomImages(data, shape);
     const folder = new URL(`../models/${model}`, import.meta.url).pathname;
-    const source = { modelPackage: await readPackage(folder, model), args: {} };
+    const source = { modelPackage: await readPackage(folder, model), args };
     const { weights, layout } = await trainer.initialise(source, 1);
     const epoch = async () => {
       const { metrics, samples } = await trainer.train(

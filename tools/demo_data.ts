@@ -110,7 +110,7 @@ dataset_details:
     labels: ${LABELS_FILE}
   dataset_id: MNIST
   dataset_tags: [image, grey]
-  suitable_models: [MLP]
+  suitable_models: [LeNet5, MLP]
 metadata:
   num_items: ${labels.length}
   label_distribution:

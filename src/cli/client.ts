@@ -146,6 +146,7 @@ async function startClient(
       datasets,
       packages,
       weights,
+      heldWeights: await weights.ids(),
       trainer,
       logger: own,
       onPackages: () => presence?.refresh(),

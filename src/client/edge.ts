@@ -1,5 +1,5 @@
 /** What a client answers to its leader: takes packages and weights, trains, evaluates. */
-import { DataError, RpcError, WeightsError } from "../core/errors.ts";
+import { DataError, RpcError } from "../core/errors.ts";
 import type { ClientName, WeightsId } from "../core/ids.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import { deriveSeed } from "../core/prng.ts";
@@ -31,6 +31,8 @@ export interface EdgeOptions {
   readonly packages: PackageCache;
   /** Keeps the weights that the leader has sent. */
   readonly weights: Blobs;
+  /** Those that an earlier process has kept, the oldest first. @default {[]} */
+  readonly heldWeights?: readonly WeightsId[];
   readonly trainer: Trainer;
   readonly logger: Logger;
   /** Called when the packages held have changed. */
@@ -44,10 +46,11 @@ const KEPT_WEIGHTS = 2;
 export class Edge implements EdgeHandlers {
   readonly #options: EdgeOptions;
   /** Ids of the weights received, the newest last. */
-  #received: WeightsId[] = [];
+  #received: WeightsId[];
 
   constructor(options: EdgeOptions) {
     this.#options = options;
+    this.#received = [...options.heldWeights ?? []];
   }
 
   echo(): string {
@@ -80,12 +83,7 @@ export class Edge implements EdgeHandlers {
     bytes: AsyncIterable<Uint8Array>,
   ): Promise<void> {
     const { weights } = this.#options;
-    const stored = await weights.put(bytes);
-    if (stored.id !== id) {
-      // Bytes that are known under their own name stay: they may be the current weights.
-      if (!this.#received.includes(stored.id)) await weights.delete(stored.id);
-      throw new WeightsError(`Cannot take weights with hash ${stored.id}: they claim ${id}`);
-    }
+    await weights.put(bytes, id);
     this.#received = [...this.#received.filter((known) => known !== id), id];
     while (this.#received.length > KEPT_WEIGHTS) await weights.delete(this.#received.shift()!);
   }

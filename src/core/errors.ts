@@ -98,6 +98,11 @@ export class StaleSequenceError extends FlotillaError {
   }
 }
 
+/** A journal that is not the history of a session: unreadable, or an entry that cannot follow. */
+export class JournalError extends FlotillaError {
+  override name = "JournalError";
+}
+
 /** Why a call to a client failed. */
 export type RpcFailure = "unavailable" | "deadline" | "cancelled" | "refused" | "protocol";
 

@@ -31,8 +31,8 @@ export function batchFiller(dataset: Dataset): FillBatch {
   };
 }
 
-/** (x * scale - mean) / std as one multiplication and one addition for each channel. */
-function channelAffine({ mean, std }: Normalisation, scale: number, channels: number) {
+/** (x * scale - mean) / std as one factor and one offset for each channel. */
+export function channelAffine({ mean, std }: Normalisation, scale: number, channels: number) {
   const factor = new Float64Array(channels);
   const offset = new Float64Array(channels);
   for (let channel = 0; channel < channels; channel++) {

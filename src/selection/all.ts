@@ -8,7 +8,6 @@ export const all: Selector<Record<never, never>, Record<never, never>> = {
   initial: () => ({}),
   select: ({ candidates }, state) => ({
     train: candidates.map(({ id }) => id),
-    validate: [],
     state,
   }),
 };

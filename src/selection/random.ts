@@ -52,6 +52,6 @@ export const random: Selector<RandomArgs, Record<never, never>> = {
       ? Math.max(1, Math.floor(args.client_fraction * candidates.length + ROUNDING))
       : args.num_clients_per_round;
     const train = sample(candidates, count, prng).map(({ id }) => id);
-    return { train, validate: [], state };
+    return { train, state };
   },
 };

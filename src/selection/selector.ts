@@ -29,8 +29,6 @@ export interface SelectionView {
 export interface Selection<State extends JsonObject> {
   /** Clients that shall train; a subset of the candidates, none twice. */
   readonly train: readonly ClientId[];
-  /** Clients that shall evaluate the global model on their own data. */
-  readonly validate: readonly ClientId[];
   /** What the selector wants to see again in the next round. */
   readonly state: State;
 }

@@ -3,7 +3,7 @@ import type { SessionConfig } from "../config/session_config.ts";
 import { DataError } from "../core/errors.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { ModelPackage } from "../core/model_package.ts";
-import type { RunModel } from "../session/engine.ts";
+import type { RunModel } from "../session/run_context.ts";
 import type { InitialModel, Trainer } from "../training/trainer.ts";
 
 /** Where the leader's validation sets are, and whether one is there. */

@@ -7,8 +7,9 @@ import type { SessionId } from "../core/ids.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { Logger } from "../log/log.ts";
 import { selectors } from "../selection/registry.ts";
-import { type RunModel, runSession, StopRequest } from "../session/engine.ts";
+import { runSession, StopRequest } from "../session/engine.ts";
 import type { SessionEntry, StreamItem } from "../session/events.ts";
+import type { RunModel } from "../session/run_context.ts";
 import { initialWeightsSeed } from "../session/seeds.ts";
 import { SessionJournal } from "../session/session_journal.ts";
 import type { SessionState } from "../session/state.ts";
@@ -16,6 +17,7 @@ import type { Store } from "../state/store.ts";
 import type { InitialModel, Trainer } from "../training/trainer.ts";
 import type { Directory } from "./directory.ts";
 import { withModelDefaults } from "./model_defaults.ts";
+import { openJournal } from "./open_journal.ts";
 import { packBlob, unpackBlob } from "./package_blob.ts";
 import { type PreparedModel, prepareModel, runModel, type ValidationSets } from "./run_model.ts";
 import {
@@ -91,19 +93,26 @@ export class Sessions implements SessionService {
   readonly #own = new Set<SessionId>();
   /** Submissions that are not queued yet: they need the trainer too. */
   #submitting = 0;
+  /** Ends when no package is being deleted. */
+  #discarding: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
   }
 
-  /** Opens all journals of the store and queues the runs that have not ended. */
+  /**
+   * Opens all journals of the store and queues the runs that have not ended. A journal that cannot
+   * be read is left out with an error in the log: the others go on.
+   *
+   * @throws {UnreachableError} the store does not answer
+   */
   async resume(): Promise<void> {
-    const { store, clock, logger } = this.#options;
+    const { store, logger } = this.#options;
     for (const id of await store.journal.sessions()) {
       // A front door may be open before everything is resumed.
       if (this.#own.has(id)) continue;
-      const journal = await SessionJournal.open(store, clock, id);
+      const journal = await openJournal(id, this.#options);
       if (journal === null) continue;
       this.#journals.set(id, journal);
       if (journal.ended) continue;
@@ -111,6 +120,7 @@ export class Sessions implements SessionService {
       this.#queue.push(id);
     }
     this.#startNext();
+    this.#discardPackages([...this.#journals.values()]);
   }
 
   async submit(submission: Submission): Promise<SessionId> {
@@ -124,6 +134,7 @@ export class Sessions implements SessionService {
       const prepared = await this.#prepare(config, sent, seed);
       const id = newId();
       this.#own.add(id);
+      await this.#discarding;
       const blob = await store.blobs.put(packBlob(sent));
       const journal = await SessionJournal.begin(store, clock, {
         type: "session_submitted",
@@ -143,7 +154,9 @@ export class Sessions implements SessionService {
   }
 
   isBusy(): boolean {
-    return this.#running !== null || this.#queue.length > 0;
+    // Whoever has seen a run's last event may submit the next, though it is still being tidied up.
+    const isRunning = this.#running !== null && !this.#journals.get(this.#running.id)!.ended;
+    return isRunning || this.#queue.length > 0;
   }
 
   list(): Promise<SessionState[]> {
@@ -168,6 +181,7 @@ export class Sessions implements SessionService {
       this.#prepared.delete(journal.id);
       await journal.append({ type: "session_stopped", reason });
       this.#restTrainer();
+      this.#discardPackages([journal]);
     }
     return journal.state;
   }
@@ -185,6 +199,7 @@ export class Sessions implements SessionService {
     this.#closed = true;
     this.#running?.controller.abort(new Shutdown("The server is shutting down"));
     await this.#running?.done;
+    await this.#discarding;
     this.#trainer?.close();
   }
 
@@ -260,6 +275,7 @@ export class Sessions implements SessionService {
       );
       const reason = ended.reason === null ? "" : `: ${ended.reason}`;
       logger.info("session_ended", `Session ${journal.id} ${ended.status}${reason}`);
+      this.#discardPackages([journal]);
     } catch (error) {
       if (signal.reason instanceof Shutdown) return;
       // The journal cannot take the end of this run: it stays open, for the next start to resume.
@@ -274,6 +290,23 @@ export class Sessions implements SessionService {
       throw new SessionFailedError(`Cannot resume ${id} as its model package is gone`);
     }
     return await this.#prepare(state.config, unpackBlob(bytes), state.seed);
+  }
+
+  /** Deletes the model packages of those of these sessions that have ended, if no other needs them. */
+  #discardPackages(sessions: readonly SessionJournal[]): void {
+    // A submission may just be storing one of them; the next start finds what stays here.
+    if (this.#submitting > 0) return;
+    const { store, logger } = this.#options;
+    const blobOf = ({ state }: SessionJournal) => state.model.blob;
+    const open = [...this.#journals.values()].filter(({ ended }) => !ended);
+    const needed = new Set(open.map(blobOf));
+    const spent = new Set(sessions.map(blobOf).filter((blob) => !needed.has(blob)));
+    const discard = async () => {
+      for (const blob of spent) await store.blobs.delete(blob);
+    };
+    this.#discarding = this.#discarding.then(discard).catch((error) => {
+      logger.warning("packages_left", messageOf(error));
+    });
   }
 
   /** Ends the trainer's worker when nobody needs it: a leader at rest shall be small. */

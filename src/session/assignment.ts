@@ -2,7 +2,7 @@
  * One client's part in one round: send what it lacks, let it train, check and store what comes
  * back. Assignments run side by side; none waits for another.
  */
-import { RpcError, WeightsError } from "../core/errors.ts";
+import { RpcError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ClientRef, WeightsId } from "../core/ids.ts";
 import type { ModelPackage } from "../core/model_package.ts";
@@ -41,6 +41,8 @@ export interface AssignmentContext {
   /** Bound of each call but training, beside its own deadline, in milliseconds. */
   readonly longestCallMs: number;
   note(note: LiveNote): void;
+  /** Told as soon as the update is in the store, whatever becomes of the assignment then. */
+  stored(weights: WeightsId): void;
 }
 
 /**
@@ -62,12 +64,9 @@ export async function carryOut(
   let storing = Promise.resolve();
   const store = async (header: UpdateHeader, bytes: AsyncIterable<Uint8Array>) => {
     checkUpdateHeader(header, assignment.layout);
-    const blob = await blobs.put(checkedUpdate(bytes, header.bytes, assignment.layout));
-    if (blob.id !== header.weights) {
-      throw new WeightsError(
-        `Cannot use an update with hash ${blob.id}: it claims ${header.weights}`,
-      );
-    }
+    const checked = checkedUpdate(bytes, header.bytes, assignment.layout);
+    const blob = await blobs.put(checked, header.weights);
+    context.stored(blob.id);
     stored = { header, bytes: blob.bytes };
   };
   try {

@@ -49,6 +49,8 @@ export interface RoundStarted {
   /** In order of name. */
   readonly selected: readonly ClientRef[];
   readonly replaced: readonly Replacement[];
+  /** Clients that could have trained too; with them a restarted leader selects as this one would. */
+  readonly spares: readonly ClientRef[];
   /** The global weights that they start from. */
   readonly weights: WeightsId;
   /** The selector's own state after this selection. */

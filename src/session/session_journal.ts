@@ -3,6 +3,7 @@
  * then told to those who follow the run.
  */
 import type { Clock } from "../core/clock.ts";
+import { JournalError, messageOf } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { Store } from "../state/store.ts";
 import {
@@ -41,10 +42,24 @@ export class SessionJournal {
     return new SessionJournal(submitted.session, reduce(null, entries[0]!), store, clock);
   }
 
-  /** Opens a journal that the store holds; null for an unknown session. */
+  /**
+   * Opens a journal that the store holds; null for an unknown session.
+   *
+   * @throws {JournalError} it is damaged, or of another version
+   */
   static async open(store: Store, clock: Clock, id: SessionId): Promise<SessionJournal | null> {
-    const state = fold(await store.journal.read(id) as SessionEntry[]);
-    return state && new SessionJournal(id, state, store, clock);
+    const entries = await store.journal.read(id) as SessionEntry[];
+    try {
+      const state = fold(entries);
+      return state && new SessionJournal(id, state, store, clock);
+    } catch (error) {
+      if (error instanceof JournalError) throw error;
+      // An event without the fields that its type promises.
+      throw new JournalError(
+        `Cannot read the journal of session ${id} as an entry is damaged: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
   }
 
   get state(): SessionState {
@@ -58,9 +73,11 @@ export class SessionJournal {
   /**
    * Appends an event, folds it and tells the followers.
    *
+   * @throws {JournalError} it cannot follow, as the session has ended; nothing is appended
    * @throws {StaleSequenceError} another leader has written to this journal
    */
   async append(event: SessionEvent): Promise<SessionState> {
+    this.preview(event);
     const entries = await this.store.journal.append(this.id, this.#state.seq, [event]);
     this.#waiting = null;
     for (const entry of entries) {

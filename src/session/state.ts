@@ -1,5 +1,6 @@
 /** A session as plain data, folded from its journal by a pure function. */
 import type { SessionConfig } from "../config/session_config.ts";
+import { JournalError } from "../core/errors.ts";
 import type { ClientId, ClientRef, SessionId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Evaluation } from "../core/metrics.ts";
@@ -7,6 +8,7 @@ import type {
   ClientFailed,
   Replacement,
   SessionEntry,
+  SessionEvent,
   SessionSubmitted,
   UpdateReceived,
 } from "./events.ts";
@@ -21,6 +23,7 @@ export interface RoundRecord {
   readonly startedAt: number;
   readonly selected: readonly ClientRef[];
   readonly replaced: readonly Replacement[];
+  readonly spares: readonly ClientRef[];
   readonly updates: readonly UpdateReceived[];
   readonly failures: readonly ClientFailed[];
   readonly finished: {
@@ -65,18 +68,23 @@ export interface SessionState {
  * Folds one entry into the state. Pure; entries come in order, the first is `session_submitted`.
  *
  * @param state null before the first entry
- * @throws {TypeError} the entry cannot follow: the journal is not one of a session
+ * @throws {JournalError} the entry cannot follow, as nothing can once the session has ended
  */
 export function reduce(state: SessionState | null, entry: SessionEntry): SessionState {
   const { event, at, seq } = entry;
   if (state === null) {
     if (event.type !== "session_submitted") {
-      throw new TypeError(`Cannot begin a session with "${event.type}"`);
+      throw new JournalError(`Cannot begin a session with "${event.type}"`);
     }
     return submitted(event, at, seq);
   }
   if (seq !== state.seq + 1) {
-    throw new TypeError(`Cannot fold entry ${seq} of session ${state.id} after ${state.seq}`);
+    throw new JournalError(`Cannot fold entry ${seq} of session ${state.id} after ${state.seq}`);
+  }
+  if (state.endedAt !== null) {
+    throw new JournalError(
+      `Cannot fold "${event.type}" into session ${state.id}: it has ended as ${state.status}`,
+    );
   }
   return { ...state, ...change(state, entry), seq };
 }
@@ -125,7 +133,7 @@ function submitted(event: SessionSubmitted, at: number, seq: number): SessionSta
 function change(state: SessionState, { event, at }: SessionEntry): Partial<SessionState> {
   switch (event.type) {
     case "session_submitted":
-      throw new TypeError(`Cannot submit session ${state.id} twice`);
+      throw new JournalError(`Cannot submit session ${state.id} twice`);
     case "session_started":
       return {
         status: "running",
@@ -134,13 +142,14 @@ function change(state: SessionState, { event, at }: SessionEntry): Partial<Sessi
         parameters: event.parameters,
       };
     case "round_started": {
-      const { round, seed, selected, replaced, selectorState } = event;
+      const { round, seed, selected, replaced, spares, selectorState } = event;
       const opened: RoundRecord = {
         round,
         seed,
         startedAt: at,
         selected,
         replaced,
+        spares,
         updates: [],
         failures: [],
         finished: null,
@@ -185,12 +194,20 @@ function change(state: SessionState, { event, at }: SessionEntry): Partial<Sessi
       return { status: "failed", reason: event.reason, endedAt: at, inFlight: {} };
     case "session_stopped":
       return { status: "stopped", reason: event.reason, endedAt: at, inFlight: {} };
+    default:
+      // A journal may come from another version.
+      throw new JournalError(
+        `Cannot fold "${(event satisfies never as SessionEvent).type}" into session ${state.id}: ` +
+          "this version does not know it",
+      );
   }
 }
 
 function withLastRound(state: SessionState, change: (last: RoundRecord) => RoundRecord) {
   const last = state.rounds.at(-1);
-  if (last === undefined) throw new TypeError(`Cannot change a round of ${state.id}: it has none`);
+  if (last === undefined) {
+    throw new JournalError(`Cannot change a round of ${state.id}: it has none`);
+  }
   return { rounds: [...state.rounds.slice(0, -1), change(last)] };
 }
 

@@ -40,10 +40,13 @@ export class BlobFolder implements Blobs {
     return new BlobFolder(folder, lock);
   }
 
-  async put(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob> {
+  async put(
+    source: Uint8Array | AsyncIterable<Uint8Array>,
+    expected?: string,
+  ): Promise<StoredBlob> {
     const temporary = join(this.#folder, `${crypto.randomUUID()}${TEMPORARY}`);
     const digest = new BlobDigest();
-    await writeSynced(temporary, digest.through(source), this.#folder);
+    await writeSynced(temporary, digest.through(source, expected), this.#folder);
     const stored = digest.finish();
     if (await this.has(stored.id)) await discard(temporary);
     else await moveIntoPlace(temporary, this.#path(stored.id));
@@ -84,6 +87,18 @@ export class BlobFolder implements Blobs {
     if (!isBlobId(id)) return;
     const path = this.#path(id);
     await onFile("delete", path, () => ifThere(Deno.remove(path)));
+  }
+
+  /** Ids of all blobs, the one that was stored first coming first. */
+  async ids(): Promise<string[]> {
+    return await onFile("read", this.#folder, async () => {
+      const found: { readonly id: string; readonly storedMs: number }[] = [];
+      for await (const { name } of Deno.readDir(this.#folder)) {
+        const info = isBlobId(name) ? await ifThere(Deno.stat(this.#path(name))) : null;
+        if (info !== null) found.push({ id: name, storedMs: info.mtime?.getTime() ?? 0 });
+      }
+      return found.sort((a, b) => a.storedMs - b.storedMs).map(({ id }) => id);
+    });
   }
 
   /** Lets go of the folder. */

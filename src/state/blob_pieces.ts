@@ -3,6 +3,7 @@
  * of bytes when a part is read. All three stores cut alike.
  */
 import { createHash } from "node:crypto";
+import { WeightsError } from "../core/errors.ts";
 import type { StoredBlob } from "./store.ts";
 
 /** Bytes in a piece: large enough for throughput, small enough to hash without a pause. */
@@ -83,22 +84,36 @@ function bufferOf(bytes: number): Uint8Array {
 export class BlobDigest {
   readonly #hash = createHash("sha256");
   #bytes = 0;
+  #id: string | null = null;
 
   add(piece: Uint8Array): void {
     this.#hash.update(piece);
     this.#bytes += piece.length;
   }
 
-  /** Yields the pieces of a source (see {@link inPieces}) and adds each. */
-  async *through(source: Uint8Array | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  /**
+   * Yields the pieces of a source (see {@link inPieces}) and adds each.
+   *
+   * @param expected the blob's id, if it is known before
+   * @throws {WeightsError} behind the last piece: the bytes have another id than expected
+   */
+  async *through(
+    source: Uint8Array | AsyncIterable<Uint8Array>,
+    expected?: string,
+  ): AsyncGenerator<Uint8Array> {
     for await (const piece of inPieces(source)) {
       this.add(piece);
       yield piece;
     }
+    if (expected === undefined || this.finish().id === expected) return;
+    throw new WeightsError(
+      `Cannot store bytes with hash ${this.finish().id}: they claim ${expected}`,
+    );
   }
 
   /** The blob's id and size; nothing can be added afterwards. */
   finish(): StoredBlob {
-    return { id: this.#hash.digest("hex"), bytes: this.#bytes };
+    this.#id ??= this.#hash.digest("hex");
+    return { id: this.#id, bytes: this.#bytes };
   }
 }

@@ -71,10 +71,13 @@ class MemoryJournal implements Journal {
 class MemoryBlobs implements Blobs {
   readonly #blobs = new Map<string, Uint8Array<ArrayBuffer>>();
 
-  async put(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob> {
+  async put(
+    source: Uint8Array | AsyncIterable<Uint8Array>,
+    expected?: string,
+  ): Promise<StoredBlob> {
     const digest = new BlobDigest();
     const parts: Uint8Array<ArrayBuffer>[] = [];
-    for await (const piece of digest.through(source)) parts.push(new Uint8Array(piece));
+    for await (const piece of digest.through(source, expected)) parts.push(new Uint8Array(piece));
     const stored = digest.finish();
     this.#blobs.set(stored.id, new Uint8Array(await new Blob(parts).arrayBuffer()));
     return stored;

@@ -5,6 +5,7 @@
 import { StaleSequenceError } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
+import { parseEntry } from "./journal_text.ts";
 import { byKey } from "./ordering.ts";
 import { RedisBlobs } from "./redis_blobs.ts";
 import { RedisConnection, type RedisStoreOptions } from "./redis_connection.ts";
@@ -74,7 +75,11 @@ class RedisJournal implements Journal {
     const texts = await this.#connection.call("read a journal", (redis) => {
       return redis.lrange(keyOf(session), afterSeq, -1);
     });
-    return texts.map((text, i) => ({ seq: afterSeq + i + 1, ...JSON.parse(text) }));
+    const place = `Redis at ${this.#connection.address}`;
+    return texts.map((text, i) => {
+      const seq = afterSeq + i + 1;
+      return { seq, ...parseEntry<Omit<JournalEntry, "seq">>(text, session, seq, place) };
+    });
   }
 
   async sessions(): Promise<SessionId[]> {

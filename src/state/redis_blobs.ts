@@ -34,12 +34,15 @@ export class RedisBlobs implements Blobs {
     this.#connection = connection;
   }
 
-  async put(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob> {
+  async put(
+    source: Uint8Array | AsyncIterable<Uint8Array>,
+    expected?: string,
+  ): Promise<StoredBlob> {
     const upload = `flotilla:upload:${crypto.randomUUID()}`;
     const digest = new BlobDigest();
     let pieces = 0;
     try {
-      for await (const piece of digest.through(source)) {
+      for await (const piece of digest.through(source, expected)) {
         await this.#append(upload, pieces++, piece);
       }
       const stored = digest.finish();

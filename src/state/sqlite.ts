@@ -9,6 +9,7 @@ import type { SessionId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { BlobFolder } from "./blob_folder.ts";
 import { onFile } from "./file_access.ts";
+import { parseEntry } from "./journal_text.ts";
 import { byKey } from "./ordering.ts";
 import { databaseError } from "./sqlite_errors.ts";
 import type { Journal, JournalEntry, JournalEvent, Records, Store } from "./store.ts";
@@ -186,11 +187,15 @@ class SqliteJournal implements Journal {
   // deno-lint-ignore require-await -- async, so that errors reject
   async read(session: SessionId, afterSeq = 0): Promise<JournalEntry[]> {
     const rows = this.#database.explained("read", () => this.#after.all(session, afterSeq));
-    return rows.map((row) => ({
-      seq: Number(row.seq),
-      at: Number(row.at),
-      event: JSON.parse(String(row.event)),
-    }));
+    const place = `"${this.#database.path}"`;
+    return rows.map((row) => {
+      const seq = Number(row.seq);
+      return {
+        seq,
+        at: Number(row.at),
+        event: parseEntry(String(row.event), session, seq, place),
+      };
+    });
   }
 
   // deno-lint-ignore require-await -- async, so that errors reject

@@ -32,7 +32,11 @@ export interface Journal {
     expectedSeq: number,
     events: readonly E[],
   ): Promise<JournalEntry<E>[]>;
-  /** Entries with `seq` greater than `afterSeq`, in order; none for an unknown session. */
+  /**
+   * Entries with `seq` greater than `afterSeq`, in order; none for an unknown session.
+   *
+   * @throws {JournalError} an entry is damaged: names session, entry and place
+   */
   read(session: SessionId, afterSeq?: number): Promise<JournalEntry[]>;
   /** Ids of all sessions that have an entry, in order of their first one. */
   sessions(): Promise<SessionId[]>;
@@ -50,9 +54,11 @@ export interface Blobs {
   /**
    * Stores bytes as they arrive; atomically: a crash or an error in the source leaves nothing.
    *
+   * @param expected the id that the bytes shall have
+   * @throws {WeightsError} they have another id: nothing is stored
    * @throws {FileAccessError} no space, or the folder cannot be written: names the path
    */
-  put(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob>;
+  put(source: Uint8Array | AsyncIterable<Uint8Array>, expected?: string): Promise<StoredBlob>;
   /** The whole blob, its hash not checked again; null if there is none. */
   get(id: string): Promise<Uint8Array<ArrayBuffer> | null>;
   /** `length` bytes from `start` (fewer at the end); null if there is no such blob. */

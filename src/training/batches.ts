@@ -46,7 +46,7 @@ export function batchMaker(
 }
 
 /** Targets as the outputs have them: as stored, or one-hot for classes of several outputs. */
-function targetRows(
+export function targetRows(
   { labels, classes }: Dataset,
   indices: Int32Array,
   outputShape: readonly number[],

@@ -1,7 +1,6 @@
 /** A model ready for work: built, described, and able to take and give flat weights. */
 import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
-import { allocateWeights, checkWeights, decodeWeights } from "../core/weights.ts";
 import { tf } from "./backend.ts";
 import { describeModel, type ModelDescription } from "./layout_names.ts";
 
@@ -27,29 +26,21 @@ export function describeBuilt(model: LayersModel): BuiltModel {
   };
 }
 
-/**
- * Overwrites a model's weights with encoded ones.
- *
- * @throws {WeightsError} not weights of this model
- */
-export function loadWeights({ model, description }: BuiltModel, bytes: Uint8Array<ArrayBuffer>) {
-  const weights = decodeWeights(bytes);
-  checkWeights(weights, description.layout);
+/** Overwrites a model's weights with flat ones, in the order of its layout. */
+export function setWeights({ model, description }: BuiltModel, values: Float32Array): void {
   description.layout.forEach(({ shape, offset, size }, index) => {
     tf.tidy(() => {
-      const values = weights.values.subarray(offset, offset + size);
-      variableOf(model.weights[index]!).assign(tf.tensor(values, [...shape]));
+      const own = values.subarray(offset, offset + size);
+      variableOf(model.weights[index]!).assign(tf.tensor(own, [...shape]));
     });
   });
 }
 
-/** A model's weights as safetensors bytes. */
-export function saveWeights({ model, description }: BuiltModel): Uint8Array<ArrayBuffer> {
-  const encoded = allocateWeights(description.layout);
+/** Writes a model's weights, in the order of its layout. */
+export function copyWeights({ model, description }: BuiltModel, into: Float32Array): void {
   description.layout.forEach(({ offset }, index) => {
-    encoded.values.set(variableOf(model.weights[index]!).dataSync() as Float32Array, offset);
+    into.set(variableOf(model.weights[index]!).dataSync() as Float32Array, offset);
   });
-  return encoded.bytes;
 }
 
 /** Variables that training changes. */

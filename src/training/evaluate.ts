@@ -1,37 +1,28 @@
-/** Evaluates a model on chosen items of a dataset. */
-import type { Tensor } from "@tensorflow/tfjs-core";
+/** Evaluates a learner's weights on chosen items of a dataset. */
 import type { Evaluation } from "../core/metrics.ts";
-import type { Dataset } from "../data/dataset.ts";
-import { countRight } from "./accuracy.ts";
-import { tf } from "./backend.ts";
-import { batchMaker } from "./batches.ts";
-import type { BuiltModel } from "./built_model.ts";
-import type { Loss } from "./losses.ts";
+import type { Learner } from "./learner.ts";
 
-/** @returns null if there are no items */
+/**
+ * @param indices items of the dataset that the learner uses
+ * @param throwIfCancelled called before each batch; throws to end the evaluation
+ * @returns null if there are no items
+ */
 export function evaluateItems(
-  built: BuiltModel,
-  dataset: Dataset,
+  learner: Learner,
   indices: Int32Array,
-  loss: Loss,
   batchSize: number,
   throwIfCancelled: () => void,
 ): Evaluation | null {
-  if (indices.length === 0) return null;
-  const makeBatch = batchMaker(dataset, loss.takesClasses, built.outputShape);
+  const samples = indices.length;
+  if (samples === 0) return null;
   let lossSum = 0;
-  let right: number | null = dataset.classes === null ? null : 0;
-  for (let start = 0; start < indices.length; start += batchSize) {
+  let right: number | null = 0;
+  for (let start = 0; start < samples; start += batchSize) {
     throwIfCancelled();
     const batch = indices.subarray(start, start + batchSize);
-    tf.tidy(() => {
-      const { inputs, targets } = makeBatch(batch);
-      const outputs = built.model.apply(inputs, { training: false }) as Tensor;
-      const mean = loss.mean(outputs, targets, built.isProbability).dataSync()[0]!;
-      lossSum += mean * batch.length;
-      if (right !== null) right += countRight(outputs.dataSync(), batch, dataset)!;
-    });
+    const outcome = learner.evaluate(batch);
+    lossSum += outcome.loss * batch.length;
+    right = outcome.right === null || right === null ? null : right + outcome.right;
   }
-  const samples = indices.length;
   return { loss: lossSum / samples, accuracy: right === null ? null : right / samples, samples };
 }

@@ -103,11 +103,11 @@ const RULES: Readonly<Record<OptimizerName, Rule>> = {
 export const OPTIMIZER_NAMES = Object.keys(RULES) as readonly OptimizerName[];
 
 /**
- * Makes an optimizer.
+ * Checks an optimizer's name and arguments.
  *
  * @throws {ModelError} no such optimizer, no such argument, or a value that is not a number
  */
-export function makeOptimizer(name: string, learningRate: number, args: JsonObject): Optimizer {
+export function checkOptimizer(name: string, args: JsonObject): void {
   if (!Object.hasOwn(RULES, name)) {
     throw new ModelError(
       `Cannot use optimizer "${name}": known are ${OPTIMIZER_NAMES.join(", ")}`,
@@ -127,6 +127,16 @@ export function makeOptimizer(name: string, learningRate: number, args: JsonObje
       );
     }
   }
+}
+
+/**
+ * Makes an optimizer.
+ *
+ * @throws {ModelError} as {@link checkOptimizer}
+ */
+export function makeOptimizer(name: string, learningRate: number, args: JsonObject): Optimizer {
+  checkOptimizer(name, args);
+  const rule = RULES[name as OptimizerName];
   return new RuleOptimizer(rule, learningRate, { ...rule.defaults, ...args as Args });
 }
 

@@ -51,4 +51,6 @@ export type WorkerMessage =
     readonly error: string;
     readonly reason: string;
   }
-  | { readonly id: number; readonly kind: "cancelled" };
+  | { readonly id: number; readonly kind: "cancelled" }
+  /** Something that a person should know; belongs to no job. */
+  | { readonly id: 0; readonly kind: "notice"; readonly text: string };

@@ -3,21 +3,19 @@
  * and nothing else, as a model package's code runs in it.
  */
 import { messageOf } from "../core/errors.ts";
-import { deriveSeed } from "../core/prng.ts";
+import { allocateWeights, checkWeights, decodeWeights } from "../core/weights.ts";
 import type { Dataset, DatasetSpec } from "../data/dataset.ts";
 import { loadDataset } from "../data/load.ts";
-import { startBackend, tf } from "./backend.ts";
-import { type BuiltModel, describeBuilt, loadWeights, saveWeights } from "./built_model.ts";
+import { startBackend } from "./backend.ts";
+import { copyWeights } from "./built_model.ts";
+import { batchSizes, ModelCache } from "./model_cache.ts";
 import { evaluateItems } from "./evaluate.ts";
 import { checkFit } from "./fit_check.ts";
 import { forbidEnding } from "./guarded_globals.ts";
-import { lossOf } from "./losses.ts";
-import { buildModel } from "./model_source.ts";
 import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
-import { seedMathRandom } from "./seeded_random.ts";
 import { allIndices, splitIndices } from "./split.ts";
 import { trainItems } from "./train_loop.ts";
-import type { ModelSource, OnProgress } from "./trainer.ts";
+import type { OnProgress } from "./trainer.ts";
 
 /** Thrown inside a job that shall end. */
 class Cancelled extends Error {}
@@ -30,79 +28,75 @@ interface JobContext {
 type Handler<K extends JobKind> = (job: Jobs[K], context: JobContext) => Promise<Answers[K]>;
 
 const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
-  initialise({ source, seed }) {
-    return withModel(source, seed, (built) => ({
-      weights: saveWeights(built),
+  async initialise({ source, seed }) {
+    const built = await models.build(source, seed);
+    const encoded = allocateWeights(built.description.layout);
+    copyWeights(built, encoded.values);
+    models.forget();
+    return {
+      weights: encoded.bytes,
       layout: built.description.layout,
       topology: built.description.topology,
       inputShape: built.model.inputs[0]!.shape.slice(1) as number[],
       outputShape: built.outputShape,
-    }));
+    };
   },
   async check({ source, dataset: spec, loss }) {
     const dataset = await load(spec);
-    return withModel(source, 0, (built) => {
-      checkFit(built.model, built.description, dataset, loss);
-      return null;
-    });
+    const built = await models.of(source);
+    checkFit(built.model, built.description, dataset, loss);
+    return null;
   },
   async train({ dataset: spec, weights, settings, splitSeed, seed, ...source }, context) {
     const dataset = await load(spec);
-    return withModel(source, seed, (built) => {
-      checkFit(built.model, built.description, dataset, settings.loss);
-      loadWeights(built, weights);
-      const { train, test } = splitIndices(dataset.count, splitSeed);
-      seedMathRandom(deriveSeed(seed, "random layers"));
-      const loop = { ...context, now: () => performance.now() };
-      const trained = trainItems(built, dataset, train, settings, seed, loop);
-      const tested = evaluateItems(
-        built,
-        dataset,
-        test,
-        lossOf(settings.loss),
-        settings.batchSize,
-        context.throwIfCancelled,
-      );
-      return {
-        weights: saveWeights(built),
-        samples: train.length,
-        metrics: { ...trained, test: tested },
-      };
+    const built = await models.of(source);
+    checkFit(built.model, built.description, dataset, settings.loss);
+    const given = decodeWeights(weights);
+    checkWeights(given, built.description.layout);
+    const { train, test } = splitIndices(dataset.count, splitSeed);
+    const learner = models.learnerFor(dataset, {
+      settings: {
+        loss: settings.loss,
+        optimizer: { name: settings.optimizer, args: settings.optimizerArgs },
+      },
+      batches: {
+        train: batchSizes(train.length, settings.batchSize),
+        evaluate: batchSizes(test.length, settings.batchSize),
+      },
     });
+    learner.setWeights(given.values);
+    const loop = { ...context, now: () => performance.now() };
+    const trained = trainItems(learner, dataset, train, settings, seed, loop);
+    const { throwIfCancelled } = context;
+    const tested = evaluateItems(learner, test, settings.batchSize, throwIfCancelled);
+    const encoded = allocateWeights(built.description.layout);
+    learner.copyWeights(encoded.values);
+    return {
+      weights: encoded.bytes,
+      samples: train.length,
+      metrics: { ...trained, test: tested },
+    };
   },
   async evaluate({ dataset: spec, weights, batchSize, loss, splitSeed, ...source }, context) {
     const dataset = await load(spec);
-    return withModel(source, 0, (built) => {
-      checkFit(built.model, built.description, dataset, loss);
-      loadWeights(built, weights);
-      const indices = splitSeed === null
-        ? allIndices(dataset.count)
-        : splitIndices(dataset.count, splitSeed).test;
-      const { throwIfCancelled } = context;
-      const result = evaluateItems(
-        built,
-        dataset,
-        indices,
-        lossOf(loss),
-        batchSize,
-        throwIfCancelled,
-      );
-      return result ?? { loss: 0, accuracy: null, samples: 0 };
+    const built = await models.of(source);
+    checkFit(built.model, built.description, dataset, loss);
+    const given = decodeWeights(weights);
+    checkWeights(given, built.description.layout);
+    const indices = splitSeed === null
+      ? allIndices(dataset.count)
+      : splitIndices(dataset.count, splitSeed).test;
+    const learner = models.learnerFor(dataset, {
+      settings: { loss, optimizer: null },
+      batches: { train: [], evaluate: batchSizes(indices.length, batchSize) },
     });
+    learner.setWeights(given.values);
+    const result = evaluateItems(learner, indices, batchSize, context.throwIfCancelled);
+    return result ?? { loss: 0, accuracy: null, samples: 0 };
   },
 };
 
-/** Builds a model, works with it and frees all tensors, those that a failing model left included. */
-async function withModel<T>(source: ModelSource, seed: number, work: (built: BuiltModel) => T) {
-  tf.engine().startScope();
-  try {
-    return work(describeBuilt(await buildModel(source, seed)));
-  } finally {
-    tf.engine().endScope();
-    tf.disposeVariables();
-  }
-}
-
+const models = new ModelCache((text) => post({ id: 0, kind: "notice", text }));
 let loaded: { readonly key: string; readonly dataset: Dataset } | null = null;
 
 /** Loads a dataset, or takes the one loaded last if its files have not changed since. */

@@ -30,6 +30,8 @@ export interface WorkerTrainerOptions {
   readonly buildLimitMs?: number;
   /** Milliseconds after an abort until a worker that does not heed it is ended. @default {2000} */
   readonly abortGraceMs?: number;
+  /** Told what a person should know, such as that a model trains slowly. @default {() => {}} */
+  readonly onNotice?: (text: string) => void;
 }
 
 /** A trainer whose worker starts with the first call. */
@@ -55,6 +57,7 @@ class WorkerTrainer implements Trainer {
   readonly #sharedFolders: readonly string[];
   readonly #buildLimitMs: number;
   readonly #abortGraceMs: number;
+  readonly #onNotice: (text: string) => void;
   #running: RunningWorker | null = null;
   #inFlight: CallInFlight | null = null;
   #lastId = 0;
@@ -62,12 +65,18 @@ class WorkerTrainer implements Trainer {
   #closed = false;
 
   constructor(
-    { sharedFolders = [], buildLimitMs = 60_000, abortGraceMs = 2000 }: WorkerTrainerOptions,
+    {
+      sharedFolders = [],
+      buildLimitMs = 60_000,
+      abortGraceMs = 2000,
+      onNotice = () => {},
+    }: WorkerTrainerOptions,
   ) {
     // Specs of datasets name their folders by real path.
     this.#sharedFolders = sharedFolders.map((folder) => Deno.realPathSync(folder));
     this.#buildLimitMs = buildLimitMs;
     this.#abortGraceMs = abortGraceMs;
+    this.#onNotice = onNotice;
   }
 
   initialise(source: ModelSource, seed: number): Promise<InitialModel> {
@@ -202,6 +211,7 @@ class WorkerTrainer implements Trainer {
   }
 
   #receive(message: WorkerMessage): void {
+    if (message.kind === "notice") return this.#onNotice(message.text);
     const call = this.#inFlight;
     if (call === null || message.id !== call.id) return;
     switch (message.kind) {

@@ -40,9 +40,10 @@ interface EdgeWorld {
 async function withEdge(
   use: (world: EdgeWorld) => Promise<void>,
   trainer = new FakeTrainer(),
+  { blobs } = openMemoryStore(),
+  heldWeights: readonly string[] = [],
 ): Promise<void> {
   await inTempFolder(async (folder) => {
-    const { blobs } = openMemoryStore();
     let changes = 0;
     const description = { dataset_details: {}, metadata: { num_items: 100 } };
     const edge = new Edge({
@@ -50,6 +51,7 @@ async function withEdge(
       datasets: new Map([["D", { folder: "/data/D", description }]]),
       packages: await PackageCache.open(folder, silentLogger),
       weights: blobs,
+      heldWeights,
       trainer,
       logger: silentLogger,
       onPackages: () => changes++,
@@ -125,6 +127,22 @@ Deno.test("Edge.receiveWeights() keeps two versions, the newest", async () => {
   });
 });
 
+Deno.test("Edge.receiveWeights() deletes old weights that an earlier process has left", async () => {
+  const store = openMemoryStore();
+  const held: string[] = [];
+  for (const value of [1, 2, 3]) held.push((await store.blobs.put(weightsOf(value).bytes)).id);
+  await withEdge(
+    async ({ send, holds }) => {
+      assert.deepEqual(await holds(...held), held, "the leader may still count on any of them");
+      const four = await send(4);
+      assert.deepEqual(await holds(...held, four), [held[2], four]);
+    },
+    new FakeTrainer(),
+    store,
+    held,
+  );
+});
+
 Deno.test("Edge.receiveWeights() refuses other weights than announced and keeps none of them", async () => {
   await withEdge(async ({ edge, send, holds }) => {
     const held = await send(1);
@@ -132,7 +150,7 @@ Deno.test("Edge.receiveWeights() refuses other weights than announced and keeps 
     const claimed = "0".repeat(64);
     await assert.rejects(edge.receiveWeights(claimed, bytes.length, frames(bytes)), {
       name: "WeightsError",
-      message: `Cannot take weights with hash ${id}: they claim ${claimed}`,
+      message: `Cannot store bytes with hash ${id}: they claim ${claimed}`,
     });
     assert.deepEqual(await holds(held, id, claimed), [held]);
   });

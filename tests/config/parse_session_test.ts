@@ -148,9 +148,9 @@ Deno.test("parseSessionConfig() accepts the quickstart", async () => {
   assert.equal(config.session_config.min_clients, 2);
   assert.deepEqual(config.session_config.client_selection_args, { num_clients_per_round: 2 });
   assert.equal(config.server_training_config.num_training_rounds, 5);
-  assert.equal(config.server_training_config.model_dir, "../../models/MLP");
+  assert.equal(config.server_training_config.model_dir, "../../models/LeNet5");
   assert.equal(config.server_training_config.validation_dataset, "MNIST");
-  assert.equal(config.client_training_config.learning_rate, 0.03);
+  assert.equal(config.client_training_config.learning_rate, 0.003);
 });
 
 Deno.test("parseSessionConfig() names every missing key when the file is empty", () => {

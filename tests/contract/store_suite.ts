@@ -181,6 +181,24 @@ export function testStore(kind: StoreKind): void {
     },
   );
 
+  test(
+    "put() stores nothing if the bytes have not the id they shall have",
+    async ({ blobs }, place) => {
+      const bytes = pattern(300_000);
+      const [id, claimed] = [sha256(bytes), "0".repeat(64)];
+      const refusal = {
+        name: "WeightsError",
+        message: `Cannot store bytes with hash ${id}: they claim ${claimed}`,
+      };
+      await assert.rejects(blobs.put(bytes, claimed), refusal);
+      assert.equal(await blobs.has(id), false);
+      assert.deepEqual(await place.leftovers(), []);
+      assert.deepEqual(await blobs.put(bytes, id), { id, bytes: 300_000 });
+      await assert.rejects(blobs.put(bytes, claimed), refusal);
+      assertSame(await blobs.get(id), bytes);
+    },
+  );
+
   test("put() passes on an error of its source and leaves nothing", async ({ blobs }, place) => {
     const bytes = pattern(600_000);
     async function* broken() {

@@ -80,6 +80,41 @@ Deno.test("Ctrl-C detaches from a run that goes on, and ends server and clients 
   assert.equal(await federation.server.exitCode(), 0, federation.server.printed());
 });
 
+Deno.test("a waiting flotilla session ends with code 1 when another user stops the run", async () => {
+  const { federation, flotilla, detached } = await twoClients();
+  await using _ = federation;
+  const waiting = await federation.session(long);
+  await waiting.says(/round 1\/2 started/);
+  const id = /^session (\S+)$/m.exec(waiting.stdout)![1]!;
+  const following = federation.ask("logs", id, "--follow");
+  await following.says(/round 1\/2 started/);
+  const queued = await detached(short);
+  const stopped = await flotilla("stop", id.slice(0, 8));
+  assert.equal(stopped.code, 0, stopped.stderr);
+  assert.equal(stopped.stdout, `session ${id} is stopped after 0 of 2 rounds\n`);
+  for (const program of [waiting, following]) {
+    assert.equal(await program.exitCode(), 1, program.printed());
+    assert.match(program.stderr, new RegExp(`^error: Session ${id} was stopped: .*user`));
+  }
+  const next = await flotilla("logs", queued, "--follow");
+  assert.equal(next.code, 0, next.stderr);
+  const list = (await flotilla("ps")).stdout;
+  assert.match(list, new RegExp(`^${id} +stopped +0/2 `, "m"));
+  assert.match(list, new RegExp(`^${queued} +finished +1/1 `, "m"));
+});
+
+Deno.test("flotilla session ends at once at a second Ctrl-C, and the run goes on", async () => {
+  const { federation, flotilla } = await twoClients();
+  await using _ = federation;
+  const session = await federation.session(long);
+  await session.says(/round 1\/2 started/);
+  const id = /^session (\S+)$/m.exec(session.stdout)![1]!;
+  session.kill("SIGINT");
+  session.kill("SIGINT");
+  assert.equal(await session.exitCode(5000), 130, session.printed());
+  assert.match((await flotilla("ps")).stdout, new RegExp(`^${id} +running`, "m"));
+});
+
 Deno.test("POST /execute_command answers as the original does, and 500 for a failed run", async () => {
   const { federation, flotilla, detached } = await twoClients();
   await using _ = federation;

@@ -1,12 +1,23 @@
 import assert from "node:assert/strict";
-import { ConfigError, DataError, FileAccessError, ModelError } from "../../src/core/errors.ts";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import {
+  ConfigError,
+  DataError,
+  FileAccessError,
+  ModelError,
+  UnreachableError,
+} from "../../src/core/errors.ts";
 import { modelPackage } from "../../src/core/model_package.ts";
 import { decodeWeights } from "../../src/core/weights.ts";
+import { createLogger, type LogRecord } from "../../src/log/log.ts";
+import { packBlob } from "../../src/server/package_blob.ts";
 import { UnknownSessionError } from "../../src/server/session_service.ts";
 import { openMemoryStore } from "../../src/state/memory.ts";
 import { openSqliteStore } from "../../src/state/sqlite.ts";
 import type { Store } from "../../src/state/store.ts";
 import { inTempFolder } from "../fixtures/temp_folder.ts";
+import { watchedStore } from "../fixtures/watched_store.ts";
 import { configOf, PACKAGE, SumClient } from "../session/world.ts";
 import { HeldClient, Leader } from "./sessions_world.ts";
 
@@ -284,6 +295,101 @@ Deno.test("Sessions.resume() fails a session whose model package is gone, and go
   });
   assert.equal((await second.events(other)).at(-1)!.type, "session_finished");
   await second.sessions.close();
+});
+
+Deno.test("Sessions keeps a model package as long as a session needs it", async () => {
+  const { store, put } = watchedStore();
+  const client = new HeldClient();
+  const leader = new Leader({ store, clients: [client] });
+  const first = await leader.sessions.submit(submission);
+  const second = await leader.sessions.submit(submission);
+  const third = await leader.sessions.submit({
+    ...submission,
+    modelPackage: modelPackage("other", PACKAGE.files),
+  });
+  const blobOf = async (id: string) => (await leader.sessions.get(id)).model.blob;
+  const [shared, own] = [await blobOf(first), await blobOf(third)];
+  assert.deepEqual([await blobOf(second), put.includes(own)], [shared, true]);
+  await client.atWork.first("training");
+  await leader.sessions.stop(third, "not needed");
+  await leader.sessions.stop(first, "not needed");
+  assert.deepEqual([await store.blobs.has(shared), await store.blobs.has(own)], [true, false]);
+  client.letGo();
+  await leader.events(second);
+  await leader.sessions.close();
+  assert.equal(await store.blobs.has(shared), false);
+});
+
+Deno.test("Sessions.resume() deletes packages that ended sessions have left", async () => {
+  const store = openMemoryStore();
+  const first = new Leader({ store, clients: [sumClient(1)] });
+  const ended = await first.sessions.submit(submission);
+  await first.events(ended);
+  await first.sessions.close();
+  const { id: left } = await store.blobs.put(packBlob(PACKAGE));
+  assert.equal(left, (await first.sessions.get(ended)).model.blob);
+  const second = new Leader({ store });
+  await second.sessions.resume();
+  await second.sessions.close();
+  assert.equal(await store.blobs.has(left), false);
+});
+
+Deno.test("Sessions.resume() leaves out a journal that it cannot read, names it, and goes on", async () => {
+  await inTempFolder(async (folder) => {
+    const first = new Leader({ store: await openSqliteStore(folder), newId: numberedIds() });
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i++) ids.push(await first.sessions.submit(submission));
+    await first.sessions.close();
+    await first.store.close();
+    const [notJson, gap, , noConfig, notASession] = ids;
+    const path = join(folder, "flotilla.db");
+    const database = new DatabaseSync(path);
+    const change = (sql: string, id: string) => database.prepare(sql).run(id);
+    change("UPDATE journal SET event = '{\"type\": ' WHERE session = ?", notJson!);
+    change("INSERT INTO journal (session, seq, at, event) VALUES (?, 9, 0, '{}')", gap!);
+    change(
+      "UPDATE journal SET event = json_remove(event, '$.config.client_training_config.dataset') " +
+        "WHERE session = ?",
+      noConfig!,
+    );
+    change("UPDATE journal SET event = 'null' WHERE session = ?", notASession!);
+    database.close();
+
+    const records: LogRecord[] = [];
+    const second = new Leader({
+      store: await openSqliteStore(folder),
+      clients: [sumClient(1)],
+      logger: createLogger((record) => records.push(record)),
+    });
+    await second.sessions.resume();
+    assert.deepEqual((await second.sessions.list()).map(({ id }) => id), ["aaaa-3"]);
+    assert.equal((await second.events("aaaa-3")).at(-1)!.type, "session_finished");
+    const errors = records.filter(({ level }) => level === "error");
+    const expected = [
+      /^Session aaaa-1 is left out: Cannot read entry 1 of session aaaa-1 in ".*flotilla\.db" as it is not JSON/,
+      /^Session aaaa-2 is left out: Cannot fold entry 9 of session aaaa-2 after \d/,
+      /^Session aaaa-4 is left out: .* client_training_config\.dataset/,
+      /^Session aaaa-5 is left out: Cannot read the journal of session aaaa-5 as an entry is damaged/,
+    ];
+    assert.equal(errors.length, expected.length);
+    for (const [i, pattern] of expected.entries()) {
+      assert.match(errors[i]!.message, pattern);
+      assert.ok(errors[i]!.message.includes(path), "says where");
+      assert.deepEqual(errors[i]!.event, "session_unreadable");
+    }
+    await second.sessions.close();
+    await second.store.close();
+  });
+});
+
+Deno.test("Sessions.resume() rejects when the store does not answer", async () => {
+  const store = openMemoryStore();
+  const first = new Leader({ store });
+  await first.sessions.submit(submission);
+  await first.sessions.close();
+  const gone = new UnreachableError("Cannot reach Redis at localhost:1");
+  store.journal.read = () => Promise.reject(gone);
+  await assert.rejects(new Leader({ store }).sessions.resume(), gone);
 });
 
 Deno.test("Sessions fails a run whose results cannot be saved", async () => {

@@ -4,7 +4,7 @@
  */
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import type { ModelPackage } from "../../src/core/model_package.ts";
-import { silentLogger } from "../../src/log/log.ts";
+import { type Logger, silentLogger } from "../../src/log/log.ts";
 import { createInProcessTransport } from "../../src/rpc/in_process.ts";
 import { Directory } from "../../src/server/directory.ts";
 import { type ResultsKeeper, Sessions } from "../../src/server/sessions.ts";
@@ -42,6 +42,7 @@ export interface LeaderOptions {
   readonly store?: Store;
   readonly clients?: readonly SumClient[];
   readonly clock?: Clock;
+  readonly logger?: Logger;
   readonly newId?: () => string;
   readonly refuse?: FakeTrainer["refuse"];
   readonly findPackage?: () => Promise<ModelPackage>;
@@ -59,6 +60,7 @@ export class Leader {
 
   constructor(options: LeaderOptions = {}) {
     const { store = openMemoryStore(), clock = systemClock, clients = [] } = options;
+    const { logger = silentLogger } = options;
     this.store = store;
     const transport = createInProcessTransport({
       find: (id) => this.#clients.get(id),
@@ -66,7 +68,7 @@ export class Leader {
     });
     this.directory = new Directory({
       clock,
-      logger: silentLogger,
+      logger,
       connect: (id, endpoints) => transport.connect(id, endpoints),
       isSilent: () => false,
       readvertise: () => {},
@@ -75,7 +77,7 @@ export class Leader {
       store,
       directory: this.directory,
       clock,
-      logger: silentLogger,
+      logger,
       results: this.results,
       validationSets: {
         root: "/data",

@@ -110,7 +110,7 @@ Deno.test("runSession() refuses an update of another shape, hash, size or withou
     ],
     [
       { ...good, header: { ...header, weights: "0".repeat(64) } },
-      `Cannot use an update with hash ${header.weights}: it claims ${"0".repeat(64)}`,
+      `Cannot store bytes with hash ${header.weights}: they claim ${"0".repeat(64)}`,
     ],
     [
       { ...good, header: { ...header, bytes: 1e12 } },

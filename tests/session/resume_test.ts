@@ -69,42 +69,6 @@ Deno.test("runSession() makes up for all evaluations that a restart has cut off"
   assert.deepEqual(state.rounds.map(({ validation }) => validation?.loss), [1, 2, 3, 4]);
 });
 
-Deno.test("runSession() keeps no weights in the store but the last at its end", async () => {
-  const store = openMemoryStore();
-  const put: string[] = [];
-  const { blobs } = store;
-  const world = await createWorld({
-    clients: [new SumClient("u1", "c_1", 1, 1), new SumClient("u2", "c_2", 3, 5)],
-    config: configOf({ server: { num_training_rounds: 3 } }),
-    store: {
-      ...store,
-      blobs: {
-        get: (id) => blobs.get(id),
-        range: (...range) => blobs.range(...range),
-        has: (id) => blobs.has(id),
-        delete: (id) => blobs.delete(id),
-        async put(source) {
-          const stored = await blobs.put(source);
-          put.push(stored.id);
-          return stored;
-        },
-      },
-    },
-    async validate(bytes) {
-      // Slower than a round, so that several wait.
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      return firstWeight(bytes);
-    },
-  });
-  const state = await start(world);
-  assert.deepEqual(state.rounds.map(({ validation }) => validation?.loss), [4, 8, 12]);
-  const kept: string[] = [];
-  for (const id of put) if (await blobs.has(id)) kept.push(id);
-  // The initial weights, two updates and a new global model a round.
-  assert.equal(put.length, 1 + 3 * 3);
-  assert.deepEqual(kept, [state.weights]);
-});
-
 Deno.test("runSession() waits after a restart for clients that owe an answer to come back", async () => {
   const { store, signal, cut } = cuttable();
   const jobs = new Collected<string>();
@@ -168,4 +132,94 @@ Deno.test("runSession() goes on without a client that does not come back in time
   const state = await going;
   assert.equal(state.status, "finished");
   assert.deepEqual(state.rounds[0]!.failures.map(({ client }) => client.name), ["c_2"]);
+});
+
+/** Three clients of which one trains a round, and whom each round has chosen. */
+function threeOfWhichOne() {
+  const jobs = new Collected<string>();
+  const clients = [1, 2, 3].map((n) =>
+    new SumClient(`u${n}`, `c_${n}`, 1, 10 ** n, (job, honest) => {
+      jobs.add(`c_${n} in ${job.round}`);
+      return honest();
+    })
+  );
+  const config = configOf({
+    session: { client_selection_args: { num_clients_per_round: 1 }, wait_for_clients_s: 30 },
+    server: { num_training_rounds: 6 },
+  });
+  return { clients, jobs, config };
+}
+
+/** Runs until round 2 is about to begin, and cuts it off there. */
+async function cutBeforeRound2(clients: SumClient[], config: World["journal"]["state"]["config"]) {
+  const { store, signal, cut } = cuttable();
+  const echoes = new Collected<string>();
+  const world = await createWorld({
+    clients,
+    store,
+    config,
+    before({ client, name }) {
+      if (name !== "echo") return;
+      echoes.add(client);
+      // The first round has one echo, and the second shall not begin.
+      return echoes.length === 1 ? undefined : new Promise(() => {});
+    },
+  });
+  const run = start(world, signal);
+  await echoes.first("the echo of round 2", () => echoes.length === 2);
+  await cut(run);
+  const { rounds, id } = world.journal.state;
+  assert.deepEqual(rounds.map(({ finished }) => finished !== null), [true]);
+  assert.deepEqual([rounds[0]!.selected.length, rounds[0]!.spares.length], [1, 2]);
+  return { store, resume: id };
+}
+
+/** The next note that says for whom a run waits. */
+async function waitsFor({ seen }: World, { present, needed }: { present: number; needed: number }) {
+  const found = () =>
+    seen.some((item) =>
+      item.kind === "note" && item.note.type === "waiting_for_clients" &&
+      item.note.present === present && item.note.needed === needed
+    );
+  const deadline = Date.now() + 10_000;
+  while (!found()) {
+    assert.ok(Date.now() < deadline, `no note of ${present} of ${needed}: ${JSON.stringify(seen)}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+Deno.test("runSession() selects after a restart as if there had been none, once all are back", async () => {
+  const alone = threeOfWhichOne();
+  const undisturbed = await start(await createWorld(alone));
+  assert.equal(undisturbed.status, "finished");
+  assert.ok(new Set(undisturbed.rounds.map(({ selected }) => selected[0]!.id)).size > 1);
+
+  const { clients, jobs, config } = threeOfWhichOne();
+  const cut = await cutBeforeRound2(clients, config);
+  const clock = new VirtualClock();
+  const after = await createWorld({ clients: [], config, clock, ...cut });
+  const going = start(after);
+  await waitsFor(after, { present: 0, needed: 3 });
+  after.fleet.join(clients[2]!);
+  await waitsFor(after, { present: 1, needed: 3 });
+  after.fleet.join(clients[0]!);
+  await waitsFor(after, { present: 2, needed: 3 });
+  assert.equal(jobs.length, 1, "nobody trains before all are back");
+  after.fleet.join(clients[1]!);
+  const state = await going;
+  assert.equal(state.weights, undisturbed.weights);
+  assert.deepEqual(jobs.items, alone.jobs.items);
+});
+
+Deno.test("runSession() waits after a restart for one who stays away no longer than for any client", async () => {
+  const { clients, jobs, config } = threeOfWhichOne();
+  const cut = await cutBeforeRound2(clients, config);
+  const clock = new VirtualClock();
+  const after = await createWorld({ clients: clients.slice(0, 2), config, clock, ...cut });
+  const going = start(after);
+  await waitsFor(after, { present: 2, needed: 3 });
+  assert.equal(jobs.length, 1);
+  clock.advance(30_000);
+  const state = await going;
+  assert.deepEqual([state.status, state.rounds.length], ["finished", 6]);
 });

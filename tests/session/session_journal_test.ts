@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { StaleSequenceError } from "../../src/core/errors.ts";
+import { JournalError, StaleSequenceError } from "../../src/core/errors.ts";
 import type { LiveNote, StreamItem } from "../../src/session/events.ts";
 import { SessionJournal } from "../../src/session/session_journal.ts";
 import { openMemoryStore } from "../../src/state/memory.ts";
@@ -52,6 +52,15 @@ Deno.test("SessionJournal.append() refuses when another writer was there", async
   await other.append(started);
   await assert.rejects(journal.append(started), StaleSequenceError);
   assert.equal(journal.state.seq, 1);
+});
+
+Deno.test("SessionJournal.append() appends nothing after the end", async () => {
+  const { store, journal } = await beginWith(events.length);
+  const length = (await store.journal.read(SESSION)).length;
+  await assert.rejects(journal.append(started), JournalError);
+  await assert.rejects(journal.append({ type: "session_failed", reason: "x" }), JournalError);
+  assert.equal((await store.journal.read(SESSION)).length, length);
+  assert.equal(journal.state.seq, length);
 });
 
 Deno.test("SessionJournal.preview() shows the next entry and appends nothing", async () => {

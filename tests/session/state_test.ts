@@ -87,6 +87,7 @@ Deno.test("reduce() opens a round in which everybody selected owes an answer", (
       startedAt: START + 1000,
       selected: [ANNA, BERT],
       replaced,
+      spares: [],
       updates: [],
       failures: [],
       finished: null,
@@ -175,9 +176,32 @@ Deno.test("reduce() refuses what cannot follow", () => {
     [state, entry(2, roundStarted(1)), /Cannot fold entry 2 of session .* after 2/],
     [state, entry(4, roundStarted(1)), /Cannot fold entry 4 of session .* after 2/],
     [state, entry(3, failure), /Cannot change a round of .*: it has none/],
+    [
+      state,
+      entry(3, { type: "session_paused" } as unknown as SessionEvent),
+      /Cannot fold "session_paused" into session .*: this version does not know it/,
+    ],
   ];
   for (const [before, next, message] of refused) {
-    assert.throws(() => reduce(before, next), { name: "TypeError", message });
+    assert.throws(() => reduce(before, next), { name: "JournalError", message });
+  }
+});
+
+Deno.test("reduce() refuses every event once the session has ended", () => {
+  const endings: [SessionEvent, string][] = [
+    [{ type: "session_finished", weights: "w3" }, "finished"],
+    [{ type: "session_failed", reason: "no clients" }, "failed"],
+    [{ type: "session_stopped", reason: "enough" }, "stopped"],
+  ];
+  const later = [started, roundStarted(1), failure, ...endings.map(([event]) => event)];
+  for (const [ending, status] of endings) {
+    const ended = after(submitted, started, ending);
+    for (const event of later) {
+      assert.throws(() => reduce(ended, { seq: 4, at: START, event }), {
+        name: "JournalError",
+        message: `Cannot fold "${event.type}" into session ${ended.id}: it has ended as ${status}`,
+      });
+    }
   }
 });
 

@@ -39,7 +39,10 @@ export interface Finish {
 
 /** How a value is made of its inputs, which are named in brackets. */
 export type Operation =
-  /** Items or targets of the batch, which stand in memory before the step. */
+  /**
+   * Items or targets of the batch, which stand in memory before the step: behind the last sample 0,
+   * or for labels (class numbers) -1.
+   */
   | { readonly kind: "input"; readonly name: "items" | "labels" | "targets" }
   /** A weight or other state, by its number: read as it was before the step. */
   | { readonly kind: "variable"; readonly slot: number }
@@ -227,6 +230,7 @@ export function uniformValue({ operation }: Value): number | null {
 function isClean(operation: Operation, inputs: readonly Value[]): boolean {
   switch (operation.kind) {
     case "input":
+      return operation.name !== "labels";
     case "lanes":
     case "oneHot":
       return true;

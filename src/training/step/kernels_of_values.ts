@@ -273,14 +273,23 @@ function convolution(
   return { kernel, operands: operandsBy(kernel, finish, names) };
 }
 
-function poolShape({ take, shape }: Operation & { readonly kind: "pool" | "poolGradient" }, lanes: number) {
+function poolShape(
+  { take, shape }: Operation & { readonly kind: "pool" | "poolGradient" },
+  lanes: number,
+) {
   return { ...convShape(shape, lanes), take };
 }
 
 /** The padding behind is what makes the output as long as it is. */
 function convShape(shape: WindowShape, batch: number): Conv2dShape {
-  const behind = (input: number, output: number, kernel: number, stride: number, dilation: number, before: number) =>
-    Math.max(0, (output - 1) * stride + (kernel - 1) * dilation + 1 - input - before);
+  const behind = (
+    input: number,
+    output: number,
+    kernel: number,
+    stride: number,
+    dilation: number,
+    before: number,
+  ) => Math.max(0, (output - 1) * stride + (kernel - 1) * dilation + 1 - input - before);
   const { outputHeight, outputWidth, ...rest } = shape;
   return {
     ...rest,

@@ -68,7 +68,10 @@ const UPDATE_RULES: Readonly<Record<string, UpdateRule>> = {
     moments: () => 1,
     step({ epsilon }, g, [s]) {
       const sum = call("add", s!, square(g));
-      return { direction: call("div", g, call("add", call("sqrt", sum), epsilon!)), moments: [sum] };
+      return {
+        direction: call("div", g, call("add", call("sqrt", sum), epsilon!)),
+        moments: [sum],
+      };
     },
   },
   adadelta: {
@@ -121,8 +124,7 @@ export function appendOptimizer(
   const rule = UPDATE_RULES[name]!;
   const args = { ...rule.defaults, ...given as Args };
   const scalars = rule.scalars?.(args) ?? {};
-  const scalar = (named: string) =>
-    graph.make({ kind: "scalar", name: named }, [], [], false);
+  const scalar = (named: string) => graph.make({ kind: "scalar", name: named }, [], [], false);
   const updates: Update[] = [];
   const moments: { slot: number; of: number }[] = [];
   for (const { slot, gradient } of gradients) {
@@ -142,7 +144,8 @@ export function appendOptimizer(
     const made = slots.map((own, index) => {
       const value = graph.map(
         (g, ...rest) =>
-          rule.step(args, g!, rest.slice(0, slots.length), rest.slice(slots.length)).moments[index]!,
+          rule.step(args, g!, rest.slice(0, slots.length), rest.slice(slots.length))
+            .moments[index]!,
         operands,
         dims,
       );

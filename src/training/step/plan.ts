@@ -4,7 +4,12 @@
  */
 import { type Arithmetic, type Kernel, ModuleBuilder } from "../../kernels/mod.ts";
 import { reachable, sizeOf, type StepGraph, type Value } from "./graph.ts";
-import { kernelsOf, type KernelUse, type Operand, secondScratchBytes } from "./kernels_of_values.ts";
+import {
+  kernelsOf,
+  type KernelUse,
+  type Operand,
+  secondScratchBytes,
+} from "./kernels_of_values.ts";
 import { Arena, type Place } from "./memory_plan.ts";
 import { type Instruction, rootOf, schedule } from "./schedule.ts";
 
@@ -52,7 +57,11 @@ export function planStep(
   lanes: number,
   resident: Resident,
   arithmetic: Arithmetic,
-  extra: (module: ModuleBuilder, inputs: Readonly<Record<string, number>>, arena: Arena) => KernelCall[] = () => [],
+  extra: (
+    module: ModuleBuilder,
+    inputs: Readonly<Record<string, number>>,
+    arena: Arena,
+  ) => KernelCall[] = () => [],
 ): Plan {
   const module = new ModuleBuilder({ arithmetic });
   const arena = new Arena(resident.base);
@@ -99,13 +108,17 @@ export function planStep(
   const instructions = schedule(graph);
   const lastUse = lastUses(graph, instructions);
   const places = new Map<Value, Place>();
-  const scratch = { first: 0, second: 0 };
-  const uses: { value: Value; made: KernelUse[]; operands: number[]; result: number }[] = [];
+  const uses: {
+    value: Value;
+    made: KernelUse[];
+    operands: number[];
+    result: number;
+    scratch: number;
+    secondScratch: number;
+  }[] = [];
   instructions.forEach((instruction, index) => {
     const { value, update } = instruction;
     const made = kernelsOf(module, value, lanes, { update: update?.accumulate === true });
-    for (const { kernel } of made) scratch.first = Math.max(scratch.first, kernel.scratchBytes);
-    scratch.second = Math.max(scratch.second, secondScratchBytes(value, lanes));
     const ending = [...new Set(value.inputs.map(rootOf))].filter((input) =>
       lastUse.get(input) === index && places.has(input)
     );
@@ -113,7 +126,9 @@ export function planStep(
     if (update === null) {
       // A map may write over an operand that has its whole extent and is not used again.
       const over = value.operation.kind === "map"
-        ? ending.find((input) => bytesOf(input) === bytesOf(value) && input.batched === value.batched)
+        ? ending.find((input) =>
+          bytesOf(input) === bytesOf(value) && input.batched === value.batched
+        )
         : undefined;
       if (over !== undefined) {
         place = places.get(over)!;
@@ -125,23 +140,28 @@ export function planStep(
     }
     const result = update === null ? place!.address : resident.variables[update.slot]!;
     const operands = value.inputs.map((input) => fixed.get(rootOf(input))!);
-    uses.push({ value, made, operands, result });
+    const scratch = arena.take(Math.max(0, ...made.map(({ kernel }) => kernel.scratchBytes)));
+    const secondScratch = arena.take(secondScratchBytes(value, lanes));
+    uses.push({
+      ...{ value, made, operands, result },
+      ...{ scratch: scratch.address, secondScratch: secondScratch.address },
+    });
+    arena.release(scratch);
+    arena.release(secondScratch);
     for (const input of ending) {
       arena.release(places.get(input)!);
       places.delete(input);
     }
   });
-  const firstScratch = scratch.first > 0 ? arena.take(scratch.first).address : 0;
-  const secondScratch = scratch.second > 0 ? arena.take(scratch.second).address : 0;
   const calls: { value: Value; kernel: Kernel }[] = [];
   const step = module.function("step", {}, (f) => {
     for (const { kernel, operands } of before) f.call(kernel.func, ...operands);
-    for (const { value, made, operands: own, result } of uses) {
+    for (const { value, made, operands: own, result, scratch, secondScratch } of uses) {
       const addressOf = ({ of, offset = 0 }: Operand): number => {
         if (typeof of === "number") return own[of]! + offset;
         const starts = {
           result,
-          scratch: firstScratch,
+          scratch,
           "second scratch": secondScratch,
           factor: resident.scalars["minus learning rate"]!,
         };

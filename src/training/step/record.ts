@@ -1,4 +1,7 @@
-/** Records one training step of a model: forward, loss, gradients, and the optimizer's updates. */
+/**
+ * Records one step of a model: forward and loss, and for training also gradients and the
+ * optimizer's updates.
+ */
 import * as core from "@tensorflow/tfjs-core";
 import type { JsonObject } from "../../core/json.ts";
 import { tf } from "../backend.ts";
@@ -40,7 +43,7 @@ export function recordStep(
 ): RecordedStep {
   const recording = new Recording(samples, padded);
   const { graph } = recording;
-  const weights = built.model.weights.map((weight) => (weight as unknown as { val: Variable }).val);
+  const weights = bindWeights(recording, built);
   const known = Object.values(core.engine().state.registeredVariables);
   // Recording assigns variables, such as running means; a second reference keeps their numbers.
   const kept = known.map((variable) => ({
@@ -50,10 +53,6 @@ export function recordStep(
   }));
   const slots = new Map(weights.map((variable, slot) => [variable.name, slot]));
   const updates: Update[] = [];
-  weights.forEach((variable, slot) => {
-    const value = graph.make({ kind: "variable", slot }, [], variable.shape, false);
-    recording.bind(variable.dataId, { ...plain(value, variable.shape), dtype: variable.dtype });
-  });
   try {
     const { outputs, loss, gradients } = recordWith(recording, () => {
       let traced: ReturnType<typeof trace>;
@@ -93,10 +92,44 @@ export function recordStep(
   }
 }
 
-type Variable = core.Variable;
+/**
+ * Records the outputs and the loss of a batch as evaluation has them, with nothing updated.
+ *
+ * @param samples as for {@link recordStep}
+ * @throws {NotRecordable} the model cannot be recorded
+ */
+export function recordEvaluation(
+  built: BuiltModel,
+  lossName: string,
+  samples: number,
+  padded: boolean,
+): StepGraph {
+  const recording = new Recording(samples, padded);
+  bindWeights(recording, built);
+  return recordWith(recording, () => {
+    let results: ReturnType<typeof resultsOf>;
+    core.tidy(() => {
+      const { loss, items, targets } = stepInputs(recording, built, lossName);
+      const outputs = built.model.apply(items, { training: false }) as core.Tensor;
+      results = resultsOf(recording, outputs, loss.mean(outputs, targets, built.isProbability));
+    });
+    return { samples, ...results!, updates: [] };
+  });
+}
 
-/** The step itself, on symbolic tensors. */
-function trace(recording: Recording, built: BuiltModel, lossName: string) {
+/** Makes the model's weights variables of the graph, each in the slot of its place in the model. */
+function bindWeights(recording: Recording, { model }: BuiltModel): core.Variable[] {
+  return model.weights.map((weight, slot) => {
+    const variable = (weight as unknown as { val: core.Variable }).val;
+    const { shape, dtype, dataId } = variable;
+    const value = recording.graph.make({ kind: "variable", slot }, [], shape, false);
+    recording.bind(dataId, { ...plain(value, shape), dtype });
+    return variable;
+  });
+}
+
+/** Symbolic tensors of a batch. */
+function stepInputs(recording: Recording, built: BuiltModel, lossName: string) {
   const { graph, samples } = recording;
   const loss = lossOf(lossName);
   const itemShape = built.model.inputs[0]!.shape.slice(1) as number[];
@@ -108,6 +141,13 @@ function trace(recording: Recording, built: BuiltModel, lossName: string) {
   const targets = loss.takesClasses
     ? input("labels", [], "int32")
     : input("targets", built.outputShape, "float32");
+  return { loss, items, targets };
+}
+
+/** The step itself, on symbolic tensors. */
+function trace(recording: Recording, built: BuiltModel, lossName: string) {
+  const { graph } = recording;
+  const { loss, items, targets } = stepInputs(recording, built, lossName);
   let outputs: core.Tensor | undefined;
   const { value, grads } = tf.variableGrads(() => {
     outputs = tf.keep(built.model.apply(items, { training: true }) as core.Tensor);
@@ -117,11 +157,7 @@ function trace(recording: Recording, built: BuiltModel, lossName: string) {
       mean,
     ) as core.Scalar;
   }, trainableVariables(built));
-  const symbol = recording.symbolOf(outputs!);
-  const total = recording.symbolOf(value);
-  if (symbol.batchAxis !== 0 || total.batchAxis !== null) {
-    throw new NotRecordable("its outputs do not depend on its inputs");
-  }
+  const results = resultsOf(recording, outputs!, value);
   const gradients = new Map(
     Object.entries(grads).map(([name, gradient]) => {
       const own = recording.symbolOf(gradient);
@@ -130,9 +166,18 @@ function trace(recording: Recording, built: BuiltModel, lossName: string) {
     }),
   );
   outputs!.dispose();
+  return { ...results, gradients };
+}
+
+function resultsOf(recording: Recording, outputs: core.Tensor, loss: core.Tensor) {
+  const { graph } = recording;
+  const symbol = recording.symbolOf(outputs);
+  const total = recording.symbolOf(loss);
+  if (symbol.batchAxis !== 0 || total.batchAxis !== null) {
+    throw new NotRecordable("its outputs do not depend on its inputs");
+  }
   return {
     outputs: materialised(graph, symbol),
     loss: graph.reshape(materialised(graph, total), []),
-    gradients,
   };
 }

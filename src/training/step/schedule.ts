@@ -37,7 +37,10 @@ export function schedule(graph: StepGraph): Instruction[] {
   for (const { slot, value } of graph.updates) {
     const gradient = plainStep(value, slot);
     // The kernel of a gradient can add it to the weight, if nothing else needs it.
-    if (gradient !== null && uses.get(value) === 1 && uses.get(gradient) === 1 && canUpdate(rootOf(gradient))) {
+    if (
+      gradient !== null && uses.get(value) === 1 && uses.get(gradient) === 1 &&
+      canUpdate(rootOf(gradient))
+    ) {
       replaced.add(value).add(gradient).add(rootOf(gradient));
       pending.push({ slot, value: rootOf(gradient), accumulate: true });
     } else if (value.operation.kind === "map" && uses.get(value) === 1) {

@@ -14,10 +14,13 @@ const summed: core.GradConfig = {
         let sum = dy as core.Tensor;
         x!.shape.forEach((size, axis) => {
           if (reps[axis] === 1) return;
-          const apart = [...sum.shape.slice(0, axis), reps[axis]!, size, ...sum.shape.slice(axis + 1)];
-          sum = size === 1
-            ? core.sum(sum, axis, true)
-            : core.sum(core.reshape(sum, apart), axis);
+          const apart = [
+            ...sum.shape.slice(0, axis),
+            reps[axis]!,
+            size,
+            ...sum.shape.slice(axis + 1),
+          ];
+          sum = size === 1 ? core.sum(sum, axis, true) : core.sum(core.reshape(sum, apart), axis);
         });
         return sum;
       },

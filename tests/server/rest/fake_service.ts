@@ -54,6 +54,7 @@ export const FIRST_EVENTS: readonly SessionEvent[] = [
     seed: 7,
     selected: [WORKSTATION_1],
     replaced: [],
+    spares: [],
     weights: "w0",
     selectorState: {},
   },

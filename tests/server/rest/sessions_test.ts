@@ -192,6 +192,7 @@ Deno.test("GET /api/v1/sessions/:id names who is in flight, replaced and failed"
     seed: 8,
     selected: [other],
     replaced: [{ client: WORKSTATION_1, reason: "silent", by: other }],
+    spares: [],
     weights: "w0",
     selectorState: {},
   }, { type: "client_failed", round: 1, client: WORKSTATION_1, reason: "killed" });

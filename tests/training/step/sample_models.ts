@@ -4,7 +4,11 @@ import "@tensorflow/tfjs-backend-cpu";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { seeded } from "../../../src/core/prng.ts";
 import { tf } from "../../../src/training/backend.ts";
-import { type BuiltModel, describeBuilt, trainableVariables } from "../../../src/training/built_model.ts";
+import {
+  type BuiltModel,
+  describeBuilt,
+  trainableVariables,
+} from "../../../src/training/built_model.ts";
 import { registerChainedOps } from "../../../src/training/chained_ops.ts";
 import { lossOf } from "../../../src/training/losses.ts";
 import { makeOptimizer } from "../../../src/training/optimizers.ts";
@@ -108,8 +112,13 @@ export const SAMPLE_MODELS: Readonly<Record<string, () => LayersModel>> = {
   regularised: () =>
     tf.sequential({
       layers: [
-        layers.dense({ inputShape: [5], units: 6, kernelRegularizer: tf.regularizers.l1l2({}), activation: "relu6" }),
-        layers.dense({ units: 3, kernelRegularizer: tf.regularizers.l2({}) }),
+        layers.dense({
+          inputShape: [5],
+          units: 6,
+          kernelRegularizer: tf.regularizers.l1l2({ l1: 0.01, l2: 0.01 }),
+          activation: "relu6",
+        }),
+        layers.dense({ units: 3, kernelRegularizer: tf.regularizers.l2({ l2: 0.01 }) }),
       ],
     }),
   lstm: () =>

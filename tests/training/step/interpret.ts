@@ -2,9 +2,15 @@
  * Runs a graph in plain TypeScript, value by value in the memory layout of a plan: slow and
  * obvious, the reference that plans are compared with.
  */
-import { evaluate } from "./expression.ts";
-import { type Operation, reachable, sizeOf, type StepGraph, type Value } from "./graph.ts";
-import type { WindowShape } from "./graph.ts";
+import { evaluate } from "../../../src/training/step/expression.ts";
+import {
+  type Operation,
+  reachable,
+  sizeOf,
+  type StepGraph,
+  type Value,
+} from "../../../src/training/step/graph.ts";
+import type { WindowShape } from "../../../src/training/step/graph.ts";
 
 /** What a step starts from. */
 export interface StepInputs {
@@ -67,7 +73,7 @@ export function interpretStep(
         return convolve(value, operation, given, result);
       case "pool":
       case "poolGradient":
-        return pool(value, operation, given, result);
+        return pool(operation, given, result);
       case "oneHot":
         forEachIndex(value.dims, (index, flat) => {
           for (let lane = 0; lane < lanes; lane++) {
@@ -81,7 +87,8 @@ export function interpretStep(
         forEachIndex(value.dims, (index, flat) => {
           for (let lane = 0; lane < width; lane++) {
             const row = at(value.inputs[1]!, given[1]!, index.slice(0, -1), lane);
-            result[flat * width + lane] = given[0]![row * value.dims.at(-1)! + index.at(-1)!] ?? NaN;
+            result[flat * width + lane] = given[0]![row * value.dims.at(-1)! + index.at(-1)!] ??
+              NaN;
           }
         });
         return result;
@@ -222,7 +229,6 @@ export function interpretStep(
   }
 
   function pool(
-    value: Value,
     operation: Operation & { kind: "pool" | "poolGradient" },
     given: Float32Array[],
     result: Float32Array,
@@ -265,7 +271,6 @@ export function interpretStep(
     return numbers[value.batched ? flat * lanes + lane : flat]!;
   }
 }
-
 
 function forEachIndex(
   dims: readonly number[],

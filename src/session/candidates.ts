@@ -1,0 +1,116 @@
+/** Who could train in a session: waits for enough clients, and for those who owe an answer. */
+import { SessionFailedError } from "../core/errors.ts";
+import type { ClientId, ClientRef } from "../core/ids.ts";
+import type { Candidate } from "../selection/selector.ts";
+import type { FleetMember } from "./fleet.ts";
+import type { EngineContext } from "./run_context.ts";
+import { finishedRounds, type SessionState } from "./state.ts";
+
+/** The clients of one run, as they come and go. */
+export class Candidates {
+  /** Whom the next round waits for although it could do without them; null but after a restart. */
+  #returning: { readonly ids: readonly ClientId[]; readonly untilMs: number } | null = null;
+
+  /** @param signal ends all waiting */
+  constructor(
+    readonly context: Pick<EngineContext, "journal" | "fleet" | "clock">,
+    readonly signal: AbortSignal,
+  ) {}
+
+  get #state(): SessionState {
+    return this.context.journal.state;
+  }
+
+  /**
+   * After a restart: makes the next round wait, for `wait_for_clients_s` from now at most, for all
+   * clients that were there before, so that it selects among the same.
+   */
+  expectReturn(): void {
+    const last = this.#state.rounds.at(-1);
+    if (last === undefined) return;
+    const { wait_for_clients_s: seconds } = this.#state.config.session_config;
+    this.#returning = {
+      ids: [...last.selected, ...last.spares].map(({ id }) => id),
+      untilMs: this.context.clock.monotonicMs() + seconds * 1000,
+    };
+  }
+
+  /**
+   * Waits until `min_clients` are there, and those of whom {@link expectReturn} knows.
+   *
+   * @throws {SessionFailedError} fewer than `min_clients` came within `wait_for_clients_s`
+   */
+  async enough(): Promise<Candidate[]> {
+    const { journal, fleet, clock } = this.context;
+    const { session_config: { min_clients: needed, wait_for_clients_s: seconds } } =
+      this.#state.config;
+    const { dataset } = this.#state.config.client_training_config;
+    const deadline = clock.monotonicMs() + seconds * 1000;
+    const returning = this.#returning;
+    this.#returning = null;
+    let told = "";
+    for (;;) {
+      const now = clock.monotonicMs();
+      const here = fleet.holding(dataset);
+      const members = here.filter(({ id }) => this.#state.inFlight[id] === undefined);
+      const missing = returning === null || now >= returning.untilMs
+        ? []
+        : returning.ids.filter((id) => !here.some((member) => member.id === id));
+      const isEnough = members.length >= needed;
+      if (isEnough && missing.length === 0) {
+        return members.map((member) => this.#candidate(member));
+      }
+      const left = (isEnough ? returning!.untilMs : deadline) - now;
+      if (left <= 0) {
+        throw new SessionFailedError(
+          `Cannot start round ${finishedRounds(this.#state) + 1} as min_clients is ${needed}: ` +
+            `${members.length} came within ${seconds} s that hold the dataset "${dataset}", ` +
+            `${fleet.activeCount()} are active in all`,
+        );
+      }
+      const present = members.length;
+      const wanted = Math.max(needed, present + missing.length);
+      if (told !== `${present} of ${wanted}`) {
+        journal.note({ type: "waiting_for_clients", present, needed: wanted });
+        told = `${present} of ${wanted}`;
+      }
+      await this.#nextChange(left);
+    }
+  }
+
+  /** Waits for a client that was told to train before a restart, as long as for any client. */
+  async back({ id }: ClientRef): Promise<void> {
+    const { fleet, clock } = this.context;
+    const { session_config, client_training_config: { dataset } } = this.#state.config;
+    const deadline = clock.monotonicMs() + session_config.wait_for_clients_s * 1000;
+    while (!fleet.holding(dataset).some((member) => member.id === id)) {
+      const left = deadline - clock.monotonicMs();
+      if (left <= 0) return;
+      await this.#nextChange(left);
+    }
+  }
+
+  /** Resolves when the fleet changes or the time is over. */
+  async #nextChange(mostMs: number): Promise<void> {
+    const over = new AbortController();
+    const either = AbortSignal.any([this.signal, over.signal]);
+    await Promise.race([
+      this.context.fleet.nextChange(either),
+      this.context.clock.sleep(mostMs, either),
+    ]).finally(() => over.abort());
+  }
+
+  #candidate({ id, name, samples, labelDistribution }: FleetMember): Candidate {
+    const last = this.#state.rounds
+      .flatMap(({ updates }) => updates)
+      .findLast(({ client }) => client.id === id);
+    return {
+      id,
+      name,
+      samples,
+      labelDistribution,
+      lastMetrics: last?.metrics ?? null,
+      lastRound: last?.round ?? null,
+    };
+  }
+}

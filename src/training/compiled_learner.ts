@@ -1,0 +1,327 @@
+/**
+ * Trains by compiled steps: for each batch size one WebAssembly module, all on one memory that
+ * holds weights and the optimizer's moments. A batch costs no tensor and no garbage of its size.
+ */
+import { ModelError } from "../core/errors.ts";
+import type { Prng } from "../core/prng.ts";
+import { channelAffine } from "../data/batch.ts";
+import { type Dataset, elements } from "../data/dataset.ts";
+import { type Arithmetic, detectArithmetic, loadBatch, type LoadShape } from "../kernels/mod.ts";
+import type { BuiltModel } from "./built_model.ts";
+import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./learner.ts";
+import { lossOf } from "./losses.ts";
+import { Arena } from "./step/memory_plan.ts";
+import type { StepScalars } from "./step/optimizer_updates.ts";
+import { optimise } from "./step/passes/optimise.ts";
+import { type Plan, planStep, type Resident } from "./step/plan.ts";
+import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.ts";
+import { targetRows } from "./batches.ts";
+import { sizeOf, type StepGraph } from "./step/graph.ts";
+
+const PAGE_BYTES = 65536;
+/** What 32-bit addresses reach. */
+const MEMORY_LIMIT_BYTES = 2 ** 32;
+const LANES = 4;
+
+type Mode = "train" | "evaluate";
+
+/** A plan in memory. */
+interface LoadedPlan {
+  readonly plan: Plan;
+  readonly samples: number;
+  readonly lanes: number;
+  /** Address of the stored items. */
+  readonly staging: number;
+  readonly itemBytes: number;
+  readonly step: () => void;
+}
+
+/**
+ * Compiles steps for a model.
+ *
+ * @param batchSizes of training and of evaluation, those that will be needed for certain
+ * @throws {NotRecordable} the model's step cannot be recorded
+ * @throws {ModelError} a step needs more memory than there is
+ */
+export function compileLearner(
+  built: BuiltModel,
+  settings: LearnerSettings,
+  dataset: Dataset,
+  batchSizes: Readonly<Record<Mode, readonly number[]>>,
+): Learner {
+  const learner = new CompiledLearner(built, settings, dataset);
+  for (const mode of ["train", "evaluate"] as const) {
+    for (const size of batchSizes[mode]) learner.prepare(mode, size);
+  }
+  return learner;
+}
+
+class CompiledLearner implements Learner {
+  readonly #built: BuiltModel;
+  readonly #settings: LearnerSettings;
+  readonly #takesClasses: boolean;
+  readonly #arithmetic: Arithmetic = arithmetic();
+  readonly #memory = new WebAssembly.Memory({ initial: 1 });
+  readonly #plans = new Map<string, LoadedPlan>();
+  #floats = new Float32Array(this.#memory.buffer);
+  #bytes = new Uint8Array(this.#memory.buffer);
+  #dataset: Dataset;
+  #items: Uint8Array;
+  /** Known with the first recorded step. */
+  #resident: Resident | null = null;
+  #moments: readonly { readonly address: number; readonly size: number }[] = [];
+  #scalars: StepScalars = {};
+  /** The plan whose constants are in memory. */
+  #current: LoadedPlan | null = null;
+  #steps = 0;
+  #random: Prng = Math.random;
+
+  constructor(built: BuiltModel, settings: LearnerSettings, dataset: Dataset) {
+    this.#built = built;
+    this.#settings = settings;
+    this.#takesClasses = lossOf(settings.loss).takesClasses;
+    this.#dataset = dataset;
+    this.#items = bytesOf(dataset.items);
+  }
+
+  useDataset(dataset: Dataset): void {
+    this.#dataset = dataset;
+    this.#items = bytesOf(dataset.items);
+  }
+
+  setWeights(values: Float32Array): void {
+    this.#built.description.layout.forEach(({ offset, size }, slot) => {
+      this.#floats.set(values.subarray(offset, offset + size), this.#variable(slot));
+    });
+  }
+
+  copyWeights(into: Float32Array): void {
+    this.#built.description.layout.forEach(({ offset, size }, slot) => {
+      const start = this.#variable(slot);
+      into.set(this.#floats.subarray(start, start + size), offset);
+    });
+  }
+
+  startTraining({ learningRate, random }: TrainingStart): void {
+    const { scalars } = this.#resident!;
+    for (const { address, size } of this.#moments) {
+      this.#floats.fill(0, address / 4, address / 4 + size);
+    }
+    this.#floats[scalars["learning rate"]! / 4] = learningRate;
+    this.#floats[scalars["minus learning rate"]! / 4] = -learningRate;
+    this.#steps = 0;
+    this.#random = random;
+  }
+
+  train(batch: Int32Array): BatchOutcome {
+    const loaded = this.prepare("train", batch.length);
+    this.#steps += 1;
+    for (const [name, valueAt] of Object.entries(this.#scalars)) {
+      this.#floats[this.#resident!.scalars[name]! / 4] = valueAt(this.#steps);
+    }
+    for (const { address, elements } of loaded.plan.randoms) {
+      const start = address / 4;
+      for (let i = start; i < start + elements; i++) this.#floats[i] = this.#random();
+    }
+    return this.#run(loaded, batch);
+  }
+
+  evaluate(batch: Int32Array): BatchOutcome {
+    return this.#run(this.prepare("evaluate", batch.length), batch);
+  }
+
+  dispose(): void {
+    this.#plans.clear();
+  }
+
+  /** The plan for batches of this size; compiled if there is none yet. */
+  prepare(mode: Mode, size: number): LoadedPlan {
+    const key = `${mode} ${size}`;
+    let loaded = this.#plans.get(key);
+    if (loaded === undefined) {
+      loaded = this.#load(mode, size);
+      this.#plans.set(key, loaded);
+    }
+    return loaded;
+  }
+
+  #load(mode: Mode, size: number): LoadedPlan {
+    // One sample cannot be told from other axes of 1, so a lone one is computed twice.
+    const samples = Math.max(2, size);
+    const lanes = Math.ceil(samples / LANES) * LANES;
+    const padded = lanes !== samples;
+    const graph = optimise(this.#record(mode, samples, padded), padded);
+    const shape = loadShape(this.#dataset, samples, lanes);
+    let staging = 0;
+    const plan = planStep(
+      graph,
+      lanes,
+      this.#resident!,
+      this.#arithmetic,
+      (module, inputs, arena) => {
+        if (inputs["items"] === undefined) return [];
+        staging = arena.take(lanes * shape.itemBytes).address;
+        return [{ kernel: loadBatch(module, shape), operands: [staging, inputs["items"]] }];
+      },
+    );
+    this.#reserve(plan.top);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(plan.bytes), {
+      env: { memory: this.#memory },
+    });
+    const step = instance.exports["step"] as () => void;
+    return { plan, samples, lanes, staging, itemBytes: shape.itemBytes, step };
+  }
+
+  #record(mode: Mode, samples: number, padded: boolean): StepGraph {
+    const { loss, optimizer } = this.#settings;
+    if (mode === "train") {
+      if (optimizer === null) throw new TypeError("Cannot train without an optimizer");
+      const { name, args } = optimizer;
+      const recorded = recordStep(
+        this.#built,
+        { loss, optimizer: name, optimizerArgs: args },
+        samples,
+        padded,
+      );
+      if (this.#resident === null) this.#settle(recorded);
+      return recorded.graph;
+    }
+    const graph = recordEvaluation(this.#built, loss, samples, padded);
+    if (this.#resident === null) {
+      if (optimizer !== null) throw new TypeError("Cannot evaluate before training is prepared");
+      const variables = this.#built.description.layout.map(({ shape }) => shape);
+      this.#settle({ graph, variables, scalars: {} });
+    }
+    return graph;
+  }
+
+  /** Gives all that outlives a step its place. */
+  #settle({ variables, scalars }: RecordedStep): void {
+    const arena = new Arena(0);
+    const places = variables.map((dims) => ({
+      address: arena.take(sizeOf(dims) * 4).address,
+      size: sizeOf(dims),
+    }));
+    const names = ["learning rate", "minus learning rate", ...Object.keys(scalars)];
+    this.#resident = {
+      variables: places.map(({ address }) => address),
+      scalars: Object.fromEntries(names.map((name) => [name, arena.take(4).address])),
+      base: arena.top,
+    };
+    this.#moments = places.slice(this.#built.description.layout.length);
+    this.#scalars = scalars;
+    this.#reserve(arena.top);
+  }
+
+  #reserve(bytes: number): void {
+    const missing = Math.ceil((bytes - this.#memory.buffer.byteLength) / PAGE_BYTES);
+    if (missing > 0) {
+      try {
+        this.#memory.grow(missing);
+      } catch {
+        const megabytes = (count: number) => `${Math.ceil(count / 2 ** 20)} MB`;
+        throw new ModelError(
+          `Cannot train with steps of ${megabytes(bytes)} as the memory ends ` +
+            `(limit ${megabytes(MEMORY_LIMIT_BYTES)}): try a smaller batch_size`,
+        );
+      }
+    }
+    this.#floats = new Float32Array(this.#memory.buffer);
+    this.#bytes = new Uint8Array(this.#memory.buffer);
+  }
+
+  #variable(slot: number): number {
+    return this.#resident!.variables[slot]! / 4;
+  }
+
+  #run(loaded: LoadedPlan, batch: Int32Array): BatchOutcome {
+    const { plan, samples } = loaded;
+    if (this.#current !== loaded) {
+      for (const { address, values } of plan.constants) this.#floats.set(values, address / 4);
+      this.#current = loaded;
+    }
+    const rows = batch.length < samples ? Int32Array.of(batch[0]!, batch[0]!) : batch;
+    this.#stageItems(loaded, rows);
+    this.#stageTargets(loaded, rows);
+    loaded.step();
+    const right = this.#countRight(loaded, batch);
+    return { loss: this.#floats[plan.loss / 4]!, right };
+  }
+
+  #stageItems({ plan, staging, itemBytes }: LoadedPlan, batch: Int32Array): void {
+    if (plan.inputs["items"] === undefined) return;
+    const stored = elements(this.#dataset.shape) * this.#dataset.items.BYTES_PER_ELEMENT;
+    for (let n = 0; n < batch.length; n++) {
+      const start = batch[n]! * stored;
+      this.#bytes.set(this.#items.subarray(start, start + stored), staging + n * itemBytes);
+    }
+  }
+
+  #stageTargets({ plan, lanes }: LoadedPlan, batch: Int32Array): void {
+    const { labels } = this.#dataset;
+    if (plan.inputs["labels"] !== undefined) {
+      const start = plan.inputs["labels"] / 4;
+      for (let n = 0; n < lanes; n++) {
+        this.#floats[start + n] = n < batch.length ? labels[batch[n]!]! : -1;
+      }
+    }
+    if (plan.inputs["targets"] !== undefined && !this.#takesClasses) {
+      const rows = targetRows(this.#dataset, batch, this.#built.outputShape);
+      const size = rows.length / batch.length;
+      const start = plan.inputs["targets"] / 4;
+      for (let i = 0; i < size; i++) {
+        for (let n = 0; n < lanes; n++) {
+          this.#floats[start + i * lanes + n] = n < batch.length ? rows[n * size + i]! : 0;
+        }
+      }
+    }
+  }
+
+  /** As `countRight` of accuracy.ts, of outputs with the batch as their last axis. */
+  #countRight({ plan, lanes }: LoadedPlan, batch: Int32Array): number | null {
+    const { classes, labels } = this.#dataset;
+    if (classes === null) return null;
+    const floats = this.#floats;
+    const units = elements(this.#built.outputShape);
+    const start = plan.outputs / 4;
+    let right = 0;
+    for (let n = 0; n < batch.length; n++) {
+      let best = 0;
+      if (units === 1) best = floats[start + n]! > 0.5 ? 1 : 0;
+      for (let unit = 1; unit < units; unit++) {
+        if (floats[start + unit * lanes + n]! > floats[start + best * lanes + n]!) best = unit;
+      }
+      if (best === labels[batch[n]!]) right += 1;
+    }
+    return right;
+  }
+}
+
+let detected: Arithmetic | null = null;
+
+function arithmetic(): Arithmetic {
+  return detected ??= detectArithmetic();
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Dataset["items"]): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function loadShape(dataset: Dataset, samples: number, batch: number): LoadShape {
+  const { items, shape, normalise } = dataset;
+  const features = elements(shape);
+  const type = items instanceof Uint8Array ? "u8" : items instanceof Int32Array ? "i32" : "f32";
+  const scale = type === "u8" ? 1 / 255 : 1;
+  const affine = normalise === null
+    ? { factor: [scale], offset: [0] }
+    : channelAffine(normalise, scale, shape.at(-1) ?? 1);
+  return {
+    type,
+    features,
+    samples,
+    batch,
+    itemBytes: type === "u8" ? Math.ceil(features / 4) * 4 : features * 4,
+    factors: [...affine.factor],
+    offsets: [...affine.offset],
+  };
+}

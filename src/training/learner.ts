@@ -1,0 +1,43 @@
+/** What trains and evaluates a model batch by batch; its weights live there between the steps. */
+import type { JsonObject } from "../core/json.ts";
+import type { Prng } from "../core/prng.ts";
+import type { Dataset } from "../data/dataset.ts";
+
+/** The model's loss and how it is optimised; null for evaluation alone. */
+export interface LearnerSettings {
+  readonly loss: string;
+  readonly optimizer: { readonly name: string; readonly args: JsonObject } | null;
+}
+
+/** What one batch gave. */
+export interface BatchOutcome {
+  /** Mean loss over the batch. */
+  readonly loss: number;
+  /** Items classified rightly; null if the dataset has no classes. */
+  readonly right: number | null;
+}
+
+/** What one training call begins with. */
+export interface TrainingStart {
+  readonly learningRate: number;
+  /** Draws what random layers need. */
+  readonly random: Prng;
+}
+
+/** A model with its loss and optimizer, ready for batches of one dataset at a time. */
+export interface Learner {
+  /** Takes the following batches from this dataset. */
+  useDataset(dataset: Dataset): void;
+  /** Overwrites all weights with flat ones, in the order of the model's layout. */
+  setWeights(values: Float32Array): void;
+  /** Writes all weights, in the order of the model's layout. */
+  copyWeights(into: Float32Array): void;
+  /** Forgets what the optimizer remembers of earlier steps. */
+  startTraining(start: TrainingStart): void;
+  /** One step on the items with these indices. */
+  train(batch: Int32Array): BatchOutcome;
+  /** Loss and right answers on the items with these indices; nothing changes. */
+  evaluate(batch: Int32Array): BatchOutcome;
+  /** Frees what it holds. */
+  dispose(): void;
+}
