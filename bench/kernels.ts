@@ -170,7 +170,7 @@ function peakFunction(module: ModuleBuilder): void {
 function milliseconds(call: () => void): number {
   const start = performance.now();
   let warm = 0;
-  for (; warm < 20 || performance.now() - start < 10; warm++) call();
+  for (; warm < 20 || performance.now() - start < 30; warm++) call();
   const calls = Math.max(1, Math.round(warm / (performance.now() - start) / 2));
   const turns = Array.from({ length: REPETITIONS }, () => {
     const from = performance.now();

@@ -2,8 +2,9 @@
  * The common core of a convolution forward and of its input gradient: each result gathers, over
  * source channels and taps, source * weight. 2 FLOP for each pair that exists.
  *
- * Register tile: 1 pixel x 2 vectors of samples x 6 result channels (12 sums, 2 of the source, 1
- * weight in all lanes), 5 channels without fused multiply-add. Pointers advance for each term (each
+ * Register tile: 2 vectors of samples x 6 result channels (12 sums, 2 of the source, 1 weight in all
+ * lanes), 5 channels without fused multiply-add. The two vectors are of one pixel, or of two
+ * neighbouring ones if the batch has an odd number of them. Pointers advance for each term (each
  * distinct offset costs a bounds check); taps along the height are a loop whose length is an
  * argument, so that border rows share the code of the interior.
  */
@@ -99,8 +100,7 @@ function rowFunction(
   const params = Object.fromEntries(
     ["x", "w", "y", "taps", ...own].map((name) => [name, "i32" as const]),
   ) as Record<string, "i32">;
-  const vectors = batch % 8 === 0 ? 2 : 1;
-  const groups = batch / 4 / vectors;
+  const together = batch % 8 === 0 ? 1 : 2;
   const sourcePixel = shape.source.channels * batch * 4;
   const resultPixel = shape.result.channels * batch * 4;
   return module.cached(name, () =>
@@ -120,18 +120,32 @@ function rowFunction(
           f.bump(at.y, result);
           if (at.mask !== undefined) f.bump(at.mask, result);
         };
-        f.loop(run.count, () => {
-          f.loop(groups, () => {
+        const next = {
+          source: columns.sourceStep * sourcePixel,
+          result: columns.step * resultPixel,
+        };
+        const pixels = (count: number) => {
+          const second = together === 1 ? { source: 16, result: 16 } : next;
+          const vectors = count === together ? [{ source: 0, result: 0 }, second] : [
+            { source: 0, result: 0 },
+          ];
+          const bytes = together === 1 ? 32 : 16;
+          f.loop(batch * 4 / bytes, () => {
             tile(f, shape, { size, vectors, run, reached: reached && run.taps > 0 }, at);
-            advance(vectors * 16, vectors * 16);
+            advance(bytes, bytes);
           });
-          advance(
-            columns.sourceStep * sourcePixel - batch * 4,
-            columns.step * resultPixel - batch * 4,
-          );
-        });
+          advance(count * next.source - batch * 4, count * next.result - batch * 4);
+        };
+        f.loop(Math.floor(run.count / together), () => pixels(together));
+        f.loop(run.count % together, () => pixels(1));
       }
     }));
+}
+
+/** Where a vector of a tile lies, in bytes from the tile's first. */
+interface VectorPlace {
+  readonly source: number;
+  readonly result: number;
 }
 
 interface TilePointers {
@@ -147,11 +161,16 @@ interface TilePointers {
 function tile(
   f: FunctionBuilder,
   shape: GatherShape,
-  { size, vectors, run, reached }: { size: number; vectors: number; run: TapRun; reached: boolean },
+  { size, vectors, run, reached }: {
+    readonly size: number;
+    readonly vectors: readonly VectorPlace[];
+    readonly run: TapRun;
+    readonly reached: boolean;
+  },
   at: TilePointers,
 ): void {
   const { batch, source, rows, columns, weights, epilogue } = shape;
-  const sums = range(size).map(() => range(vectors).map(() => f.let(f32x4.const(0))));
+  const sums = range(size).map(() => vectors.map(() => f.let(f32x4.const(0))));
   if (reached) {
     const lanes = batch * 4;
     const tapX = columns.tapSourceStep * source.channels * lanes;
@@ -164,7 +183,7 @@ function tile(
     const x = f.let(at.x), w = f.let(at.w);
     const sum = (xAt: Local<"i32">, wAt: Local<"i32">, terms: number) => {
       f.unrolledLoop(terms, 8, () => {
-        const values = range(vectors).map((v) => f.let(v128.load(xAt, v * 16)));
+        const values = vectors.map(({ source }) => f.let(v128.load(xAt, source)));
         for (const [r, row] of sums.entries()) {
           const weight = f.let(v128.load32Splat(wAt, r * weights.result * 4));
           for (const [v, value] of values.entries()) f.accumulate(row[v]!, weight, value);
@@ -193,7 +212,7 @@ function tile(
     for (const [v, value] of sum.entries()) {
       const place = {
         c: at.y,
-        offset: r * batch * 4 + v * 16,
+        offset: r * batch * 4 + vectors[v]!.result,
         lanes: 4,
         mask: at.mask,
         bias,
