@@ -10,13 +10,17 @@ import { runInNewContext } from "node:vm";
 const LOOK_EVERY_BYTES = 2 * 1024 * 1024;
 /** Growth of the memory in buffers, since it was least, at which it is collected. */
 const COLLECT_AT_BYTES = 32 * 1024 * 1024;
+/** Growth that a collection of the young may leave; above it, all is collected. */
+const ENOUGH_BYTES = 16 * 1024 * 1024;
 
 /** What a collector acts on. */
 export interface Memory {
   /** Bytes in buffers, dead ones included. */
   external(): number;
-  /** Collects all garbage, at once. */
-  collect(): void;
+  /** Collects what has died young, in a few milliseconds. */
+  collectYoung(): void;
+  /** Collects all garbage, at once, which takes ten times as long. */
+  collectAll(): void;
 }
 
 /** Watches the memory while bytes are moved, and collects from time to time. */
@@ -40,14 +44,32 @@ export class Collector {
       this.#least = Math.min(this.#least, now);
       return;
     }
-    this.#memory.collect();
-    // What is left is in use.
+    this.#memory.collectYoung();
+    if (this.#memory.external() < this.#least + ENOUGH_BYTES) return;
+    // What is left has grown old under way, or is in use.
+    this.#memory.collectAll();
     this.#least = this.#memory.external();
   }
 }
 
 function engineMemory(): Memory {
-  return { external: () => Deno.memoryUsage().external, collect: engineCollect() };
+  return {
+    external: () => Deno.memoryUsage().external,
+    collectYoung: fillYoungGeneration,
+    collectAll: engineCollect(),
+  };
+}
+
+/**
+ * Allocates twice what the young generation holds (see `--max-semi-space-size`), which makes the
+ * engine collect it: its own function collects all, whatever it is asked for.
+ *
+ * @returns the last of what was allocated, so that none of it is left out
+ */
+function fillYoungGeneration(): unknown {
+  let last: number[] = [];
+  for (let i = 0; i < 5000; i++) last = new Array(100).fill(i);
+  return last;
 }
 
 /** The engine's own function; one that does nothing where the engine does not give it. */

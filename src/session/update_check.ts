@@ -6,6 +6,7 @@ import type { UpdateHeader } from "../rpc/transport.ts";
 const FLOAT_BYTES = 4;
 /** Room for another encoder's spacing in the safetensors header. */
 const HEADER_SLACK_BYTES = 64 * 1024;
+const EMPTY = new Uint8Array(0);
 
 /**
  * Checks what a client says of its update.
@@ -46,7 +47,7 @@ export async function* checkedUpdate(
   layout: Layout,
 ): AsyncGenerator<Uint8Array> {
   let received = 0;
-  let head = new Uint8Array(0);
+  let head: Uint8Array = EMPTY;
   let checker: FiniteChecker | null = null;
   let expected = 0;
   const longestHeader = encodedSize(layout) - sizeOf(layout) * FLOAT_BYTES + HEADER_SLACK_BYTES;
@@ -64,6 +65,7 @@ export async function* checkedUpdate(
         checker = new FiniteChecker(layout);
         expected = dataStart + sizeOf(layout) * FLOAT_BYTES;
         checker.push(head.subarray(dataStart));
+        head = EMPTY;
       }
     }
     yield piece;
@@ -85,47 +87,57 @@ function headerEnd(head: Uint8Array, longestHeader: number): number | null {
   return head.length >= 8 + length || length > longestHeader ? 8 + length : null;
 }
 
-/** Looks for NaN and Inf in little-endian floats that come in pieces of any size. */
+/**
+ * Looks for NaN and Inf in little-endian floats that come in pieces of any size. It looks at bytes,
+ * as pieces lie at any address: to be seen as floats most would have to be copied first.
+ */
 class FiniteChecker {
   /** Whole floats seen. */
   floats = 0;
-  #rest = new Uint8Array(0);
+  /** A float that goes on in the next piece, and how many of its bytes are here. */
+  readonly #open = new Uint8Array(FLOAT_BYTES);
+  #filled = 0;
 
   constructor(readonly layout: Layout) {}
 
   push(piece: Uint8Array): void {
-    const bytes = this.#rest.length > 0 ? concat(this.#rest, piece) : piece;
-    const count = Math.floor(bytes.length / FLOAT_BYTES);
-    this.#rest = new Uint8Array(bytes.subarray(count * FLOAT_BYTES));
-    const values = floatsOf(bytes, count);
-    // 0 * x is 0 for a finite x and NaN for all others, so one comparison serves the whole piece.
-    let sum = 0;
-    for (let i = 0; i < values.length; i++) sum += 0 * values[i]!;
-    if (sum !== 0) this.#refuse(values);
-    this.floats += count;
+    let start = 0;
+    if (this.#filled > 0) {
+      start = Math.min(FLOAT_BYTES - this.#filled, piece.length);
+      this.#open.set(piece.subarray(0, start), this.#filled);
+      this.#filled += start;
+      if (this.#filled < FLOAT_BYTES) return;
+      this.#check(this.#open);
+    }
+    const end = piece.length - (piece.length - start) % FLOAT_BYTES;
+    this.#check(piece.subarray(start, end));
+    this.#open.set(piece.subarray(end));
+    this.#filled = piece.length - end;
   }
 
-  #refuse(values: Float32Array): never {
-    const inPiece = values.findIndex((value) => !Number.isFinite(value));
-    const index = this.floats + inPiece;
+  #check(floats: Uint8Array): void {
+    for (let last = FLOAT_BYTES - 1; last < floats.length; last += FLOAT_BYTES) {
+      // All 8 bits of the exponent are set: 7 in the last byte, the lowest in the one before.
+      const isFinite = (floats[last]! & 0x7f) !== 0x7f || floats[last - 1]! < 0x80;
+      if (!isFinite) this.#refuse(floats, last + 1 - FLOAT_BYTES);
+    }
+    this.floats += floats.length / FLOAT_BYTES;
+  }
+
+  #refuse(floats: Uint8Array, start: number): never {
+    const value = new DataView(floats.buffer, floats.byteOffset).getFloat32(start, true);
+    const index = this.floats + start / FLOAT_BYTES;
     const tensor = this.layout.find(({ offset, size }) => index < offset + size);
     throw new WeightsError(
-      `Cannot use an update with ${values[inPiece]} in tensor "${tensor?.name}" at ${
+      `Cannot use an update with ${value} in tensor "${tensor?.name}" at ${
         index - (tensor?.offset ?? 0)
       }`,
     );
   }
 }
 
-/** The first `count` floats of the bytes: a view where they are aligned, a copy otherwise. */
-function floatsOf(bytes: Uint8Array, count: number): Float32Array {
-  const whole = bytes.subarray(0, count * FLOAT_BYTES);
-  // Not slice(): a Node Buffer, as a transport may give, would answer with another view.
-  const aligned = whole.byteOffset % FLOAT_BYTES === 0 ? whole : new Uint8Array(whole);
-  return new Float32Array(aligned.buffer, aligned.byteOffset, count);
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+  if (a.length === 0) return b;
   const joined = new Uint8Array(a.length + b.length);
   joined.set(a);
   joined.set(b, a.length);
