@@ -11,6 +11,7 @@ import { copyWeights } from "./built_model.ts";
 import { batchSizes, ModelCache } from "./model_cache.ts";
 import { evaluateItems, evaluationBatch } from "./evaluate.ts";
 import { checkFit } from "./fit_check.ts";
+import { collectGarbage } from "./garbage.ts";
 import { forbidEnding } from "./guarded_globals.ts";
 import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
 import { allIndices, splitIndices } from "./split.ts";
@@ -99,12 +100,16 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
 const models = new ModelCache((text) => post({ id: 0, kind: "notice", text }));
 let loaded: { readonly key: string; readonly dataset: Dataset } | null = null;
 
+/** Files of this size leave garbage that is worth collecting. */
+const LARGE_BYTES = 2 ** 20;
+
 /** Loads a dataset, or takes the one loaded last if its files have not changed since. */
 async function load(spec: DatasetSpec): Promise<Dataset> {
   const key = JSON.stringify([spec, await fileStamps(spec)]);
   if (loaded?.key !== key) {
     loaded = null;
     loaded = { key, dataset: await loadDataset(spec) };
+    if (loaded.dataset.items.byteLength > LARGE_BYTES) collectGarbage();
   }
   return loaded.dataset;
 }
