@@ -5,7 +5,8 @@
 import type { Prng } from "../core/prng.ts";
 import { channelAffine } from "../data/batch.ts";
 import { type Dataset, elements } from "../data/dataset.ts";
-import { type Arithmetic, detectArithmetic, loadBatch, type LoadShape } from "../kernels/mod.ts";
+import { type Arithmetic, loadBatch, type LoadShape } from "../kernels/mod.ts";
+import { chosenArithmetic } from "./arithmetic_choice.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import type { BuiltModel } from "./built_model.ts";
 import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./learner.ts";
@@ -37,6 +38,7 @@ interface LoadedPlan {
  * Records the steps of a model, each of which is compiled when its first batch comes.
  *
  * @param batchSizes of training and of evaluation, those that will be needed for certain
+ * @param arithmetic of its kernels; as chosen unless given
  * @throws {NotRecordable} the model's step cannot be recorded
  * @throws {ModelError} a step needs more memory than there is
  */
@@ -45,8 +47,9 @@ export function compileLearner(
   settings: LearnerSettings,
   dataset: Dataset,
   batchSizes: Readonly<Record<Mode, readonly number[]>>,
+  arithmetic: Arithmetic = chosenArithmetic(),
 ): Learner {
-  const learner = new CompiledLearner(built, settings, dataset);
+  const learner = new CompiledLearner(built, settings, dataset, arithmetic);
   for (const mode of ["train", "evaluate"] as const) {
     for (const size of batchSizes[mode]) learner.prepare(mode, size);
   }
@@ -57,7 +60,7 @@ class CompiledLearner implements Learner {
   readonly #built: BuiltModel;
   readonly #settings: LearnerSettings;
   readonly #takesClasses: boolean;
-  readonly #arithmetic: Arithmetic = arithmetic();
+  readonly #arithmetic: Arithmetic;
   readonly #memory = new KernelMemory();
   /** Recorded steps that no batch has needed yet. */
   readonly #graphs = new Map<string, StepGraph>();
@@ -73,7 +76,13 @@ class CompiledLearner implements Learner {
   #steps = 0;
   #random: Prng = Math.random;
 
-  constructor(built: BuiltModel, settings: LearnerSettings, dataset: Dataset) {
+  constructor(
+    built: BuiltModel,
+    settings: LearnerSettings,
+    dataset: Dataset,
+    arithmetic: Arithmetic,
+  ) {
+    this.#arithmetic = arithmetic;
     this.#built = built;
     this.#settings = settings;
     this.#takesClasses = lossOf(settings.loss).takesClasses;
@@ -299,12 +308,6 @@ function batchShape(size: number): BatchShape {
 
 function keyOf(mode: Mode, { samples }: BatchShape): string {
   return `${mode} ${samples}`;
-}
-
-let detected: Arithmetic | null = null;
-
-function arithmetic(): Arithmetic {
-  return detected ??= detectArithmetic();
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Dataset["items"]): Uint8Array {

@@ -8,6 +8,7 @@ import type {
   TrainingRequest,
   TrainingResult,
 } from "./trainer.ts";
+import type { ArithmeticChoice } from "./arithmetic_choice.ts";
 import type { Evaluation } from "../core/metrics.ts";
 
 /** A request with its dataset folder read into a description. */
@@ -32,11 +33,17 @@ export interface Answers {
 /** A kind of job. */
 export type JobKind = keyof Jobs;
 
+/** How a worker computes, the same for all its jobs. */
+export interface EngineSettings {
+  readonly arithmetic: ArithmeticChoice;
+}
+
 /** To the worker. */
 export interface JobMessage<K extends JobKind = JobKind> {
   readonly id: number;
   readonly kind: K;
   readonly job: Jobs[K];
+  readonly engine: EngineSettings;
   /** One 32-bit number, not 0 once the job shall end: seen within a step, without an event loop. */
   readonly cancel: Int32Array<SharedArrayBuffer>;
 }

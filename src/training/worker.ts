@@ -6,6 +6,7 @@ import { messageOf } from "../core/errors.ts";
 import { allocateWeights, checkWeights, decodeWeights } from "../core/weights.ts";
 import type { Dataset, DatasetSpec } from "../data/dataset.ts";
 import { loadDataset } from "../data/load.ts";
+import { chooseArithmetic, chosenArithmetic } from "./arithmetic_choice.ts";
 import { startBackend } from "./backend.ts";
 import { copyWeights } from "./built_model.ts";
 import { batchSizes, ModelCache } from "./model_cache.ts";
@@ -75,7 +76,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     return {
       weights: encoded.bytes,
       samples: train.length,
-      metrics: { ...trained, test: tested },
+      metrics: { ...trained, test: tested, arithmetic: chosenArithmetic() },
     };
   },
   async evaluate({ dataset: spec, weights, batchSize, loss, splitSeed, ...source }, context) {
@@ -142,8 +143,9 @@ scope.onmessage = ({ data }) => {
   last = last.then(() => perform(data));
 };
 
-async function perform<K extends JobKind>({ id, kind, job, cancel }: JobMessage<K>) {
+async function perform<K extends JobKind>({ id, kind, job, engine, cancel }: JobMessage<K>) {
   try {
+    chooseArithmetic(engine.arithmetic);
     await ready;
     const answer = await HANDLERS[kind](job, {
       onProgress: (progress) => post({ id, kind: "progress", progress }),

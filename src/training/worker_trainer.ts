@@ -6,7 +6,14 @@ import { DataError, FlotillaError, ModelError, WeightsError } from "../core/erro
 import type { Evaluation } from "../core/metrics.ts";
 import { readDatasetSpec } from "../data/spec.ts";
 import type { DatasetSpec } from "../data/dataset.ts";
-import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
+import type {
+  Answers,
+  EngineSettings,
+  JobKind,
+  JobMessage,
+  Jobs,
+  WorkerMessage,
+} from "./protocol.ts";
 import type {
   EvaluationRequest,
   InitialModel,
@@ -26,6 +33,8 @@ export interface WorkerTrainerOptions {
    * @default {[]}
    */
   readonly sharedFolders?: readonly string[];
+  /** How its worker computes. @default {{ arithmetic: "auto" }} */
+  readonly engine?: EngineSettings;
   /** Milliseconds that a model may take to be built or checked. @default {60000} */
   readonly buildLimitMs?: number;
   /** Milliseconds after an abort until a worker that does not heed it is ended. @default {2000} */
@@ -55,6 +64,7 @@ interface CallInFlight {
 
 class WorkerTrainer implements Trainer {
   readonly #sharedFolders: readonly string[];
+  readonly #engine: EngineSettings;
   readonly #buildLimitMs: number;
   readonly #abortGraceMs: number;
   readonly #onNotice: (text: string) => void;
@@ -67,6 +77,7 @@ class WorkerTrainer implements Trainer {
   constructor(
     {
       sharedFolders = [],
+      engine = { arithmetic: "auto" },
       buildLimitMs = 60_000,
       abortGraceMs = 2000,
       onNotice = () => {},
@@ -74,6 +85,7 @@ class WorkerTrainer implements Trainer {
   ) {
     // Specs of datasets name their folders by real path.
     this.#sharedFolders = sharedFolders.map((folder) => Deno.realPathSync(folder));
+    this.#engine = engine;
     this.#buildLimitMs = buildLimitMs;
     this.#abortGraceMs = abortGraceMs;
     this.#onNotice = onNotice;
@@ -160,7 +172,7 @@ class WorkerTrainer implements Trainer {
     try {
       return await new Promise<Answers[K]>((resolve, reject) => {
         this.#inFlight = { id, onProgress, resolve: resolve as CallInFlight["resolve"], reject };
-        worker.postMessage({ id, kind, job, cancel } satisfies JobMessage<K>);
+        worker.postMessage({ id, kind, job, engine: this.#engine, cancel } satisfies JobMessage<K>);
         if (signal.aborted) stop();
       });
     } catch (error) {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { type Arithmetic, detectArithmetic } from "../../src/kernels/mod.ts";
+import { arithmeticFor } from "../../src/training/arithmetic_choice.ts";
 import { seeded } from "../../src/core/prng.ts";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { compileLearner } from "../../src/training/compiled_learner.ts";
@@ -14,22 +16,20 @@ import {
 
 const LEARNING_RATE = 0.05;
 
-/** Trains the same batches eagerly and compiled; returns the largest differences. */
-function compare(
+/** Batches of samples, and the dataset of all of them. */
+function sampleDataset(
   name: string,
-  { loss = "crossentropy", optimizer = "sgd", args = {}, samples = 5, steps = 10 } = {},
+  { takesClasses = true, samples = 5, steps = 10 },
 ) {
   const built = build(name);
   const prng = seeded(3);
   const batches = Array.from({ length: steps }, () => sampleBatch(built, samples, prng));
-  const shape = built.model.inputs[0]!.shape.slice(1) as number[];
-  const takesClasses = loss === "crossentropy";
   const joined = (part: "items" | "labels" | "targets") =>
     Float32Array.from(batches.flatMap((batch) => [...batch[part]]));
   const dataset: Dataset = {
     name,
     items: joined("items"),
-    shape,
+    shape: built.model.inputs[0]!.shape.slice(1) as number[],
     count: samples * steps,
     labels: takesClasses ? Int32Array.from(joined("labels")) : joined("targets"),
     targetShape: takesClasses ? [] : built.outputShape,
@@ -38,6 +38,16 @@ function compare(
     labelCounts: null,
     normalise: null,
   };
+  return { built, batches, dataset };
+}
+
+/** Trains the same batches eagerly and compiled; returns the largest differences. */
+function compare(
+  name: string,
+  { loss = "crossentropy", optimizer = "sgd", args = {}, samples = 5, steps = 10 } = {},
+) {
+  const takesClasses = loss === "crossentropy";
+  const { built, batches, dataset } = sampleDataset(name, { takesClasses, samples, steps });
   const learner = compileLearner(
     built,
     { loss, optimizer: { name: optimizer, args } },
@@ -89,3 +99,33 @@ for (const loss of LOSS_NAMES) {
     assert(weightDifference < 1e-5, `weights differ by ${weightDifference}`);
   });
 }
+
+/** Weights of LeNet5 after some steps. */
+function weightsWith(arithmetic: Arithmetic): Float32Array {
+  const { built, dataset } = sampleDataset("lenet", { steps: 4 });
+  const settings = { loss: "crossentropy", optimizer: { name: "sgd", args: {} } };
+  const batchSizes = { train: [5], evaluate: [] };
+  const learner = compileLearner(built, settings, dataset, batchSizes, arithmetic);
+  const weights = Float32Array.from(weightsOf(built).flatMap((values) => [...values]));
+  learner.setWeights(weights);
+  learner.startTraining({ learningRate: LEARNING_RATE, random: seeded(9) });
+  for (let step = 0; step < 4; step++) {
+    learner.train(Int32Array.from({ length: 5 }, (_, n) => step * 5 + n));
+  }
+  learner.copyWeights(weights);
+  return weights;
+}
+
+Deno.test("compileLearner() gives the same portable bytes on processors that fuse and that do not", () => {
+  const expected = weightsWith("portable");
+  assert.deepEqual(weightsWith(arithmeticFor("portable", () => "fused")), expected);
+  assert.deepEqual(weightsWith(arithmeticFor("portable", () => "portable")), expected);
+  assert.deepEqual(weightsWith(arithmeticFor("auto", () => "portable")), expected);
+});
+
+Deno.test("compileLearner() rounds once where the processor fuses, unless it shall not", () => {
+  const found = arithmeticFor("auto");
+  assert.equal(found, detectArithmetic());
+  const bytes = (arithmetic: Arithmetic) => weightsWith(arithmetic).join();
+  assert.equal(bytes(found) !== bytes("portable"), found === "fused");
+});
