@@ -23,7 +23,7 @@ const LANES = 4;
 type Mode = "train" | "evaluate";
 
 /** A plan in memory. */
-interface LoadedPlan {
+export interface LoadedPlan {
   readonly plan: Plan;
   readonly samples: number;
   readonly lanes: number;
@@ -45,7 +45,7 @@ export function compileLearner(
   settings: LearnerSettings,
   dataset: Dataset,
   batchSizes: Readonly<Record<Mode, readonly number[]>>,
-): Learner {
+): CompiledLearner {
   const learner = new CompiledLearner(built, settings, dataset);
   for (const mode of ["train", "evaluate"] as const) {
     for (const size of batchSizes[mode]) learner.prepare(mode, size);
@@ -53,7 +53,8 @@ export function compileLearner(
   return learner;
 }
 
-class CompiledLearner implements Learner {
+/** Trains and evaluates by plans. */
+export class CompiledLearner implements Learner {
   readonly #built: BuiltModel;
   readonly #settings: LearnerSettings;
   readonly #takesClasses: boolean;
