@@ -24,7 +24,7 @@ const LANES = 4;
 type Mode = "train" | "evaluate";
 
 /** A plan in memory. */
-interface LoadedPlan {
+export interface LoadedPlan {
   readonly plan: Plan;
   readonly samples: number;
   readonly lanes: number;
@@ -48,7 +48,7 @@ export function compileLearner(
   dataset: Dataset,
   batchSizes: Readonly<Record<Mode, readonly number[]>>,
   arithmetic: Arithmetic = chosenArithmetic(),
-): Learner {
+): CompiledLearner {
   const learner = new CompiledLearner(built, settings, dataset, arithmetic);
   for (const mode of ["train", "evaluate"] as const) {
     for (const size of batchSizes[mode]) learner.prepare(mode, size);
@@ -56,7 +56,8 @@ export function compileLearner(
   return learner;
 }
 
-class CompiledLearner implements Learner {
+/** Trains and evaluates by plans. */
+export class CompiledLearner implements Learner {
   readonly #built: BuiltModel;
   readonly #settings: LearnerSettings;
   readonly #takesClasses: boolean;
@@ -120,7 +121,7 @@ class CompiledLearner implements Learner {
   }
 
   train(batch: Int32Array): BatchOutcome {
-    const loaded = this.#planFor("train", batch.length);
+    const loaded = this.planFor("train", batch.length);
     this.#steps += 1;
     for (const [name, valueAt] of Object.entries(this.#scalars)) {
       this.#memory.floats[this.#resident!.scalars[name]! / 4] = valueAt(this.#steps);
@@ -133,7 +134,7 @@ class CompiledLearner implements Learner {
   }
 
   evaluate(batch: Int32Array): BatchOutcome {
-    return this.#run(this.#planFor("evaluate", batch.length), batch);
+    return this.#run(this.planFor("evaluate", batch.length), batch);
   }
 
   dispose(): void {
@@ -149,7 +150,13 @@ class CompiledLearner implements Learner {
     this.#graphs.set(key, this.#record(mode, shape));
   }
 
-  #planFor(mode: Mode, size: number): LoadedPlan {
+  /**
+   * The step for batches of this size, compiled.
+   *
+   * @throws {NotRecordable} the model's step cannot be recorded
+   * @throws {ModelError} the step needs more memory than there is
+   */
+  planFor(mode: Mode, size: number): LoadedPlan {
     const shape = batchShape(size);
     const key = keyOf(mode, shape);
     let loaded = this.#plans.get(key);

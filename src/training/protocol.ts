@@ -1,5 +1,6 @@
 /** The messages between a trainer and its worker: plain data, one job at a time. */
 import type { DatasetSpec } from "../data/dataset.ts";
+import type { ExplanationRequest, ModelExplanation } from "./explanation.ts";
 import type {
   EvaluationRequest,
   InitialModel,
@@ -17,6 +18,7 @@ type WithDataset<T> = Omit<T, "datasetFolder"> & { readonly dataset: DatasetSpec
 /** A job by kind. */
 export interface Jobs {
   readonly initialise: { readonly source: ModelSource; readonly seed: number };
+  readonly explain: ExplanationRequest;
   readonly check: WithDataset<{ readonly source: ModelSource; readonly loss: string }>;
   readonly train: WithDataset<TrainingRequest>;
   readonly evaluate: WithDataset<EvaluationRequest>;
@@ -25,6 +27,7 @@ export interface Jobs {
 /** What each kind of job gives. */
 export interface Answers {
   readonly initialise: InitialModel;
+  readonly explain: ModelExplanation;
   readonly check: null;
   readonly train: TrainingResult;
   readonly evaluate: Evaluation;

@@ -11,6 +11,7 @@ import { startBackend } from "./backend.ts";
 import { copyWeights } from "./built_model.ts";
 import { batchSizes, ModelCache } from "./model_cache.ts";
 import { evaluateItems, evaluationBatch } from "./evaluate.ts";
+import { explainModel } from "./explain_model.ts";
 import { checkFit } from "./fit_check.ts";
 import { collectGarbage } from "./garbage.ts";
 import { forbidEnding } from "./guarded_globals.ts";
@@ -42,6 +43,13 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
       inputShape: built.model.inputs[0]!.shape.slice(1) as number[],
       outputShape: built.outputShape,
     };
+  },
+  async explain({ batchSize, loss, optimizer, ...source }) {
+    try {
+      return explainModel(await models.build(source, 0), { batchSize, loss, optimizer });
+    } finally {
+      models.forget();
+    }
   },
   async check({ source, dataset: spec, loss }) {
     const dataset = await load(spec);

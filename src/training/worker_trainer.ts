@@ -6,6 +6,7 @@ import { DataError, FlotillaError, ModelError, WeightsError } from "../core/erro
 import type { Evaluation } from "../core/metrics.ts";
 import { readDatasetSpec } from "../data/spec.ts";
 import type { DatasetSpec } from "../data/dataset.ts";
+import type { ExplanationRequest, ModelExplainer, ModelExplanation } from "./explanation.ts";
 import type {
   Answers,
   EngineSettings,
@@ -43,8 +44,10 @@ export interface WorkerTrainerOptions {
   readonly onNotice?: (text: string) => void;
 }
 
-/** A trainer whose worker starts with the first call. */
-export function createWorkerTrainer(options: WorkerTrainerOptions = {}): Trainer {
+/** A trainer whose worker starts with the first call; it also explains models. */
+export function createWorkerTrainer(
+  options: WorkerTrainerOptions = {},
+): Trainer & ModelExplainer {
   return new WorkerTrainer(options);
 }
 
@@ -62,7 +65,7 @@ interface CallInFlight {
   readonly reject: (reason: unknown) => void;
 }
 
-class WorkerTrainer implements Trainer {
+class WorkerTrainer implements Trainer, ModelExplainer {
   readonly #sharedFolders: readonly string[];
   readonly #engine: EngineSettings;
   readonly #buildLimitMs: number;
@@ -93,6 +96,10 @@ class WorkerTrainer implements Trainer {
 
   initialise(source: ModelSource, seed: number): Promise<InitialModel> {
     return this.#inTurn(() => this.#callWithin("initialise", { source, seed }, null));
+  }
+
+  explain(request: ExplanationRequest): Promise<ModelExplanation> {
+    return this.#inTurn(() => this.#callWithin("explain", request, null));
   }
 
   async check(source: ModelSource, datasetFolder: string, loss: string): Promise<void> {
