@@ -20,6 +20,15 @@ const OPS = join(
   "ops",
 );
 
+/** All test files of the folder, with `/` in their names. */
+export function publishedFiles(): string[] {
+  return [...Deno.readDirSync(OPS)].flatMap(({ name, isDirectory }) =>
+    isDirectory
+      ? [...Deno.readDirSync(join(OPS, name))].map((inner) => `${name}/${inner.name}`)
+      : [name]
+  ).filter((name) => name.endsWith("_test.js")).sort();
+}
+
 /** The code of a file of tfjs's `ops` folder, whose imports shall come from where it is called. */
 async function codeOf(file: string): Promise<string> {
   const text = await Deno.readTextFile(join(OPS, file));
@@ -39,13 +48,23 @@ export async function publishedTests(file: string): Promise<PublishedTest[]> {
     ({ path, before } = outer);
   };
   const scope: Readonly<Record<string, unknown>> = {
-    ...core,
+    ...core.util,
+    ...core.backend_util,
     ...core.test_util,
+    ...core,
     tf: core,
-    ALL_ENVS: {},
+    reduce_util: core.backend_util,
+    ALL_ENVS: true,
+    SYNC_BACKEND_ENVS: true,
+    BROWSER_ENVS: false,
+    NODE_ENVS: false,
     describe: group,
-    describeWithFlags: (name: string, _constraints: unknown, body: () => void) => group(name, body),
+    describeWithFlags(name: string, wanted: boolean, body: (on: unknown) => void) {
+      if (wanted) group(name, () => body({ backendName: core.getBackend() }));
+    },
+    jasmine: {},
     beforeEach: (body: Body) => before.push(body),
+    afterAll() {},
     beforeAll: (body: Body) => before.push(body),
     it(name: string, body: Body) {
       const first = before;
@@ -55,20 +74,21 @@ export async function publishedTests(file: string): Promise<PublishedTest[]> {
     expect,
   };
   // Pools share some tests, which are a function in a file of their own.
-  const code = `${await codeOf("identity_pool_test.js")}\n${await codeOf(file)}`;
+  const code = `${await codeOf("identity_pool_test.js")}\n{${await codeOf(file)}\n}`;
   // "default" and "module.exports" among them are no names.
   const names = Object.keys(scope).filter((name) => !/^default$|\./.test(name));
   new Function(...names, code)(...names.map((name) => scope[name]));
   return collected;
 }
 
-/** Runs what a test needs before it and the test, and frees all tensors that they made. */
+/** Runs what a test needs before it and the test, and frees all that they made. */
 async function inScope(bodies: readonly Body[]): Promise<void> {
   core.engine().startScope();
   try {
     for (const body of bodies) await body();
   } finally {
     core.engine().endScope();
+    core.disposeVariables();
   }
 }
 
@@ -93,10 +113,19 @@ function expect(actual: unknown) {
     toBe: (expected: unknown) => check(Object.is(actual, expected), "to be", expected),
     toEqual: (expected: unknown) => check(isLike(expected), "to equal", expected),
     toBeTruthy: () => check(Boolean(actual), "to be true"),
+    toBeFalsy: () => check(!actual, "to be false"),
     toBeNull: () => check(actual === null, "to be null"),
     toBeDefined: () => check(actual !== undefined, "to be defined"),
     toBeLessThan: (limit: number) => check(Number(actual) < limit, "to be below", limit),
     toBeGreaterThan: (limit: number) => check(Number(actual) > limit, "to be above", limit),
+    toBeLessThanOrEqual: (limit: number) => check(Number(actual) <= limit, "to be at most", limit),
+    toBeGreaterThanOrEqual: (limit: number) =>
+      check(Number(actual) >= limit, "to be at least", limit),
+    toBeCloseTo(expected: number, digits = 2) {
+      const near = Math.abs(Number(actual) - expected) < 10 ** -digits / 2;
+      check(near, "to be close to", expected);
+    },
+    toMatch: (pattern: RegExp) => check(pattern.test(String(actual)), "to match", pattern),
     toThrow: () => check(thrown() !== null, "to throw"),
     toThrowError(expected?: string | RegExp) {
       const error = thrown();
