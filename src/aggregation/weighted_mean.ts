@@ -5,7 +5,7 @@ import type { Update, UpdateReader } from "./aggregator.ts";
  * Floats a tile: the accumulators (8 bytes each) stay in the second-level cache while the updates
  * stream through, and an update stored on disk is read in pieces that are worth a call.
  */
-const TILE = 64 * 1024;
+const TILE = 16 * 1024;
 
 /**
  * Updates that one pass adds: an accumulator is loaded and stored once for all of them, and the sum

@@ -9,9 +9,9 @@ import { runInNewContext } from "node:vm";
 /** Bytes moved between two looks at the memory. */
 const LOOK_EVERY_BYTES = 2 * 1024 * 1024;
 /** Growth of the memory in buffers, since it was least, at which it is collected. */
-const COLLECT_AT_BYTES = 32 * 1024 * 1024;
+const COLLECT_AT_BYTES = 16 * 1024 * 1024;
 /** Growth that a collection of the young may leave; above it, all is collected. */
-const ENOUGH_BYTES = 16 * 1024 * 1024;
+const ENOUGH_BYTES = 8 * 1024 * 1024;
 
 /** What a collector acts on. */
 export interface Memory {
@@ -52,28 +52,25 @@ export class Collector {
   }
 }
 
+/** The engine's own function. */
+type EngineCollect = (options: { type: "minor" | "major"; execution: "sync" }) => unknown;
+
 function engineMemory(): Memory {
+  const collect = engineCollect();
   return {
     external: () => Deno.memoryUsage().external,
-    collectYoung: fillYoungGeneration,
-    collectAll: engineCollect(),
+    collectYoung: () => collect({ type: "minor", execution: "sync" }),
+    collectAll: () => collect({ type: "major", execution: "sync" }),
   };
 }
 
 /**
- * Allocates twice what the young generation holds (see `--max-semi-space-size`), which makes the
- * engine collect it: its own function collects all, whatever it is asked for.
- *
- * @returns the last of what was allocated, so that none of it is left out
+ * What the engine gives: the true function if it was started with `--expose-gc`, else one that
+ * collects all, twice, whatever it is asked for; none where it does not give any.
  */
-function fillYoungGeneration(): unknown {
-  let last: number[] = [];
-  for (let i = 0; i < 5000; i++) last = new Array(100).fill(i);
-  return last;
-}
-
-/** The engine's own function; one that does nothing where the engine does not give it. */
-function engineCollect(): () => void {
+function engineCollect(): EngineCollect {
+  const { gc } = globalThis as { gc?: EngineCollect };
+  if (gc !== undefined) return gc;
   try {
     // The flag acts on contexts that are made after it.
     setFlagsFromString("--expose-gc");

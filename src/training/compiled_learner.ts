@@ -34,7 +34,7 @@ interface LoadedPlan {
 }
 
 /**
- * Compiles steps for a model.
+ * Records the steps of a model, each of which is compiled when its first batch comes.
  *
  * @param batchSizes of training and of evaluation, those that will be needed for certain
  * @throws {NotRecordable} the model's step cannot be recorded
@@ -59,6 +59,8 @@ class CompiledLearner implements Learner {
   readonly #takesClasses: boolean;
   readonly #arithmetic: Arithmetic = arithmetic();
   readonly #memory = new KernelMemory();
+  /** Recorded steps that no batch has needed yet. */
+  readonly #graphs = new Map<string, StepGraph>();
   readonly #plans = new Map<string, LoadedPlan>();
   #dataset: Dataset;
   #items: Uint8Array;
@@ -109,7 +111,7 @@ class CompiledLearner implements Learner {
   }
 
   train(batch: Int32Array): BatchOutcome {
-    const loaded = this.prepare("train", batch.length);
+    const loaded = this.#planFor("train", batch.length);
     this.#steps += 1;
     for (const [name, valueAt] of Object.entries(this.#scalars)) {
       this.#memory.floats[this.#resident!.scalars[name]! / 4] = valueAt(this.#steps);
@@ -122,30 +124,37 @@ class CompiledLearner implements Learner {
   }
 
   evaluate(batch: Int32Array): BatchOutcome {
-    return this.#run(this.prepare("evaluate", batch.length), batch);
+    return this.#run(this.#planFor("evaluate", batch.length), batch);
   }
 
   dispose(): void {
+    this.#graphs.clear();
     this.#plans.clear();
   }
 
-  /** The plan for batches of this size; compiled if there is none yet. */
-  prepare(mode: Mode, size: number): LoadedPlan {
-    const key = `${mode} ${size}`;
+  /** Records the step for batches of this size, which is compiled when the first one comes. */
+  prepare(mode: Mode, size: number): void {
+    const shape = batchShape(size);
+    const key = keyOf(mode, shape);
+    if (this.#plans.has(key) || this.#graphs.has(key)) return;
+    this.#graphs.set(key, this.#record(mode, shape));
+  }
+
+  #planFor(mode: Mode, size: number): LoadedPlan {
+    const shape = batchShape(size);
+    const key = keyOf(mode, shape);
     let loaded = this.#plans.get(key);
     if (loaded === undefined) {
-      loaded = this.#load(mode, size);
+      this.prepare(mode, size);
+      loaded = this.#load(this.#graphs.get(key)!, shape);
       this.#plans.set(key, loaded);
+      this.#graphs.delete(key);
     }
     return loaded;
   }
 
-  #load(mode: Mode, size: number): LoadedPlan {
-    // One sample cannot be told from other axes of 1, so a lone one is computed twice.
-    const samples = Math.max(2, size);
-    const lanes = Math.ceil(samples / LANES) * LANES;
-    const padded = lanes !== samples;
-    const graph = optimise(this.#record(mode, samples, padded), padded);
+  #load(recorded: StepGraph, { samples, lanes, padded }: BatchShape): LoadedPlan {
+    const graph = optimise(recorded, padded);
     const shape = loadShape(this.#dataset, samples, lanes);
     let staging = 0;
     const plan = planStep(
@@ -163,7 +172,7 @@ class CompiledLearner implements Learner {
     return { plan, samples, lanes, staging, itemBytes: shape.itemBytes, step };
   }
 
-  #record(mode: Mode, samples: number, padded: boolean): StepGraph {
+  #record(mode: Mode, { samples, padded }: BatchShape): StepGraph {
     const { loss, optimizer } = this.#settings;
     if (mode === "train") {
       if (optimizer === null) throw new TypeError("Cannot train without an optimizer");
@@ -271,6 +280,25 @@ class CompiledLearner implements Learner {
     }
     return right;
   }
+}
+
+/** A batch as it lies in memory. */
+interface BatchShape {
+  readonly samples: number;
+  readonly lanes: number;
+  /** There are lanes behind the last sample. */
+  readonly padded: boolean;
+}
+
+function batchShape(size: number): BatchShape {
+  // One sample cannot be told from other axes of 1, so a lone one is computed twice.
+  const samples = Math.max(2, size);
+  const lanes = Math.ceil(samples / LANES) * LANES;
+  return { samples, lanes, padded: lanes !== samples };
+}
+
+function keyOf(mode: Mode, { samples }: BatchShape): string {
+  return `${mode} ${samples}`;
 }
 
 let detected: Arithmetic | null = null;

@@ -2,6 +2,14 @@
 import type { Evaluation } from "../core/metrics.ts";
 import type { Learner } from "./learner.ts";
 
+/** Larger batches are cut, as their activations would not stay in the processor's caches. */
+const BATCH_LIMIT = 64;
+
+/** The size of batch in which evaluation works. */
+export function evaluationBatch(batchSize: number): number {
+  return Math.min(batchSize, BATCH_LIMIT);
+}
+
 /**
  * @param indices items of the dataset that the learner uses
  * @param throwIfCancelled called before each batch; throws to end the evaluation
@@ -17,9 +25,10 @@ export function evaluateItems(
   if (samples === 0) return null;
   let lossSum = 0;
   let right: number | null = 0;
-  for (let start = 0; start < samples; start += batchSize) {
+  const size = evaluationBatch(batchSize);
+  for (let start = 0; start < samples; start += size) {
     throwIfCancelled();
-    const batch = indices.subarray(start, start + batchSize);
+    const batch = indices.subarray(start, start + size);
     const outcome = learner.evaluate(batch);
     lossSum += outcome.loss * batch.length;
     right = outcome.right === null || right === null ? null : right + outcome.right;

@@ -9,7 +9,7 @@ import { loadDataset } from "../data/load.ts";
 import { startBackend } from "./backend.ts";
 import { copyWeights } from "./built_model.ts";
 import { batchSizes, ModelCache } from "./model_cache.ts";
-import { evaluateItems } from "./evaluate.ts";
+import { evaluateItems, evaluationBatch } from "./evaluate.ts";
 import { checkFit } from "./fit_check.ts";
 import { forbidEnding } from "./guarded_globals.ts";
 import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
@@ -61,7 +61,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
       },
       batches: {
         train: batchSizes(train.length, settings.batchSize),
-        evaluate: batchSizes(test.length, settings.batchSize),
+        evaluate: batchSizes(test.length, evaluationBatch(settings.batchSize)),
       },
     });
     learner.setWeights(given.values);
@@ -88,7 +88,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
       : splitIndices(dataset.count, splitSeed).test;
     const learner = models.learnerFor(dataset, {
       settings: { loss, optimizer: null },
-      batches: { train: [], evaluate: batchSizes(indices.length, batchSize) },
+      batches: { train: [], evaluate: batchSizes(indices.length, evaluationBatch(batchSize)) },
     });
     learner.setWeights(given.values);
     const result = evaluateItems(learner, indices, batchSize, context.throwIfCancelled);

@@ -6,6 +6,15 @@ import { sizeOf } from "../step/graph.ts";
 import { Arena } from "../step/memory_plan.ts";
 import { KernelMemory } from "../kernel_memory.ts";
 
+interface ProductShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
+/** A compiled product and the addresses of its operands. */
 interface Product {
   readonly run: () => void;
   readonly a: number;
@@ -42,7 +51,7 @@ export function multiplyMatrices(
   if (k !== depth) return null;
   const count = sizeOf(leading);
   if (count * m * n * k === 0) return null;
-  const product = productFor(m, n, k, transposeA, transposeB);
+  const product = productFor({ m, n, k, transposeA, transposeB });
   const { floats } = memory;
   const aValues = backend.data.get(a.dataId).values as Float32Array;
   const bValues = backend.data.get(b.dataId).values as Float32Array;
@@ -61,29 +70,17 @@ export function multiplyMatrices(
   return backend.makeTensorInfo([...leading, m, n], "float32", values);
 }
 
-function productFor(
-  m: number,
-  n: number,
-  k: number,
-  transposeA: boolean,
-  transposeB: boolean,
-): Product {
-  const key = [m, n, k, transposeA, transposeB].join();
+function productFor(shape: ProductShape): Product {
+  const key = JSON.stringify(shape);
   let product = products.get(key);
   if (product === undefined) {
-    product = compile(m, n, k, transposeA, transposeB);
+    product = compile(shape);
     products.set(key, product);
   }
   return product;
 }
 
-function compile(
-  m: number,
-  n: number,
-  k: number,
-  transposeA: boolean,
-  transposeB: boolean,
-): Product {
+function compile({ m, n, k, transposeA, transposeB }: ProductShape): Product {
   const module = new ModuleBuilder({ arithmetic });
   const arena = new Arena(0);
   const [a, b, c] = [m * k, k * n, m * n].map((floats) => arena.take(floats * 4).address) as [
