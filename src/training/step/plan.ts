@@ -27,6 +27,8 @@ export interface Resident {
 export interface RandomPlace {
   readonly address: number;
   readonly elements: number;
+  /** Its last axis is the batch. */
+  readonly batched: boolean;
 }
 
 /** A compiled graph. */
@@ -36,7 +38,6 @@ export interface Plan {
   readonly inputs: Readonly<Record<string, number>>;
   /** Constants with their addresses, written once. */
   readonly constants: readonly { readonly address: number; readonly values: Float32Array }[];
-  readonly randoms: readonly RandomPlace[];
   readonly loss: number;
   /** Address of the outputs, [...dims][lanes]. */
   readonly outputs: number;
@@ -50,7 +51,7 @@ export interface Plan {
  * Compiles a graph.
  *
  * @param lanes samples in memory: `graph.samples` rounded up
- * @param extra more kernel calls before the step, such as the loading of its inputs
+ * @param extra more kernel calls before the step, to load inputs and fill random tensors
  */
 export function planStep(
   graph: StepGraph,
@@ -60,6 +61,7 @@ export function planStep(
   extra: (
     module: ModuleBuilder,
     inputs: Readonly<Record<string, number>>,
+    randoms: readonly RandomPlace[],
     arena: Arena,
   ) => KernelCall[] = () => [],
 ): Plan {
@@ -99,12 +101,12 @@ export function planStep(
       }
       case "random": {
         const address = own();
-        randoms.push({ address, elements: bytesOf(value) / 4 });
+        randoms.push({ address, elements: bytesOf(value) / 4, batched: value.batched });
         fixed.set(value, address);
       }
     }
   }
-  const before = extra(module, inputs, arena);
+  const before = extra(module, inputs, randoms, arena);
   const instructions = schedule(graph);
   const lastUse = lastUses(graph, instructions);
   const places = new Map<Value, Place>();
@@ -178,7 +180,6 @@ export function planStep(
     bytes: module.bytes(),
     inputs,
     constants,
-    randoms,
     loss: fixed.get(rootOf(graph.loss))!,
     outputs: fixed.get(rootOf(graph.outputs))!,
     top: arena.top,
