@@ -3,6 +3,7 @@
  * places in memory of everything it reads and writes.
  */
 import { type Arithmetic, type Kernel, ModuleBuilder } from "../../kernels/mod.ts";
+import { checkBytes } from "../kernel_memory.ts";
 import { reachable, sizeOf, type StepGraph, type Value } from "./graph.ts";
 import {
   kernelsOf,
@@ -52,6 +53,7 @@ export interface Plan {
  *
  * @param lanes samples in memory: `graph.samples` rounded up
  * @param extra more kernel calls before the step, to load inputs and fill random tensors
+ * @throws {ModelError} it needs more memory than there can be
  */
 export function planStep(
   graph: StepGraph,
@@ -74,6 +76,7 @@ export function planStep(
   const fixed = new Map<Value, number>();
   const bytesOf = ({ dims, batched }: Value) => sizeOf(dims) * (batched ? lanes : 1) * 4;
   for (const value of values) {
+    checkBytes(bytesOf(value));
     const { operation } = value;
     const own = () => arena.take(bytesOf(value)).address;
     switch (operation.kind) {
@@ -155,6 +158,7 @@ export function planStep(
       places.delete(input);
     }
   });
+  checkBytes(arena.top);
   const calls: { value: Value; kernel: Kernel }[] = [];
   const step = module.function("step", {}, (f) => {
     for (const { kernel, operands } of before) f.call(kernel.func, ...operands);

@@ -274,7 +274,8 @@ export function recordWith<T>(recording: Recording, code: () => T): T {
 
 function asNotRecordable(error: unknown): unknown {
   if (error instanceof NotRecordable || !(error instanceof Error)) return error;
-  const [, kernel] = /Cannot find registered kernel '(\w+)'/.exec(error.message) ?? [];
+  // tfjs says it in one way where it looks for the kernel of an operation, in another where it runs.
+  const [, kernel] = /^(?:Cannot find registered kernel|Kernel) '(\w+)'/.exec(error.message) ?? [];
   if (kernel !== undefined) return new NotRecordable(`there is no rule for kernel ${kernel}`);
   if (error instanceof RangeError && error.message.endsWith("no rule for it")) {
     return new NotRecordable(error.message);
