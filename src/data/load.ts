@@ -1,14 +1,20 @@
 /** Loads and checks a dataset: the one door through which data reach the training. */
 import { DataError } from "../core/errors.ts";
-import { type Dataset, type DatasetSpec, elements, type RawLabels } from "./dataset.ts";
+import {
+  type Dataset,
+  type DatasetSpec,
+  elements,
+  type NumberArray,
+  type RawLabels,
+} from "./dataset.ts";
 import { readerOf } from "./readers.ts";
 
 /**
  * Reads a dataset into memory.
  *
  * @throws {DataError} a file is missing, truncated or of a wrong format; there are no items; items
- * and labels differ in number; a label is out of range; the normalisation has not one number for
- * each channel
+ * and labels differ in number; a label is out of range; a number is NaN or infinite; the
+ * normalisation has not one number for each channel
  */
 export async function loadDataset(spec: DatasetSpec): Promise<Dataset> {
   const { items, shape, labels } = await readerOf(spec).read(spec.folder);
@@ -16,6 +22,8 @@ export async function loadDataset(spec: DatasetSpec): Promise<Dataset> {
   const count = elements(shape) === 0 ? 0 : items.length / elements(shape);
   checkCount(spec, count, labels);
   checkNormalisation(spec, shape);
+  checkNumbers(spec.name, "item", items, elements(shape));
+  checkNumbers(spec.name, "target", labels.values, elements(labels.shape));
   return {
     name: spec.name,
     items,
@@ -72,6 +80,17 @@ export function countLabels(
 
 /** More than any real vocabulary; a larger label is a file read wrongly. */
 const MAX_CLASSES = 1_000_000;
+
+/** One such number would spoil every weight, long after the batch that held it. */
+function checkNumbers(name: string, what: string, values: NumberArray, size: number): void {
+  if (!(values instanceof Float32Array)) return;
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at < 0) return;
+  throw new DataError(
+    `Cannot use dataset ${name} as number ${at % size} of ${what} ${Math.floor(at / size)} ` +
+      `is ${values[at]}: all must be finite`,
+  );
+}
 
 function checkNormalisation({ name, normalise }: DatasetSpec, shape: readonly number[]): void {
   const channels = shape.at(-1) ?? 1;

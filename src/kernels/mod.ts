@@ -28,4 +28,5 @@ export { depthwiseWeightGradient } from "./depthwise_weight_gradient.ts";
 export { copy, type CopyShape } from "./copy.ts";
 export { oneHot, type RowsShape, sumRows, takeRows } from "./rows.ts";
 export { loadBatch, type LoadShape } from "./load_batch.ts";
+export { uniform, UNIFORM_STATE, type UniformShape } from "./uniform.ts";
 export type { SumEpilogue } from "./lane_sums.ts";

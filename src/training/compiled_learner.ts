@@ -2,10 +2,15 @@
  * Trains by compiled steps: for each batch size one WebAssembly module, all on one memory that
  * holds weights and the optimizer's moments. A batch costs no tensor and no garbage of its size.
  */
-import type { Prng } from "../core/prng.ts";
 import { channelAffine } from "../data/batch.ts";
 import { type Dataset, elements } from "../data/dataset.ts";
-import { type Arithmetic, loadBatch, type LoadShape } from "../kernels/mod.ts";
+import {
+  type Arithmetic,
+  loadBatch,
+  type LoadShape,
+  uniform,
+  UNIFORM_STATE,
+} from "../kernels/mod.ts";
 import { chosenArithmetic } from "./arithmetic_choice.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import type { BuiltModel } from "./built_model.ts";
@@ -16,7 +21,6 @@ import type { StepScalars } from "./step/optimizer_updates.ts";
 import { optimise } from "./step/passes/optimise.ts";
 import { type Plan, planStep, type Resident } from "./step/plan.ts";
 import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.ts";
-import { targetRows } from "./batches.ts";
 import { sizeOf, type StepGraph } from "./step/graph.ts";
 
 const LANES = 4;
@@ -75,7 +79,10 @@ export class CompiledLearner implements Learner {
   /** The plan whose constants are in memory. */
   #current: LoadedPlan | null = null;
   #steps = 0;
-  #random: Prng = Math.random;
+  /** Address of the state of the generators that random tensors are drawn from. */
+  #generators = 0;
+  /** A lone sample and its copy. */
+  readonly #twice = new Int32Array(2);
 
   constructor(
     built: BuiltModel,
@@ -117,7 +124,8 @@ export class CompiledLearner implements Learner {
     this.#memory.floats[scalars["learning rate"]! / 4] = learningRate;
     this.#memory.floats[scalars["minus learning rate"]! / 4] = -learningRate;
     this.#steps = 0;
-    this.#random = random;
+    const generators = new Uint32Array(this.#memory.bytes.buffer, this.#generators, UNIFORM_STATE);
+    for (let i = 0; i < UNIFORM_STATE; i++) generators[i] = random() * 2 ** 32;
   }
 
   train(batch: Int32Array): BatchOutcome {
@@ -125,10 +133,6 @@ export class CompiledLearner implements Learner {
     this.#steps += 1;
     for (const [name, valueAt] of Object.entries(this.#scalars)) {
       this.#memory.floats[this.#resident!.scalars[name]! / 4] = valueAt(this.#steps);
-    }
-    for (const { address, elements } of loaded.plan.randoms) {
-      const start = address / 4;
-      for (let i = start; i < start + elements; i++) this.#memory.floats[i] = this.#random();
     }
     return this.#run(loaded, batch);
   }
@@ -169,7 +173,7 @@ export class CompiledLearner implements Learner {
     return loaded;
   }
 
-  #load(recorded: StepGraph, { samples, lanes, padded }: BatchShape): LoadedPlan {
+  #load(recorded: StepGraph, { samples, lanes, padded, alone }: BatchShape): LoadedPlan {
     const graph = optimise(recorded, padded);
     const shape = loadShape(this.#dataset, samples, lanes);
     let staging = 0;
@@ -178,10 +182,15 @@ export class CompiledLearner implements Learner {
       lanes,
       this.#resident!,
       this.#arithmetic,
-      (module, inputs, arena) => {
-        if (inputs["items"] === undefined) return [];
+      (module, inputs, randoms, arena) => {
+        const draws = randoms.map(({ address, elements: floats, batched }) => ({
+          kernel: uniform(module, { floats, alike: alone && batched }),
+          operands: [this.#generators, address],
+        }));
+        if (inputs["items"] === undefined) return draws;
         staging = arena.take(lanes * shape.itemBytes).address;
-        return [{ kernel: loadBatch(module, shape), operands: [staging, inputs["items"]] }];
+        const load = loadBatch(module, shape);
+        return [{ kernel: load, operands: [staging, inputs["items"]] }, ...draws];
       },
     );
     const step = this.#memory.instantiate(plan.bytes, plan.top)["step"] as () => void;
@@ -218,6 +227,7 @@ export class CompiledLearner implements Learner {
       address: arena.take(sizeOf(dims) * 4).address,
       size: sizeOf(dims),
     }));
+    this.#generators = arena.take(UNIFORM_STATE * 4).address;
     const names = ["learning rate", "minus learning rate", ...Object.keys(scalars)];
     this.#resident = {
       variables: places.map(({ address }) => address),
@@ -241,8 +251,9 @@ export class CompiledLearner implements Learner {
       }
       this.#current = loaded;
     }
-    const rows = batch.length < samples ? Int32Array.of(batch[0]!, batch[0]!) : batch;
+    const rows = batch.length < samples ? this.#twice.fill(batch[0]!) : batch;
     this.#stageItems(loaded, rows);
+    this.#stageLabels(loaded, rows);
     this.#stageTargets(loaded, rows);
     loaded.step();
     const right = this.#countRight(loaded, batch);
@@ -258,22 +269,29 @@ export class CompiledLearner implements Learner {
     }
   }
 
-  #stageTargets({ plan, lanes }: LoadedPlan, batch: Int32Array): void {
+  #stageLabels({ plan, lanes }: LoadedPlan, batch: Int32Array): void {
+    if (plan.inputs["labels"] === undefined) return;
     const { labels } = this.#dataset;
-    if (plan.inputs["labels"] !== undefined) {
-      const start = plan.inputs["labels"] / 4;
-      for (let n = 0; n < lanes; n++) {
-        this.#memory.floats[start + n] = n < batch.length ? labels[batch[n]!]! : -1;
-      }
+    const start = plan.inputs["labels"] / 4;
+    for (let n = 0; n < lanes; n++) {
+      this.#memory.floats[start + n] = n < batch.length ? labels[batch[n]!]! : -1;
     }
-    if (plan.inputs["targets"] !== undefined && !this.#takesClasses) {
-      const rows = targetRows(this.#dataset, batch, this.#built.outputShape);
-      const size = rows.length / batch.length;
-      const start = plan.inputs["targets"] / 4;
-      for (let i = 0; i < size; i++) {
-        for (let n = 0; n < lanes; n++) {
-          this.#memory.floats[start + i * lanes + n] = n < batch.length ? rows[n * size + i]! : 0;
-        }
+  }
+
+  /** As `targetRows` of batches.ts, with the batch as the last axis. */
+  #stageTargets({ plan, lanes }: LoadedPlan, batch: Int32Array): void {
+    if (plan.inputs["targets"] === undefined || this.#takesClasses) return;
+    const { classes, labels } = this.#dataset;
+    const { floats } = this.#memory;
+    const size = elements(this.#built.outputShape);
+    const start = plan.inputs["targets"] / 4;
+    const oneHot = classes !== null && size > 1;
+    floats.fill(0, start, start + size * lanes);
+    for (let n = 0; n < batch.length; n++) {
+      const item = batch[n]!;
+      if (oneHot) floats[start + labels[item]! * lanes + n] = 1;
+      else {
+        for (let i = 0; i < size; i++) floats[start + i * lanes + n] = labels[item * size + i]!;
       }
     }
   }
@@ -304,17 +322,19 @@ interface BatchShape {
   readonly lanes: number;
   /** There are lanes behind the last sample. */
   readonly padded: boolean;
+  /** The samples are one, twice: what is random must be the same for both. */
+  readonly alone: boolean;
 }
 
 function batchShape(size: number): BatchShape {
   // One sample cannot be told from other axes of 1, so a lone one is computed twice.
   const samples = Math.max(2, size);
   const lanes = Math.ceil(samples / LANES) * LANES;
-  return { samples, lanes, padded: lanes !== samples };
+  return { samples, lanes, padded: lanes !== samples, alone: size === 1 };
 }
 
-function keyOf(mode: Mode, { samples }: BatchShape): string {
-  return `${mode} ${samples}`;
+function keyOf(mode: Mode, { samples, alone }: BatchShape): string {
+  return `${mode} ${alone ? 1 : samples}`;
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Dataset["items"]): Uint8Array {

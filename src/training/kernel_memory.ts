@@ -2,8 +2,21 @@
 import { ModelError } from "../core/errors.ts";
 
 const PAGE_BYTES = 65536;
-/** What 32-bit addresses reach. */
-const LIMIT_BYTES = 2 ** 32;
+/** What the addresses of kernels reach, which are constants with a sign. */
+const LIMIT_BYTES = 2 ** 31;
+
+/** @throws {ModelError} no memory can be so large: names bytes and limit */
+export function checkBytes(bytes: number): void {
+  if (bytes > LIMIT_BYTES) throw outOfMemory(bytes);
+}
+
+function outOfMemory(bytes: number): ModelError {
+  const megabytes = (count: number) => `${Math.ceil(count / 2 ** 20)} MB`;
+  return new ModelError(
+    `Cannot train with steps of ${megabytes(bytes)} as the memory ends ` +
+      `(limit ${megabytes(LIMIT_BYTES)}): try a smaller batch_size`,
+  );
+}
 
 /** A memory that grows; its view is made anew when it does. */
 export class KernelMemory {
@@ -29,14 +42,11 @@ export class KernelMemory {
   reserve(bytes: number): void {
     const missing = Math.ceil((bytes - this.#memory.buffer.byteLength) / PAGE_BYTES);
     if (missing <= 0) return;
+    checkBytes(bytes);
     try {
       this.#memory.grow(missing);
     } catch {
-      const megabytes = (count: number) => `${Math.ceil(count / 2 ** 20)} MB`;
-      throw new ModelError(
-        `Cannot train with steps of ${megabytes(bytes)} as the memory ends ` +
-          `(limit ${megabytes(LIMIT_BYTES)}): try a smaller batch_size`,
-      );
+      throw outOfMemory(bytes);
     }
     this.#floats = new Float32Array(this.#memory.buffer);
     this.#bytes = new Uint8Array(this.#memory.buffer);

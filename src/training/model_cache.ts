@@ -93,7 +93,9 @@ export class ModelCache {
       return compileLearner(built, settings, dataset, batches);
     } catch (error) {
       if (!(error instanceof NotRecordable)) throw error;
-      const text = `Model trains slowly, step by step in tfjs, as ${error.message}`;
+      const text =
+        "Model trains slowly, kernel by kernel in tfjs, as its step cannot be compiled: " +
+        error.reason;
       if (!this.#noticed.has(text)) this.#notice(text);
       this.#noticed.add(text);
       return new EagerLearner(built, settings, dataset);

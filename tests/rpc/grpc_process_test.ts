@@ -66,7 +66,7 @@ Deno.test("train() fails at once as unavailable when the client is killed", () =
 
 Deno.test("train() fails as unavailable when the client gives no sign of life", () =>
   withClient(async (endpoints, child) => {
-    const transport = createGrpcTransport({ keepaliveMs: 200, keepaliveTimeoutMs: 200 });
+    const transport = createGrpcTransport({ keepaliveMs: 500, keepaliveTimeoutMs: 3000 });
     const link = transport.connect("frozen", endpoints);
     const training = Promise.withResolvers<void>();
     const sink = { ...collectingSink(), progress: () => training.resolve() };

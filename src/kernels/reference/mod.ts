@@ -6,3 +6,4 @@ export * from "./pool.ts";
 export * from "./reduce.ts";
 export * from "./rows.ts";
 export * from "./copy.ts";
+export * from "./uniform.ts";

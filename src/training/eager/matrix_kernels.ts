@@ -29,7 +29,8 @@ const products = new Map<string, Product>();
 /**
  * Multiplies matrices [..., rows, columns] of floats; leading axes are stretched to each other.
  *
- * @returns null for operands that this does not take: numbers other than floats, or none
+ * @returns null for operands that this does not take: numbers other than floats, or none, or
+ * matrices that do not fit, for which tfjs has its own message
  */
 export function multiplyMatrices(
   backend: MathBackendCPU,
@@ -46,7 +47,8 @@ export function multiplyMatrices(
   const [aRows, aColumns] = a.shape.slice(-2) as [number, number];
   const [bRows, bColumns] = b.shape.slice(-2) as [number, number];
   const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
-  const n = transposeB ? bRows : bColumns;
+  const [n, depth] = transposeB ? [bRows, bColumns] : [bColumns, bRows];
+  if (k !== depth) return null;
   const count = sizeOf(leading);
   if (count * m * n * k === 0) return null;
   const product = productFor({ m, n, k, transposeA, transposeB });

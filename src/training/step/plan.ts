@@ -3,6 +3,7 @@
  * places in memory of everything it reads and writes.
  */
 import { type Arithmetic, type Kernel, ModuleBuilder } from "../../kernels/mod.ts";
+import { checkBytes } from "../kernel_memory.ts";
 import { reachable, sizeOf, type StepGraph, type Value } from "./graph.ts";
 import {
   kernelsOf,
@@ -27,6 +28,8 @@ export interface Resident {
 export interface RandomPlace {
   readonly address: number;
   readonly elements: number;
+  /** Its last axis is the batch. */
+  readonly batched: boolean;
 }
 
 /** A compiled graph. */
@@ -36,7 +39,6 @@ export interface Plan {
   readonly inputs: Readonly<Record<string, number>>;
   /** Constants with their addresses, written once. */
   readonly constants: readonly { readonly address: number; readonly values: Float32Array }[];
-  readonly randoms: readonly RandomPlace[];
   readonly loss: number;
   /** Address of the outputs, [...dims][lanes]. */
   readonly outputs: number;
@@ -50,7 +52,8 @@ export interface Plan {
  * Compiles a graph.
  *
  * @param lanes samples in memory: `graph.samples` rounded up
- * @param extra more kernel calls before the step, such as the loading of its inputs
+ * @param extra more kernel calls before the step, to load inputs and fill random tensors
+ * @throws {ModelError} it needs more memory than there can be
  */
 export function planStep(
   graph: StepGraph,
@@ -60,6 +63,7 @@ export function planStep(
   extra: (
     module: ModuleBuilder,
     inputs: Readonly<Record<string, number>>,
+    randoms: readonly RandomPlace[],
     arena: Arena,
   ) => KernelCall[] = () => [],
 ): Plan {
@@ -72,6 +76,7 @@ export function planStep(
   const fixed = new Map<Value, number>();
   const bytesOf = ({ dims, batched }: Value) => sizeOf(dims) * (batched ? lanes : 1) * 4;
   for (const value of values) {
+    checkBytes(bytesOf(value));
     const { operation } = value;
     const own = () => arena.take(bytesOf(value)).address;
     switch (operation.kind) {
@@ -99,12 +104,12 @@ export function planStep(
       }
       case "random": {
         const address = own();
-        randoms.push({ address, elements: bytesOf(value) / 4 });
+        randoms.push({ address, elements: bytesOf(value) / 4, batched: value.batched });
         fixed.set(value, address);
       }
     }
   }
-  const before = extra(module, inputs, arena);
+  const before = extra(module, inputs, randoms, arena);
   const instructions = schedule(graph);
   const lastUse = lastUses(graph, instructions);
   const places = new Map<Value, Place>();
@@ -153,6 +158,7 @@ export function planStep(
       places.delete(input);
     }
   });
+  checkBytes(arena.top);
   const calls: { value: Value; kernel: Kernel }[] = [];
   const step = module.function("step", {}, (f) => {
     for (const { kernel, operands } of before) f.call(kernel.func, ...operands);
@@ -178,7 +184,6 @@ export function planStep(
     bytes: module.bytes(),
     inputs,
     constants,
-    randoms,
     loss: fixed.get(rootOf(graph.loss))!,
     outputs: fixed.get(rootOf(graph.outputs))!,
     top: arena.top,

@@ -62,6 +62,13 @@ function pair(attribute: unknown): [number, number] {
   return [first, second];
 }
 
+/** tfjs takes gradients of any height and width and reads what it finds there. */
+function checkGradient(each: KernelCall, { shape }: Symbolic, window: WindowShape): void {
+  if (shape[1] !== window.outputHeight || shape[2] !== window.outputWidth) {
+    refuse(each, "has a gradient of another shape than its output");
+  }
+}
+
 type Convolution = "conv2d" | "depthwise";
 
 function shapeOf(
@@ -93,7 +100,9 @@ function inputGradient(each: KernelCall, kind: Convolution): Symbolic {
   const filter = input("filter");
   const inputShape = attributes["inputShape"] as number[];
   const shape = shapeOf(each, kind, inputShape, filter.shape);
-  const values = [batchedAt(graph, input("dy"), 0), unbatched(graph, filter)];
+  const dy = input("dy");
+  checkGradient(each, dy, shape);
+  const values = [batchedAt(graph, dy, 0), unbatched(graph, filter)];
   const made = operation(kind, "inputGradient", shape);
   return batched(graph.make(made, values, inputShape.slice(1), true), inputShape, 0);
 }
@@ -104,7 +113,9 @@ function weightGradient(each: KernelCall, kind: Convolution): Symbolic {
   const filterShape = attributes["filterShape"] as number[];
   const shape = shapeOf(each, kind, x.shape, filterShape);
   const items = batchedAt(graph, x, 0);
-  const dy = batchedAt(graph, input("dy"), 0);
+  const gradient = input("dy");
+  checkGradient(each, gradient, shape);
+  const dy = batchedAt(graph, gradient, 0);
   const values = [items, items.clean ? dy : graph.cleaned(dy)];
   const made = operation(kind, "weightGradient", shape);
   return plain(graph.make(made, values, filterShape, false), filterShape);

@@ -1,0 +1,155 @@
+/** Models that no compiled step can hold, and models that no memory can hold. */
+import assert from "node:assert/strict";
+import { ModelError } from "../../src/core/errors.ts";
+import { decodeWeights } from "../../src/core/weights.ts";
+import type { Dataset } from "../../src/data/dataset.ts";
+import { startBackend, tf } from "../../src/training/backend.ts";
+import { describeBuilt } from "../../src/training/built_model.ts";
+import { compileLearner } from "../../src/training/compiled_learner.ts";
+import { linearRequest, never, packageOf, withTrainer, writeHalves } from "./tiny.ts";
+
+const ignore = () => {};
+
+/** The linear model with a layer of its own between, which leaves numbers as they are. */
+function withLayer(call: string) {
+  return packageOf({
+    "model.js": `export default ({ tf }) => {
+      class Own extends tf.layers.Layer {
+        static className = "Own";
+        call(inputs) {
+          const x = Array.isArray(inputs) ? inputs[0] : inputs;
+          ${call}
+        }
+        computeOutputShape(shape) { return shape; }
+      }
+      return tf.sequential({ layers: [
+        tf.layers.flatten({ inputShape: [2, 2, 1] }),
+        tf.layers.dense({ units: 2 }),
+        new Own({}),
+      ] });
+    };`,
+  });
+}
+
+const NOT_COMPILED: Readonly<Record<string, readonly [call: string, reason: RegExp]>> = {
+  "reads a number back": [
+    "return x.sum().dataSync()[0] > 1e9 ? tf.zerosLike(x) : x;",
+    /: the model reads numbers back while it runs$/,
+  ],
+  "uses a kernel without a rule": [
+    "return tf.mul(x, tf.add(1, tf.mul(0, tf.cumsum(x, 1))));",
+    /: there is no rule for kernel Cumsum$/,
+  ],
+  "mixes samples": [
+    "return tf.reverse(tf.reverse(x, 0), 0);",
+    /: there is no rule for kernel Reverse$/,
+  ],
+  "reads a number back in a gradient of its own": [
+    "return tf.customGrad((own, save) => { save([own]); return { value: own.clone(), " +
+    "gradFunc: (dy, [saved]) => dy.mul(saved.dataSync()[0] > -1e9 ? 1 : 2) }; })(x);",
+    /: the model reads numbers back while it runs$/,
+  ],
+};
+
+for (const [what, [call, reason]] of Object.entries(NOT_COMPILED)) {
+  Deno.test(`a model that ${what} trains in tfjs to the same weights, which is said once`, () => {
+    const notices: string[] = [];
+    return withTrainer(async (trainer, folder) => {
+      await writeHalves(folder, 100);
+      const request = await linearRequest(trainer, folder, { epochs: 3, optimizer: "adam" });
+      const compiled = await trainer.train(request, ignore, never);
+      assert.deepEqual(notices, []);
+      const own = { ...request, modelPackage: withLayer(call) };
+      const first = await trainer.train(own, ignore, never);
+      const second = await trainer.train({ ...own, seed: 3 }, ignore, never);
+      assert.equal(notices.length, 1, notices.join("\n"));
+      assert.match(
+        notices[0]!,
+        /^Model trains slowly, kernel by kernel in tfjs, as its step cannot be compiled: /,
+      );
+      assert.match(notices[0]!, reason);
+      assert.notDeepEqual(second.weights, first.weights);
+      const expected = decodeWeights(compiled.weights).values;
+      decodeWeights(first.weights).values.forEach((value, i) =>
+        assert.ok(Math.abs(value - expected[i]!) < 1e-5, `${value}, not ${expected[i]}`)
+      );
+      assert.ok(Math.abs(first.metrics.loss - compiled.metrics.loss) < 1e-5);
+      assert.equal(first.metrics.accuracy, compiled.metrics.accuracy);
+      assert.equal(first.metrics.test?.accuracy, compiled.metrics.test?.accuracy);
+    }, { onNotice: (text) => notices.push(text) });
+  });
+}
+
+Deno.test("a model with a layer of its own made of known kernels is compiled", () => {
+  const notices: string[] = [];
+  return withTrainer(async (trainer, folder) => {
+    await writeHalves(folder, 40);
+    const request = await linearRequest(trainer, folder);
+    const own = { ...request, modelPackage: withLayer("return x.mul(2).div(2);") };
+    await trainer.train(own, ignore, never);
+    assert.deepEqual(notices, []);
+  }, { onNotice: (text) => notices.push(text) });
+});
+
+await startBackend();
+
+/** Items of one number, as many as wished, which take hardly any memory. */
+function numbers(count: number): Dataset {
+  return {
+    name: "numbers",
+    items: new Uint8Array(count),
+    shape: [1],
+    count,
+    labels: new Int32Array(count),
+    targetShape: [],
+    classes: 2,
+    classesDeclared: true,
+    labelCounts: null,
+    normalise: null,
+  };
+}
+
+/** A dense layer of zeros, whose pages nobody touches. */
+function wide(units: number) {
+  const zeros = { kernelInitializer: "zeros" as const };
+  return describeBuilt(tf.sequential({
+    layers: [
+      tf.layers.dense({ units, inputShape: [1], activation: "relu", ...zeros }),
+      tf.layers.dense({ units: 2, ...zeros }),
+    ],
+  }));
+}
+
+Deno.test("compileLearner() names bytes and limit if the weights do not fit into memory", () => {
+  const built = wide(100_000_000);
+  const settings = { loss: "crossentropy", optimizer: { name: "adam", args: {} } };
+  // 4 weights a unit, and two moments for each: 12 floats.
+  assert.throws(
+    () => compileLearner(built, settings, numbers(8), { train: [4], evaluate: [4] }),
+    (error) =>
+      error instanceof ModelError &&
+      /^Cannot train with steps of 4578 MB as the memory ends \(limit 2048 MB\)/
+        .test(error.message),
+  );
+  built.model.dispose();
+});
+
+Deno.test("train() names bytes and limit if a batch does not fit into memory", () => {
+  const built = wide(20_000);
+  const settings = { loss: "crossentropy", optimizer: { name: "sgd", args: {} } };
+  const samples = 100_000;
+  const learner = compileLearner(built, settings, numbers(samples), {
+    train: [samples],
+    evaluate: [],
+  });
+  learner.startTraining({ learningRate: 0.1, random: Math.random });
+  // 20,000 x 100,000 floats for the first layer's outputs.
+  assert.throws(
+    () => learner.train(Int32Array.from({ length: samples }, (_, n) => n)),
+    (error) =>
+      error instanceof ModelError &&
+      /^Cannot train with steps of 7630 MB as the memory ends \(limit 2048 MB\): try a smaller batch_size$/
+        .test(error.message),
+  );
+  built.model.dispose();
+});
