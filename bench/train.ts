@@ -14,13 +14,24 @@ import { createWorkerTrainer } from "../src/training/worker_trainer.ts";
 
 const BATCH = 32;
 const ITEMS = 3200;
-const CLASSES = 10;
 
-/** Models that can be measured, with the shape of their images and their arguments. */
-const MODELS: Readonly<Record<string, { shape: readonly number[]; args: JsonObject }>> = {
-  MLP: { shape: [28, 28, 1], args: {} },
-  LeNet5: { shape: [32, 32, 1], args: { image_size: 32 } },
-  FedAT_CNN: { shape: [32, 32, 3], args: {} },
+/** A model that can be measured. */
+interface Measured {
+  /** Of an item. */
+  readonly shape: readonly number[];
+  readonly classes: number;
+  readonly args: JsonObject;
+  /** Items are class numbers, such as characters, in place of pixels. */
+  readonly takesNumbers?: boolean;
+}
+
+const MODELS: Readonly<Record<string, Measured>> = {
+  MLP: { shape: [28, 28, 1], classes: 10, args: {} },
+  LeNet5: { shape: [32, 32, 1], classes: 10, args: { image_size: 32 } },
+  FedAT_CNN: { shape: [32, 32, 3], classes: 10, args: {} },
+  MobileNet: { shape: [32, 32, 3], classes: 10, args: {} },
+  ResNet: { shape: [32, 32, 3], classes: 10, args: {} },
+  CharLSTM: { shape: [40], classes: 80, args: {}, takesNumbers: true },
 };
 
 /** One line of the result. */
@@ -35,10 +46,10 @@ async function measure(model: string, seconds: number): Promise<Throughput> {
   const data = await Deno.makeTempDir();
   const trainer = createWorkerTrainer();
   try {
-    const { shape, args } = MODELS[model]!;
-    await writeRandomImages(data, shape);
+    const measured = MODELS[model]!;
+    await writeRandomItems(data, measured);
     const folder = new URL(`../models/${model}`, import.meta.url).pathname;
-    const source = { modelPackage: await readPackage(folder, model), args };
+    const source = { modelPackage: await readPackage(folder, model), args: measured.args };
     const { weights, layout } = await trainer.initialise(source, 1);
     const epoch = async () => {
       const { metrics, samples } = await trainer.train(
@@ -77,19 +88,23 @@ async function measure(model: string, seconds: number): Promise<Throughput> {
   }
 }
 
-async function writeRandomImages(folder: string, shape: readonly number[]): Promise<void> {
+async function writeRandomItems(
+  folder: string,
+  { shape, classes, takesNumbers = false }: Measured,
+): Promise<void> {
   const prng = seeded(1);
   const size = shape.reduce((product, length) => product * length, 1);
-  const bytes = (length: number, below: number) =>
-    Uint8Array.from({ length }, () => Math.floor(prng() * below));
-  await Deno.writeFile(
-    join(folder, "images"),
-    encodeIdx(bytes(ITEMS * size, 256), [ITEMS, ...shape]),
-  );
-  await Deno.writeFile(join(folder, "labels"), encodeIdx(bytes(ITEMS, CLASSES), [ITEMS]));
+  const below = (limit: number) => () => Math.floor(prng() * limit);
+  const length = ITEMS * size;
+  const items = takesNumbers
+    ? Int32Array.from({ length }, below(classes))
+    : Uint8Array.from({ length }, below(256));
+  const labels = Uint8Array.from({ length: ITEMS }, below(classes));
+  await Deno.writeFile(join(folder, "images"), encodeIdx(items, [ITEMS, ...shape]));
+  await Deno.writeFile(join(folder, "labels"), encodeIdx(labels, [ITEMS]));
   await Deno.writeTextFile(
     join(folder, "dataset_config.yaml"),
-    `dataset_details: { data_filename: { images: images, labels: labels } }\nnum_classes: ${CLASSES}\n`,
+    `dataset_details: { data_filename: { images: images, labels: labels } }\nnum_classes: ${classes}\n`,
   );
 }
 

@@ -1,5 +1,5 @@
 /**
- * A MobileNet (Howard et al., 2017) for colour images of 32 x 32 pixels: convolutions split into a
+ * A MobileNet (Howard et al., 2017) for small colour images: convolutions split into a
  * depthwise and a pointwise one, each followed by batch norm and ReLU6; its outputs are logits.
  */
 import type { ModelApi } from "../../src/training/model_api.ts";
@@ -8,13 +8,15 @@ interface Args {
   readonly num_classes?: number;
   /** Filters of the first convolution. */
   readonly width?: number;
+  /** Height and width of the images. */
+  readonly image_size?: number;
 }
 
 /** Filters, as multiples of the width, and stride of each separable convolution. */
 const BLOCKS = [[2, 1], [4, 2], [4, 1], [8, 2], [8, 1], [16, 2], [16, 1]] as const;
 
 export default function mobileNet({ tf }: ModelApi, args: Args) {
-  const { num_classes: classes = 10, width = 32 } = args;
+  const { num_classes: classes = 10, width = 32, image_size: size = 32 } = args;
   const normalised = () => [
     tf.layers.batchNormalization({ momentum: 0.9 }),
     tf.layers.reLU({ maxValue: 6 }),
@@ -28,7 +30,7 @@ export default function mobileNet({ tf }: ModelApi, args: Args) {
   ];
   return tf.sequential({
     layers: [
-      tf.layers.conv2d({ ...plain, inputShape: [32, 32, 3], filters: width, kernelSize: 3 }),
+      tf.layers.conv2d({ ...plain, inputShape: [size, size, 3], filters: width, kernelSize: 3 }),
       ...normalised(),
       ...BLOCKS.flatMap(([multiple, strides]) => separable(multiple * width, strides)),
       tf.layers.globalAveragePooling2d({}),

@@ -10,10 +10,12 @@ interface Args {
   readonly width?: number;
   /** Blocks in a stage; 3 make ResNet-20. */
   readonly blocks?: number;
+  /** Height and width of the images. */
+  readonly image_size?: number;
 }
 
 export default function resNet({ tf }: ModelApi, args: Args) {
-  const { num_classes: classes = 10, width = 16, blocks = 3 } = args;
+  const { num_classes: classes = 10, width = 16, blocks = 3, image_size: size = 32 } = args;
   type Images = ReturnType<typeof tf.input>;
   const normalised = (from: Images, filters: number, kernelSize: number, strides: number) => {
     const convolution = tf.layers.conv2d({
@@ -35,7 +37,7 @@ export default function resNet({ tf }: ModelApi, args: Args) {
     const shortcut = same ? from : normalised(from, filters, 1, strides);
     return relu(tf.layers.add().apply([sum, shortcut]) as Images);
   };
-  const input = tf.input({ shape: [32, 32, 3] });
+  const input = tf.input({ shape: [size, size, 3] });
   let images = relu(normalised(input, width, 3, 1));
   for (let stage = 0; stage < 3; stage++) {
     for (let index = 0; index < blocks; index++) {

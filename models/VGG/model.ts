@@ -1,5 +1,5 @@
 /**
- * A VGG network (Simonyan and Zisserman, 2014) for colour images of 32 x 32 pixels: convolutions
+ * A VGG network (Simonyan and Zisserman, 2014) for small colour images: convolutions
  * 3 x 3 in groups of two, each group with half the pixels and twice the filters of the one before;
  * its outputs are logits.
  */
@@ -10,10 +10,12 @@ interface Args {
   /** Filters of the first group. */
   readonly width?: number;
   readonly hidden?: number;
+  /** Height and width of the images, a multiple of 16. */
+  readonly image_size?: number;
 }
 
 export default function vgg({ tf }: ModelApi, args: Args) {
-  const { num_classes: classes = 10, width = 32, hidden = 256 } = args;
+  const { num_classes: classes = 10, width = 32, hidden = 256, image_size: size = 32 } = args;
   const convolution = (filters: number, inputShape?: number[]) =>
     tf.layers.conv2d({
       filters,
@@ -30,7 +32,7 @@ export default function vgg({ tf }: ModelApi, args: Args) {
   ];
   return tf.sequential({
     layers: [
-      ...group(width, [32, 32, 3]),
+      ...group(width, [size, size, 3]),
       ...group(2 * width),
       ...group(4 * width),
       ...group(8 * width),

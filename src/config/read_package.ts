@@ -75,7 +75,7 @@ function checkModelFile(folder: string, paths: readonly string[]): void {
 }
 
 function packageIn(folder: string): string {
-  return `Cannot send the model package "${folder}" as it`;
+  return `Cannot use the model package "${folder}" as it`;
 }
 
 async function access<T>(path: string, read: (path: string) => Promise<T>): Promise<T> {

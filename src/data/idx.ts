@@ -88,15 +88,19 @@ export function parseIdx(
   return { values, sizes };
 }
 
-/** IDX bytes of unsigned bytes in the given shape. */
-export function encodeIdx(values: Uint8Array, sizes: readonly number[]): Uint8Array<ArrayBuffer> {
+/** IDX bytes of unsigned bytes or 32-bit integers in the given shape. */
+export function encodeIdx(
+  values: Uint8Array | Int32Array,
+  sizes: readonly number[],
+): Uint8Array<ArrayBuffer> {
   const start = 4 + 4 * sizes.length;
-  const bytes = new Uint8Array(start + values.length);
+  const bytes = new Uint8Array(start + values.byteLength);
   const view = new DataView(bytes.buffer);
-  bytes[2] = 0x08;
+  bytes[2] = values instanceof Uint8Array ? 0x08 : 0x0c;
   bytes[3] = sizes.length;
   sizes.forEach((size, axis) => view.setUint32(4 + 4 * axis, size));
-  bytes.set(values, start);
+  if (values instanceof Uint8Array) bytes.set(values, start);
+  else values.forEach((value, i) => view.setInt32(start + 4 * i, value));
   return bytes;
 }
 

@@ -1,6 +1,7 @@
 /** Explains a built model: its layers, and the plan that its training step becomes. */
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Dataset } from "../data/dataset.ts";
+import type { Kernel } from "../kernels/mod.ts";
 import { type BuiltModel, trainableVariables } from "./built_model.ts";
 import { compileLearner } from "./compiled_learner.ts";
 import type {
@@ -55,11 +56,11 @@ function explainStep(
     const settings = { loss, optimizer: { name: optimizer, args: {} } };
     const learner = compileLearner(built, settings, dataset, { train: [], evaluate: [] });
     const { plan } = learner.planFor("train", batchSize);
-    const calls = plan.calls.map(({ value, kernel: { flops } }) => ({
-      operation: operationText(value),
+    const calls = plan.calls.map(({ value, kernel }) => ({
+      operation: operationText(value, kernel),
       dims: value.dims,
       batched: value.batched,
-      flops,
+      flops: kernel.flops,
     }));
     const explained: PlanExplanation = {
       calls,
@@ -92,14 +93,18 @@ function sampleDataset({ model, outputShape }: BuiltModel, loss: string): Datase
   };
 }
 
-function operationText({ operation }: Value): string {
+function operationText({ operation }: Value, { params, flops }: Kernel): string {
   if (operation.kind === "map") return expressionText(operation.expression);
   const words: string[] = [operation.kind];
   if ("take" in operation) words.push(operation.take);
   if ("part" in operation) {
     words.push(PARTS[operation.part]);
-    const finish = Object.entries(operation.finish).filter(([, used]) => used);
-    if (finish.length > 0) words.push(`+ ${finish.map(([name]) => name).join(", ")}`);
+    // The product over samples of a dense layer needs one factor turned before.
+    if (flops === 0) words.push("transpose");
+    const more = Object.entries(operation.finish).flatMap(([name, used]) => used ? [name] : []);
+    // A kernel with a factor adds its result, times minus the learning rate, to the weight.
+    if (params.includes("scale")) more.push("update");
+    if (more.length > 0) words.push(`+ ${more.join(", ")}`);
   }
   return words.join(" ");
 }

@@ -12,10 +12,13 @@ Deno.test("parseIdx() reads back what encodeIdx() wrote, for all shapes", () => 
   fc.assert(
     fc.property(sizes, fc.infiniteStream(fc.integer({ min: 0, max: 255 })), (shape, bytes) => {
       const length = shape.reduce((product, size) => product * size, 1);
-      const values = Uint8Array.from(bytes.take(length));
-      const read = parseIdx(encodeIdx(values, shape), "x");
-      assert.deepEqual(read.values, values);
-      assert.deepEqual(read.sizes, shape);
+      const numbers = [...bytes.take(length)];
+      const integers = numbers.map((each) => each * 65537 - 1000);
+      for (const values of [Uint8Array.from(numbers), Int32Array.from(integers)]) {
+        const read = parseIdx(encodeIdx(values, shape), "x");
+        assert.deepEqual(read.values, values);
+        assert.deepEqual(read.sizes, shape);
+      }
     }),
   );
 });

@@ -121,7 +121,8 @@ export function vanishes(expression: Expression, isZero: (operand: number) => bo
 
 /** As text: `mul(a, gt(b, 0))`. */
 export function expressionText(expression: Expression, names: readonly string[] = []): string {
-  if (typeof expression === "number") return String(expression);
+  // Seven digits tell 32-bit floats apart well enough for people.
+  if (typeof expression === "number") return String(Number(expression.toPrecision(7)));
   if ("arg" in expression) return names[expression.arg] ?? `$${expression.arg}`;
   return `${expression.f}(${
     expression.args.map((each) => expressionText(each, names)).join(", ")

@@ -17,10 +17,14 @@ export interface Comparison {
   readonly steps: number;
 }
 
-/** The largest differences: of a loss, relative to it, and of a weight after the last step. */
+/** What differed in the end. */
 export interface Differences {
+  /** The largest of a loss, relative to it. */
   readonly lossDifference: number;
+  /** The largest of a weight after the last step. */
   readonly weightDifference: number;
+  /** Norm of the trained weights' difference, relative to that of their way from the start. */
+  readonly wayDifference: number;
 }
 
 /** Trains both ways. */
@@ -56,9 +60,18 @@ export function compareTraining(
   });
   const weights = new Float32Array(start.length);
   learner.copyWeights(weights);
-  const weightDifference = weightsOf(built).flatMap((values) => [...values])
-    .reduce((most, value, i) => Math.max(most, Math.abs(value - weights[i]!)), 0);
-  return { lossDifference, weightDifference };
+  const expected = weightsOf(built).flatMap((values) => [...values]);
+  const differences = expected.map((value, i) => value - weights[i]!);
+  const weightDifference = differences.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
+  const way = expected.map((value, i) => value - start[i]!);
+  const trained = built.description.layout.filter(({ name }) => !name.includes("moving"));
+  const norm = (values: readonly number[]) =>
+    Math.hypot(
+      ...trained.map(({ offset, size }) =>
+        Math.sqrt(values.slice(offset, offset + size).reduce((sum, each) => sum + each * each, 0))
+      ),
+    );
+  return { lossDifference, weightDifference, wayDifference: norm(differences) / norm(way) };
 }
 
 /** All batches as one dataset. */
