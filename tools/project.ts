@@ -13,7 +13,7 @@ export const projectRoot: string = fileURLToPath(new URL("..", import.meta.url))
  * collected soon, and the engine's own function to collect them (see `src/rpc/collector.ts`). The
  * task `flotilla` in `deno.json` has the same.
  */
-export const V8_FLAGS = "--v8-flags=--max-semi-space-size=2,--expose-gc";
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=1,--expose-gc";
 
 /** Files below a folder of the project whose names end as given, relative to the root, sorted. */
 export function filesUnder(folder: string, ending: string): string[] {

@@ -3,8 +3,9 @@ import type { ModelApi } from "../../src/training/model_api.ts";
 
 export default function fedatCnn(
   { tf }: ModelApi,
-  args: { num_classes?: number; hidden?: number },
+  args: { num_classes?: number; width?: number; hidden?: number },
 ) {
+  const width = args.width ?? 32;
   const block = (filters: number, inputShape?: number[]) => [
     tf.layers.conv2d({
       filters,
@@ -17,9 +18,9 @@ export default function fedatCnn(
   ];
   return tf.sequential({
     layers: [
-      ...block(32, [32, 32, 3]),
-      ...block(64),
-      ...block(64),
+      ...block(width, [32, 32, 3]),
+      ...block(2 * width),
+      ...block(2 * width),
       tf.layers.flatten(),
       tf.layers.dense({ units: args.hidden ?? 64, activation: "relu" }),
       tf.layers.dense({ units: args.num_classes ?? 10 }),

@@ -91,7 +91,11 @@ async function run(flags: ClientFlags): Promise<void> {
   const local = await Promise.all(
     numbers.map((n) => localDatasets(data.replaceAll("{n}", `${n}`))),
   );
-  const trainers = openTrainers(local);
+  const engine = {
+    ...config.training,
+    arithmetic: flags.arithmetic ?? config.training.arithmetic,
+  };
+  const trainers = openTrainers(local, engine);
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];
   try {
@@ -222,10 +226,15 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 /** As many trainers as there are cores, or clients if they are fewer. */
-function openTrainers(local: readonly Map<string, LocalDataset>[]): Trainer[] {
+function openTrainers(
+  local: readonly Map<string, LocalDataset>[],
+  engine: ClientConfig["training"],
+): Trainer[] {
   const folders = local.flatMap((datasets) => [...datasets.values()].map(({ folder }) => folder));
   // A client of its own gets a worker that may read one dataset; many share workers.
-  const options = local.length === 1 ? {} : { sharedFolders: [...new Set(folders)] };
+  const options = local.length === 1
+    ? { engine }
+    : { engine, sharedFolders: [...new Set(folders)] };
   const count = Math.min(local.length, navigator.hardwareConcurrency);
   return Array.from({ length: count }, () => createWorkerTrainer(options));
 }

@@ -39,6 +39,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./clients.ts"),
   },
   {
+    name: "model",
+    summary: "explain a model: layers, costs, and how it trains",
+    load: () => import("./model.ts"),
+  },
+  {
     name: "config",
     summary: "print the schema of a configuration file, or check one",
     load: () => import("./config.ts"),

@@ -111,6 +111,7 @@ function withFlags(config: ServerConfig, flags: ServerFlags): ServerConfig {
         : flags.state ?? config.state.state_location,
       state_dir_path: flags.stateDir ?? config.state.state_dir_path,
     },
+    training: { ...config.training, arithmetic: flags.arithmetic ?? config.training.arithmetic },
     validation_data_dir_path: flags.data ?? config.validation_data_dir_path,
     runs_dir_path: flags.runsDir ?? config.runs_dir_path,
   };
@@ -161,7 +162,7 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
     }),
     validationSets: validationSets(config.validation_data_dir_path),
     findPackage: (session) => findPackage(session, [config.models_dir_path, builtInModels()]),
-    openTrainer: () => createWorkerTrainer(),
+    openTrainer: () => createWorkerTrainer({ engine: config.training }),
     newId: () => crypto.randomUUID(),
     drawSeed: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
     longestCallMs: grpc.timeout_s * 1000,

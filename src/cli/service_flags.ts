@@ -12,6 +12,7 @@ export interface ServiceFlags {
   readonly host?: string;
   readonly mqttBroker?: string;
   readonly mqttPort?: number;
+  readonly arithmetic?: "auto" | "portable";
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
@@ -23,6 +24,10 @@ export function addServiceFlags(command: Command, defaultConfig: string): Comman
     .option("--host <address>", "address to bind; 0.0.0.0 opens it to other machines")
     .option("--mqtt-broker <host>", "host of the MQTT broker, see the configuration file")
     .option("--mqtt-port <port>", "port of the MQTT broker", portNumber)
+    .addOption(
+      new Option("--arithmetic <kind>", "how training adds up, see the configuration file")
+        .choices(["auto", "portable"]),
+    )
     .addOption(
       new Option("--log-level <level>", "least severity that is logged")
         .choices(["debug", "info", "warning", "error"]).default("info"),

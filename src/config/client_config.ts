@@ -12,6 +12,7 @@ import {
   wholeNumber,
   withDefault,
 } from "./keys.ts";
+import { trainingSection } from "./training_section.ts";
 
 /** Schema of `client_config.yaml`. */
 export const clientConfigSchema = v.strictObject({
@@ -45,6 +46,7 @@ export const clientConfigSchema = v.strictObject({
   dataset_config: section({
     datasets_dir_path: withDefault(text, "./data", "Folder with a folder for each dataset"),
   }, "Local data"),
+  training: trainingSection,
   general_config: section({
     temp_dir_path: orNull(text, "Folder of identity and caches; null: temp_N of client N"),
     use_gpu: withDefault(flag, true, "Whether to train on a GPU if there is one"),

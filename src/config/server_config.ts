@@ -1,6 +1,7 @@
 /** The leader's file, `server_config.yaml`: keys of the original, every one with a default. */
 import * as v from "valibot";
 import { port, seconds, section, text, topic, wholeNumber, withDefault } from "./keys.ts";
+import { trainingSection } from "./training_section.ts";
 
 const stateLocation = v.pipe(
   v.picklist(["memory", "inmemory", "sqlite", "redis"]),
@@ -58,6 +59,7 @@ export const serverConfigSchema = v.strictObject({
     state_port: withDefault(port, 6379, "Port of Redis"),
     state_dir_path: withDefault(text, "./state", "Folder of the SQLite file and of weights"),
   }, "State that survives a restart"),
+  training: trainingSection,
   checkpoint_dir_path: withDefault(text, "./checkpoint", "Folder of checkpoints"),
   validation_data_dir_path: withDefault(
     text,

@@ -10,6 +10,12 @@ export interface Evaluation {
   readonly samples: number;
 }
 
+/**
+ * How products are added up in training: "fused" in one rounding, which not every processor can, or
+ * "portable" in two, with the same bytes on all of them.
+ */
+export type Arithmetic = "fused" | "portable";
+
 /** Result of one client's local training. */
 export interface TrainingMetrics {
   /** Mean training loss over all batches of the call. */
@@ -24,4 +30,6 @@ export interface TrainingMetrics {
   readonly miniBatches: number;
   /** Seconds spent training, without loading data or evaluating. */
   readonly trainSeconds: number;
+  /** Absent if nothing was computed, or if the client does not tell. */
+  readonly arithmetic?: Arithmetic;
 }

@@ -4,7 +4,7 @@
  */
 import { RpcError } from "../core/errors.ts";
 import type { JsonObject } from "../core/json.ts";
-import type { Evaluation as CoreEvaluation, TrainingMetrics } from "../core/metrics.ts";
+import type { Arithmetic, Evaluation as CoreEvaluation, TrainingMetrics } from "../core/metrics.ts";
 import type { TrainJob, TrainProgress, UpdateHeader } from "./transport.ts";
 
 /** A message without fields. */
@@ -64,9 +64,10 @@ interface Update extends Omit<UpdateHeader, "metrics"> {
   readonly metrics: Metrics | null;
 }
 
-interface Metrics extends Omit<TrainingMetrics, "accuracy" | "test"> {
+interface Metrics extends Omit<TrainingMetrics, "accuracy" | "test" | "arithmetic"> {
   readonly accuracy?: number;
   readonly test: Evaluation | null;
+  readonly arithmetic: string;
 }
 
 interface Evaluation extends Omit<CoreEvaluation, "accuracy"> {
@@ -98,6 +99,12 @@ const TRAINER_KINDS = {
   train: "TRAINER_KIND_TRAIN",
   echo: "TRAINER_KIND_ECHO",
 } as const satisfies Record<TrainJob["trainer"], string>;
+
+const UNSPECIFIED_ARITHMETIC = "ARITHMETIC_UNSPECIFIED";
+const ARITHMETICS = {
+  fused: "ARITHMETIC_FUSED",
+  portable: "ARITHMETIC_PORTABLE",
+} as const satisfies Record<Arithmetic, string>;
 
 /** A job as its message. */
 export function jobToWire(job: TrainJob): JobRequest {
@@ -161,13 +168,14 @@ export function progressFromWire({ batchesDone, batchesTotal, loss }: Progress):
 
 /** An update's header as its message. */
 export function updateToWire(header: UpdateHeader): Update {
-  const { accuracy, test, ...same } = header.metrics;
+  const { accuracy, test, arithmetic, ...same } = header.metrics;
   return {
     ...header,
     metrics: {
       ...same,
       ...present("accuracy", accuracy),
       test: test && evaluationToWire(test),
+      arithmetic: arithmetic === undefined ? UNSPECIFIED_ARITHMETIC : ARITHMETICS[arithmetic],
     },
   };
 }
@@ -187,8 +195,16 @@ export function updateFromWire(update: Update): UpdateHeader {
       epochs: metrics.epochs,
       miniBatches: checkedSize(metrics.miniBatches),
       trainSeconds: metrics.trainSeconds,
+      ...arithmeticFromWire(metrics.arithmetic),
     },
   };
+}
+
+/** What a later version may add is as unknown as nothing. */
+function arithmeticFromWire(name: string): { readonly arithmetic?: Arithmetic } {
+  const arithmetic = (Object.keys(ARITHMETICS) as Arithmetic[])
+    .find((known) => ARITHMETICS[known] === name);
+  return arithmetic === undefined ? {} : { arithmetic };
 }
 
 /** An evaluation as its message. */

@@ -2,6 +2,7 @@
 import { parseConfig } from "../config/load.ts";
 import { modelConfigSchema } from "../config/model_config.ts";
 import type { SessionConfig } from "../config/session_config.ts";
+import type { JsonObject } from "../core/json.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 
 const FILE = "config.yaml";
@@ -13,16 +14,20 @@ const FILE = "config.yaml";
  */
 export function withModelDefaults(
   config: SessionConfig,
-  { id, files }: ModelPackage,
+  modelPackage: ModelPackage,
 ): SessionConfig {
-  const bytes = files[FILE];
-  if (bytes === undefined) return config;
-  const text = new TextDecoder().decode(bytes);
-  const { default_training_config: defaults } = parseConfig(
-    modelConfigSchema,
-    text,
-    `${id}/${FILE}`,
-  );
-  const model_args = { ...defaults.model_args, ...config.model_config.model_args };
+  const model_args = { ...packageModelArgs(modelPackage), ...config.model_config.model_args };
   return { ...config, model_config: { ...config.model_config, model_args } };
+}
+
+/**
+ * The `model_args` of a package's own `config.yaml`; none if it has no such file.
+ *
+ * @throws {ConfigError} as {@link withModelDefaults}
+ */
+export function packageModelArgs({ id, files }: ModelPackage): JsonObject {
+  const bytes = files[FILE];
+  if (bytes === undefined) return {};
+  const text = new TextDecoder().decode(bytes);
+  return parseConfig(modelConfigSchema, text, `${id}/${FILE}`).default_training_config.model_args;
 }

@@ -6,12 +6,12 @@ import { channelAffine } from "../data/batch.ts";
 import { type Dataset, elements } from "../data/dataset.ts";
 import {
   type Arithmetic,
-  detectArithmetic,
   loadBatch,
   type LoadShape,
   uniform,
   UNIFORM_STATE,
 } from "../kernels/mod.ts";
+import { chosenArithmetic } from "./arithmetic_choice.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import type { BuiltModel } from "./built_model.ts";
 import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./learner.ts";
@@ -28,7 +28,7 @@ const LANES = 4;
 type Mode = "train" | "evaluate";
 
 /** A plan in memory. */
-interface LoadedPlan {
+export interface LoadedPlan {
   readonly plan: Plan;
   readonly samples: number;
   readonly lanes: number;
@@ -42,6 +42,7 @@ interface LoadedPlan {
  * Records the steps of a model, each of which is compiled when its first batch comes.
  *
  * @param batchSizes of training and of evaluation, those that will be needed for certain
+ * @param arithmetic of its kernels; as chosen unless given
  * @throws {NotRecordable} the model's step cannot be recorded
  * @throws {ModelError} a step needs more memory than there is
  */
@@ -50,19 +51,21 @@ export function compileLearner(
   settings: LearnerSettings,
   dataset: Dataset,
   batchSizes: Readonly<Record<Mode, readonly number[]>>,
-): Learner {
-  const learner = new CompiledLearner(built, settings, dataset);
+  arithmetic: Arithmetic = chosenArithmetic(),
+): CompiledLearner {
+  const learner = new CompiledLearner(built, settings, dataset, arithmetic);
   for (const mode of ["train", "evaluate"] as const) {
     for (const size of batchSizes[mode]) learner.prepare(mode, size);
   }
   return learner;
 }
 
-class CompiledLearner implements Learner {
+/** Trains and evaluates by plans. */
+export class CompiledLearner implements Learner {
   readonly #built: BuiltModel;
   readonly #settings: LearnerSettings;
   readonly #takesClasses: boolean;
-  readonly #arithmetic: Arithmetic = arithmetic();
+  readonly #arithmetic: Arithmetic;
   readonly #memory = new KernelMemory();
   /** Recorded steps that no batch has needed yet. */
   readonly #graphs = new Map<string, StepGraph>();
@@ -81,7 +84,13 @@ class CompiledLearner implements Learner {
   /** A lone sample and its copy. */
   readonly #twice = new Int32Array(2);
 
-  constructor(built: BuiltModel, settings: LearnerSettings, dataset: Dataset) {
+  constructor(
+    built: BuiltModel,
+    settings: LearnerSettings,
+    dataset: Dataset,
+    arithmetic: Arithmetic,
+  ) {
+    this.#arithmetic = arithmetic;
     this.#built = built;
     this.#settings = settings;
     this.#takesClasses = lossOf(settings.loss).takesClasses;
@@ -120,7 +129,7 @@ class CompiledLearner implements Learner {
   }
 
   train(batch: Int32Array): BatchOutcome {
-    const loaded = this.#planFor("train", batch.length);
+    const loaded = this.planFor("train", batch.length);
     this.#steps += 1;
     for (const [name, valueAt] of Object.entries(this.#scalars)) {
       this.#memory.floats[this.#resident!.scalars[name]! / 4] = valueAt(this.#steps);
@@ -129,7 +138,7 @@ class CompiledLearner implements Learner {
   }
 
   evaluate(batch: Int32Array): BatchOutcome {
-    return this.#run(this.#planFor("evaluate", batch.length), batch);
+    return this.#run(this.planFor("evaluate", batch.length), batch);
   }
 
   dispose(): void {
@@ -145,7 +154,13 @@ class CompiledLearner implements Learner {
     this.#graphs.set(key, this.#record(mode, shape));
   }
 
-  #planFor(mode: Mode, size: number): LoadedPlan {
+  /**
+   * The step for batches of this size, compiled.
+   *
+   * @throws {NotRecordable} the model's step cannot be recorded
+   * @throws {ModelError} the step needs more memory than there is
+   */
+  planFor(mode: Mode, size: number): LoadedPlan {
     const shape = batchShape(size);
     const key = keyOf(mode, shape);
     let loaded = this.#plans.get(key);
@@ -320,12 +335,6 @@ function batchShape(size: number): BatchShape {
 
 function keyOf(mode: Mode, { samples, alone }: BatchShape): string {
   return `${mode} ${alone ? 1 : samples}`;
-}
-
-let detected: Arithmetic | null = null;
-
-function arithmetic(): Arithmetic {
-  return detected ??= detectArithmetic();
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Dataset["items"]): Uint8Array {

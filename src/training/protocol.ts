@@ -1,5 +1,6 @@
 /** The messages between a trainer and its worker: plain data, one job at a time. */
 import type { DatasetSpec } from "../data/dataset.ts";
+import type { ExplanationRequest, ModelExplanation } from "./explanation.ts";
 import type {
   EvaluationRequest,
   InitialModel,
@@ -8,6 +9,7 @@ import type {
   TrainingRequest,
   TrainingResult,
 } from "./trainer.ts";
+import type { ArithmeticChoice } from "./arithmetic_choice.ts";
 import type { Evaluation } from "../core/metrics.ts";
 
 /** A request with its dataset folder read into a description. */
@@ -16,6 +18,7 @@ type WithDataset<T> = Omit<T, "datasetFolder"> & { readonly dataset: DatasetSpec
 /** A job by kind. */
 export interface Jobs {
   readonly initialise: { readonly source: ModelSource; readonly seed: number };
+  readonly explain: ExplanationRequest;
   readonly check: WithDataset<{ readonly source: ModelSource; readonly loss: string }>;
   readonly train: WithDataset<TrainingRequest>;
   readonly evaluate: WithDataset<EvaluationRequest>;
@@ -24,6 +27,7 @@ export interface Jobs {
 /** What each kind of job gives. */
 export interface Answers {
   readonly initialise: InitialModel;
+  readonly explain: ModelExplanation;
   readonly check: null;
   readonly train: TrainingResult;
   readonly evaluate: Evaluation;
@@ -32,11 +36,17 @@ export interface Answers {
 /** A kind of job. */
 export type JobKind = keyof Jobs;
 
+/** How a worker computes, the same for all its jobs. */
+export interface EngineSettings {
+  readonly arithmetic: ArithmeticChoice;
+}
+
 /** To the worker. */
 export interface JobMessage<K extends JobKind = JobKind> {
   readonly id: number;
   readonly kind: K;
   readonly job: Jobs[K];
+  readonly engine: EngineSettings;
   /** One 32-bit number, not 0 once the job shall end: seen within a step, without an event loop. */
   readonly cancel: Int32Array<SharedArrayBuffer>;
 }

@@ -6,11 +6,14 @@ import { messageOf } from "../core/errors.ts";
 import { allocateWeights, checkWeights, decodeWeights } from "../core/weights.ts";
 import type { Dataset, DatasetSpec } from "../data/dataset.ts";
 import { loadDataset } from "../data/load.ts";
+import { chooseArithmetic, chosenArithmetic } from "./arithmetic_choice.ts";
 import { startBackend } from "./backend.ts";
 import { copyWeights } from "./built_model.ts";
 import { batchSizes, ModelCache } from "./model_cache.ts";
 import { evaluateItems, evaluationBatch } from "./evaluate.ts";
+import { explainModel } from "./explain_model.ts";
 import { checkFit } from "./fit_check.ts";
+import { collectGarbage } from "./garbage.ts";
 import { forbidEnding } from "./guarded_globals.ts";
 import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
 import { allIndices, splitIndices } from "./split.ts";
@@ -40,6 +43,13 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
       inputShape: built.model.inputs[0]!.shape.slice(1) as number[],
       outputShape: built.outputShape,
     };
+  },
+  async explain({ batchSize, loss, optimizer, ...source }) {
+    try {
+      return explainModel(await models.build(source, 0), { batchSize, loss, optimizer });
+    } finally {
+      models.forget();
+    }
   },
   async check({ source, dataset: spec, loss }) {
     const dataset = await load(spec);
@@ -74,7 +84,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     return {
       weights: encoded.bytes,
       samples: train.length,
-      metrics: { ...trained, test: tested },
+      metrics: { ...trained, test: tested, arithmetic: chosenArithmetic() },
     };
   },
   async evaluate({ dataset: spec, weights, batchSize, loss, splitSeed, ...source }, context) {
@@ -99,12 +109,16 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
 const models = new ModelCache((text) => post({ id: 0, kind: "notice", text }));
 let loaded: { readonly key: string; readonly dataset: Dataset } | null = null;
 
+/** Files of this size leave garbage that is worth collecting. */
+const LARGE_BYTES = 2 ** 20;
+
 /** Loads a dataset, or takes the one loaded last if its files have not changed since. */
 async function load(spec: DatasetSpec): Promise<Dataset> {
   const key = JSON.stringify([spec, await fileStamps(spec)]);
   if (loaded?.key !== key) {
     loaded = null;
     loaded = { key, dataset: await loadDataset(spec) };
+    if (loaded.dataset.items.byteLength > LARGE_BYTES) collectGarbage();
   }
   return loaded.dataset;
 }
@@ -137,8 +151,9 @@ scope.onmessage = ({ data }) => {
   last = last.then(() => perform(data));
 };
 
-async function perform<K extends JobKind>({ id, kind, job, cancel }: JobMessage<K>) {
+async function perform<K extends JobKind>({ id, kind, job, engine, cancel }: JobMessage<K>) {
   try {
+    chooseArithmetic(engine.arithmetic);
     await ready;
     const answer = await HANDLERS[kind](job, {
       onProgress: (progress) => post({ id, kind: "progress", progress }),

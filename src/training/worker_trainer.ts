@@ -6,7 +6,15 @@ import { DataError, FlotillaError, ModelError, WeightsError } from "../core/erro
 import type { Evaluation } from "../core/metrics.ts";
 import { readDatasetSpec } from "../data/spec.ts";
 import type { DatasetSpec } from "../data/dataset.ts";
-import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
+import type { ExplanationRequest, ModelExplainer, ModelExplanation } from "./explanation.ts";
+import type {
+  Answers,
+  EngineSettings,
+  JobKind,
+  JobMessage,
+  Jobs,
+  WorkerMessage,
+} from "./protocol.ts";
 import type {
   EvaluationRequest,
   InitialModel,
@@ -26,6 +34,8 @@ export interface WorkerTrainerOptions {
    * @default {[]}
    */
   readonly sharedFolders?: readonly string[];
+  /** How its worker computes. @default {{ arithmetic: "auto" }} */
+  readonly engine?: EngineSettings;
   /** Milliseconds that a model may take to be built or checked. @default {60000} */
   readonly buildLimitMs?: number;
   /** Milliseconds after an abort until a worker that does not heed it is ended. @default {2000} */
@@ -34,8 +44,10 @@ export interface WorkerTrainerOptions {
   readonly onNotice?: (text: string) => void;
 }
 
-/** A trainer whose worker starts with the first call. */
-export function createWorkerTrainer(options: WorkerTrainerOptions = {}): Trainer {
+/** A trainer whose worker starts with the first call; it also explains models. */
+export function createWorkerTrainer(
+  options: WorkerTrainerOptions = {},
+): Trainer & ModelExplainer {
   return new WorkerTrainer(options);
 }
 
@@ -53,8 +65,9 @@ interface CallInFlight {
   readonly reject: (reason: unknown) => void;
 }
 
-class WorkerTrainer implements Trainer {
+class WorkerTrainer implements Trainer, ModelExplainer {
   readonly #sharedFolders: readonly string[];
+  readonly #engine: EngineSettings;
   readonly #buildLimitMs: number;
   readonly #abortGraceMs: number;
   readonly #onNotice: (text: string) => void;
@@ -67,6 +80,7 @@ class WorkerTrainer implements Trainer {
   constructor(
     {
       sharedFolders = [],
+      engine = { arithmetic: "auto" },
       buildLimitMs = 60_000,
       abortGraceMs = 2000,
       onNotice = () => {},
@@ -74,6 +88,7 @@ class WorkerTrainer implements Trainer {
   ) {
     // Specs of datasets name their folders by real path.
     this.#sharedFolders = sharedFolders.map((folder) => Deno.realPathSync(folder));
+    this.#engine = engine;
     this.#buildLimitMs = buildLimitMs;
     this.#abortGraceMs = abortGraceMs;
     this.#onNotice = onNotice;
@@ -81,6 +96,10 @@ class WorkerTrainer implements Trainer {
 
   initialise(source: ModelSource, seed: number): Promise<InitialModel> {
     return this.#inTurn(() => this.#callWithin("initialise", { source, seed }, null));
+  }
+
+  explain(request: ExplanationRequest): Promise<ModelExplanation> {
+    return this.#inTurn(() => this.#callWithin("explain", request, null));
   }
 
   async check(source: ModelSource, datasetFolder: string, loss: string): Promise<void> {
@@ -160,7 +179,7 @@ class WorkerTrainer implements Trainer {
     try {
       return await new Promise<Answers[K]>((resolve, reject) => {
         this.#inFlight = { id, onProgress, resolve: resolve as CallInFlight["resolve"], reject };
-        worker.postMessage({ id, kind, job, cancel } satisfies JobMessage<K>);
+        worker.postMessage({ id, kind, job, engine: this.#engine, cancel } satisfies JobMessage<K>);
         if (signal.aborted) stop();
       });
     } catch (error) {

@@ -37,6 +37,7 @@ Deno.test("parseConfig() gives the leader its defaults", () => {
       state_port: 6379,
       state_dir_path: "./state",
     },
+    training: { arithmetic: "auto" },
     checkpoint_dir_path: "./checkpoint",
     validation_data_dir_path: "./data",
     temp_dir_path: "./scratch",
@@ -67,6 +68,7 @@ Deno.test("parseConfig() gives a client its defaults", () => {
       },
     },
     dataset_config: { datasets_dir_path: "./data" },
+    training: { arithmetic: "auto" },
     general_config: {
       temp_dir_path: null,
       use_gpu: true,
@@ -124,6 +126,20 @@ Deno.test("parseConfig() reads inmemory as memory", () => {
   const { state } = parseConfig(serverConfigSchema, "state: {state_location: inmemory}", "x");
   assert.equal(state.state_location, "memory");
 });
+
+for (const schema of [serverConfigSchema, clientConfigSchema]) {
+  Deno.test(`parseConfig() refuses an unknown arithmetic in ${nameOf(schema)}`, () => {
+    const text = "training:\n  arithmetic: portabel\n";
+    assert.deepEqual(problemsOf(() => parseConfig(schema, text, "x.yaml")), [
+      'x.yaml:2:15 training.arithmetic "portabel" is not allowed; did you mean "portable"? ' +
+      "Known: auto, portable",
+    ]);
+  });
+}
+
+function nameOf(schema: typeof serverConfigSchema | typeof clientConfigSchema): string {
+  return schema === serverConfigSchema ? "server_config.yaml" : "client_config.yaml";
+}
 
 Deno.test("parseConfig() lets settings win over the file", () => {
   const config = parseConfig(

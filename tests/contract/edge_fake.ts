@@ -61,6 +61,7 @@ export function updateOf(bytes: Uint8Array): FinishedUpdate {
     epochs: 1.5,
     miniBatches: 3,
     trainSeconds: 0.125,
+    arithmetic: "portable" as const,
   };
   const header = { weights: weightsId(bytes), bytes: bytes.length, samples: 32, metrics };
   return { header, bytes };

@@ -1,65 +1,16 @@
 import assert from "node:assert/strict";
+import { type Arithmetic, detectArithmetic } from "../../src/kernels/mod.ts";
+import { arithmeticFor } from "../../src/training/arithmetic_choice.ts";
 import { seeded } from "../../src/core/prng.ts";
-import type { Dataset } from "../../src/data/dataset.ts";
 import { compileLearner } from "../../src/training/compiled_learner.ts";
 import { OPTIMIZER_NAMES } from "../../src/training/optimizers.ts";
 import { LOSS_NAMES } from "../../src/training/losses.ts";
-import {
-  build,
-  eagerStepper,
-  SAMPLE_MODELS,
-  sampleBatch,
-  weightsOf,
-} from "./step/sample_models.ts";
+import { compareTraining, type Comparison, datasetOf } from "./step/compare_training.ts";
+import { build, SAMPLE_MODELS, sampleBatch, weightsOf } from "./step/sample_models.ts";
 
-const LEARNING_RATE = 0.05;
-
-/** Trains the same batches eagerly and compiled; returns the largest differences. */
-function compare(
-  name: string,
-  { loss = "crossentropy", optimizer = "sgd", args = {}, samples = 5, steps = 10 } = {},
-) {
-  const built = build(name);
-  const prng = seeded(3);
-  const batches = Array.from({ length: steps }, () => sampleBatch(built, samples, prng));
-  const shape = built.model.inputs[0]!.shape.slice(1) as number[];
-  const takesClasses = loss === "crossentropy";
-  const joined = (part: "items" | "labels" | "targets") =>
-    Float32Array.from(batches.flatMap((batch) => [...batch[part]]));
-  const dataset: Dataset = {
-    name,
-    items: joined("items"),
-    shape,
-    count: samples * steps,
-    labels: takesClasses ? Int32Array.from(joined("labels")) : joined("targets"),
-    targetShape: takesClasses ? [] : built.outputShape,
-    classes: takesClasses ? built.outputShape.at(-1)! : null,
-    classesDeclared: true,
-    labelCounts: null,
-    normalise: null,
-  };
-  const learner = compileLearner(
-    built,
-    { loss, optimizer: { name: optimizer, args } },
-    dataset,
-    { train: [samples], evaluate: [samples] },
-  );
-  const start = Float32Array.from(weightsOf(built).flatMap((values) => [...values]));
-  learner.setWeights(start);
-  learner.startTraining({ learningRate: LEARNING_RATE, random: seeded(9) });
-  const eager = eagerStepper(built, { loss, optimizer, optimizerArgs: args }, LEARNING_RATE);
-  let lossDifference = 0;
-  batches.forEach((batch, index) => {
-    const indices = Int32Array.from({ length: samples }, (_, n) => index * samples + n);
-    const expected = eager(batch);
-    const got = learner.train(indices).loss;
-    lossDifference = Math.max(lossDifference, Math.abs(got - expected) / Math.abs(expected));
-  });
-  const weights = new Float32Array(start.length);
-  learner.copyWeights(weights);
-  const expected = weightsOf(built).flatMap((values) => [...values]);
-  const weightDifference = Math.max(...expected.map((value, i) => Math.abs(value - weights[i]!)));
-  return { lossDifference, weightDifference };
+/** As {@link compareTraining}, of a sample model. */
+function compare(name: string, options: Partial<Comparison> = {}) {
+  return compareTraining(build(name), options);
 }
 
 for (const name of Object.keys(SAMPLE_MODELS)) {
@@ -89,3 +40,36 @@ for (const loss of LOSS_NAMES) {
     assert(weightDifference < 1e-5, `weights differ by ${weightDifference}`);
   });
 }
+
+/** Weights of LeNet5 after some steps. */
+function weightsWith(arithmetic: Arithmetic): Float32Array {
+  const built = build("lenet");
+  const prng = seeded(3);
+  const batches = Array.from({ length: 4 }, () => sampleBatch(built, 5, prng));
+  const dataset = datasetOf(built, batches, true);
+  const settings = { loss: "crossentropy", optimizer: { name: "sgd", args: {} } };
+  const batchSizes = { train: [5], evaluate: [] };
+  const learner = compileLearner(built, settings, dataset, batchSizes, arithmetic);
+  const weights = Float32Array.from(weightsOf(built).flatMap((values) => [...values]));
+  learner.setWeights(weights);
+  learner.startTraining({ learningRate: 0.05, random: seeded(9) });
+  for (let step = 0; step < 4; step++) {
+    learner.train(Int32Array.from({ length: 5 }, (_, n) => step * 5 + n));
+  }
+  learner.copyWeights(weights);
+  return weights;
+}
+
+Deno.test("compileLearner() gives the same portable bytes on processors that fuse and that do not", () => {
+  const expected = weightsWith("portable");
+  assert.deepEqual(weightsWith(arithmeticFor("portable", () => "fused")), expected);
+  assert.deepEqual(weightsWith(arithmeticFor("portable", () => "portable")), expected);
+  assert.deepEqual(weightsWith(arithmeticFor("auto", () => "portable")), expected);
+});
+
+Deno.test("compileLearner() rounds once where the processor fuses, unless it shall not", () => {
+  const found = arithmeticFor("auto");
+  assert.equal(found, detectArithmetic());
+  const bytes = (arithmetic: Arithmetic) => weightsWith(arithmetic).join();
+  assert.equal(bytes(found) !== bytes("portable"), found === "fused");
+});

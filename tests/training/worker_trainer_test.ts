@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { sha256 } from "../../src/core/model_package.ts";
 import { DataError, FlotillaError, ModelError, WeightsError } from "../../src/core/errors.ts";
 import { decodeWeights } from "../../src/core/weights.ts";
+import { arithmeticFor } from "../../src/training/arithmetic_choice.ts";
 import { createWorkerTrainer } from "../../src/training/worker_trainer.ts";
 import {
   LINEAR,
@@ -34,6 +35,16 @@ Deno.test("train() separates two halves and reports what it did", () =>
       "dense_1/bias",
     ]);
   }));
+
+for (const arithmetic of ["auto", "portable"] as const) {
+  Deno.test(`train() reports the arithmetic that ${arithmetic} comes to`, () =>
+    withTrainer(async (trainer, folder) => {
+      await writeHalves(folder, 20);
+      const request = await linearRequest(trainer, folder);
+      const { metrics } = await trainer.train(request, ignore, never);
+      assert.equal(metrics.arithmetic, arithmeticFor(arithmetic));
+    }, { engine: { arithmetic } }));
+}
 
 Deno.test("train() gives the same bytes in two fresh trainers, and others for another seed", async () => {
   const results: string[] = [];

@@ -44,6 +44,12 @@ const UpdateView = v.object({
   epochs: v.number(),
   mini_batches: count,
   train_seconds: seconds,
+  arithmetic: v.optional(
+    v.pipe(
+      v.picklist(["fused", "portable"]),
+      v.description("How the client added up products, if it tells"),
+    ),
+  ),
   seconds,
   bytes_down: bytes,
   bytes_up: bytes,
@@ -180,6 +186,7 @@ function update(event: UpdateReceived): v.InferOutput<typeof UpdateView> {
     epochs: metrics.epochs,
     mini_batches: metrics.miniBatches,
     train_seconds: metrics.trainSeconds,
+    ...(metrics.arithmetic !== undefined && { arithmetic: metrics.arithmetic }),
     seconds: event.seconds,
     bytes_down: event.bytesDown,
     bytes_up: event.bytesUp,

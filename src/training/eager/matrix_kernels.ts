@@ -1,7 +1,8 @@
 /** Products of matrices for tfjs, compiled for their shapes when they first run. */
 import type { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import { broadcast_util, type TensorInfo } from "@tensorflow/tfjs-core";
-import { detectArithmetic, gemm, ModuleBuilder, transpose } from "../../kernels/mod.ts";
+import { gemm, ModuleBuilder, transpose } from "../../kernels/mod.ts";
+import { chosenArithmetic } from "../arithmetic_choice.ts";
 import { sizeOf } from "../step/graph.ts";
 import { Arena } from "../step/memory_plan.ts";
 import { KernelMemory } from "../kernel_memory.ts";
@@ -22,7 +23,6 @@ interface Product {
   readonly c: number;
 }
 
-const arithmetic = detectArithmetic();
 const memory = new KernelMemory();
 const products = new Map<string, Product>();
 
@@ -71,7 +71,7 @@ export function multiplyMatrices(
 }
 
 function productFor(shape: ProductShape): Product {
-  const key = JSON.stringify(shape);
+  const key = `${JSON.stringify(shape)} ${chosenArithmetic()}`;
   let product = products.get(key);
   if (product === undefined) {
     product = compile(shape);
@@ -81,7 +81,7 @@ function productFor(shape: ProductShape): Product {
 }
 
 function compile({ m, n, k, transposeA, transposeB }: ProductShape): Product {
-  const module = new ModuleBuilder({ arithmetic });
+  const module = new ModuleBuilder({ arithmetic: chosenArithmetic() });
   const arena = new Arena(0);
   const [a, b, c] = [m * k, k * n, m * n].map((floats) => arena.take(floats * 4).address) as [
     number,

@@ -5,7 +5,7 @@
  */
 import type { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import type { NamedAttrMap, NamedTensorInfoMap, TensorInfo } from "@tensorflow/tfjs-core";
-import { detectArithmetic } from "../../kernels/mod.ts";
+import { chosenArithmetic } from "../arithmetic_choice.ts";
 import { sizeOf, type Value } from "../step/graph.ts";
 import { Arena } from "../step/memory_plan.ts";
 import { NotRecordable } from "../step/not_recordable.ts";
@@ -40,7 +40,6 @@ export const PLANNED_KERNELS: Readonly<Record<string, Roles>> = {
 };
 
 const LANES = 4;
-const arithmetic = detectArithmetic();
 const memory = new KernelMemory();
 
 interface PlannedKernel {
@@ -79,6 +78,7 @@ export function runPlanned(
     name,
     given.map(({ key, tensor }) => [key, tensor.shape]),
     attributes,
+    chosenArithmetic(),
   ]);
   let planned = plans.get(key);
   if (planned === undefined) {
@@ -147,7 +147,12 @@ function plan(
     },
     padded,
   );
-  const made = planStep(step, lanes, { variables, scalars: {}, base: arena.top }, arithmetic);
+  const made = planStep(
+    step,
+    lanes,
+    { variables, scalars: {}, base: arena.top },
+    chosenArithmetic(),
+  );
   const run = memory.instantiate(made.bytes, made.top)["step"] as () => void;
   return {
     ...{ plan: made, step: run, result: step.outputs, shape: symbol.shape },

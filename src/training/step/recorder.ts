@@ -272,10 +272,12 @@ export function recordWith<T>(recording: Recording, code: () => T): T {
   }
 }
 
+/** How tfjs says that a backend lacks a kernel: from an operation's inside, or from outside. */
+const MISSING_KERNEL = /(?:Cannot find registered kernel|^Kernel) '(\w+)'/;
+
 function asNotRecordable(error: unknown): unknown {
   if (error instanceof NotRecordable || !(error instanceof Error)) return error;
-  // tfjs says it in one way where it looks for the kernel of an operation, in another where it runs.
-  const [, kernel] = /^(?:Cannot find registered kernel|Kernel) '(\w+)'/.exec(error.message) ?? [];
+  const [, kernel] = MISSING_KERNEL.exec(error.message) ?? [];
   if (kernel !== undefined) return new NotRecordable(`there is no rule for kernel ${kernel}`);
   if (error instanceof RangeError && error.message.endsWith("no rule for it")) {
     return new NotRecordable(error.message);

@@ -1,0 +1,12 @@
+/** The section `training`, which `client_config.yaml` and `server_config.yaml` share. */
+import * as v from "valibot";
+import { section, withDefault } from "./keys.ts";
+
+/** How this process trains and evaluates. */
+export const trainingSection = section({
+  arithmetic: withDefault(
+    v.picklist(["auto", "portable"]),
+    "auto",
+    "How products are added up; auto: in one rounding where the processor can; portable: in two, for the same bytes on every processor",
+  ),
+}, "How this process trains and evaluates");
