@@ -1,12 +1,14 @@
 /**
  * `deno task compile:check`: proves the executable where the runtime part of the pinned Deno cannot
  * be had. Compiles the bundle with Deno 2.6.10 and runs the quickstart with the executable alone, in
- * an empty folder: server, two clients, session, stop.
+ * an empty folder: server, two clients, session, stop. Then runs it with the clone: the same model
+ * must come out.
  */
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { ExitCode } from "../src/core/errors.ts";
+import { sha256 } from "../src/core/model_package.ts";
 import { makeBundle } from "./bundle.ts";
 import { compile } from "./compile.ts";
 import { projectRoot } from "./project.ts";
@@ -25,6 +27,21 @@ const LEAST_ACCURACY = 0.7;
  * calls, after which the old runtime, unlike the pinned one, aborts a client.
  */
 const WAITING_RUN = ["--set", "session_config.min_clients=3"];
+
+/** A way to run Flotilla. */
+interface Program {
+  readonly path: string;
+  /** What stands before a command's own arguments. */
+  readonly args: readonly string[];
+  readonly options: (folder: string) => Deno.CommandOptions;
+}
+
+const EXECUTABLE: Program = { path: PROGRAM, args: [], options: alone };
+const CLONE: Program = {
+  path: Deno.execPath(),
+  args: ["run", "-q", "-A", `${projectRoot}/main.ts`],
+  options: (cwd) => ({ cwd }),
+};
 
 /** Makes the executable with the shim that the old version needs. */
 async function build(): Promise<void> {
@@ -55,12 +72,17 @@ async function fetchDeno(): Promise<void> {
   await Deno.chmod(`${FOLDER}/deno`, 0o755);
 }
 
-/** Runs the quickstart in an empty folder with nothing but the executable and the data. */
-async function quickstart(): Promise<void> {
+/**
+ * Runs the quickstart in a folder with nothing but its configuration and the data.
+ *
+ * @returns SHA-256 of the model that was trained
+ */
+async function quickstart(program: Program): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "flotilla-check-" });
   const started: Deno.ChildProcess[] = [];
   const start = (...args: string[]) => {
-    const command = new Deno.Command(PROGRAM, { ...alone(folder), args });
+    const { path, args: first, options } = program;
+    const command = new Deno.Command(path, { ...options(folder), args: [...first, ...args] });
     started.push(command.spawn());
   };
   try {
@@ -74,12 +96,13 @@ async function quickstart(): Promise<void> {
     start("client", "--client-num", "2", "--data", "part_2", "--config", "client.yaml", ...broker);
     await Promise.race([answers(`http://${endpoint}/readyz`), ...started.map(endedEarly)]);
     const at = ["--federated-server-endpoint", endpoint];
-    await flotilla(folder, "session", "config.yaml", ...at);
-    await checkResults(folder);
-    await flotilla(folder, "session", "config.yaml", "--detach", ...WAITING_RUN, ...at);
-    const runs = await flotilla(folder, "ps", "--json", ...at);
-    await flotilla(folder, "stop", runningSession(runs), ...at);
+    await flotilla(program, folder, "session", "config.yaml", ...at);
+    const hash = await checkResults(folder);
+    await flotilla(program, folder, "session", "config.yaml", "--detach", ...WAITING_RUN, ...at);
+    const runs = await flotilla(program, folder, "ps", "--json", ...at);
+    await flotilla(program, folder, "stop", runningSession(runs), ...at);
     await endsCleanly(started);
+    return hash;
   } finally {
     await endAll(started);
     await Deno.remove(folder, { recursive: true });
@@ -127,11 +150,15 @@ function alone(folder: string): Deno.CommandOptions {
 }
 
 /** Runs one command to its end and returns what it printed. */
-async function flotilla(folder: string, ...args: string[]): Promise<string> {
+async function flotilla(
+  { path, args: first, options }: Program,
+  folder: string,
+  ...args: string[]
+): Promise<string> {
   console.log(`$ flotilla ${args.join(" ")}`);
-  const command = new Deno.Command(PROGRAM, {
-    ...alone(folder),
-    args,
+  const command = new Deno.Command(path, {
+    ...options(folder),
+    args: [...first, ...args],
     stderr: "inherit",
     signal: AbortSignal.timeout(DEADLINE_MS),
   });
@@ -142,13 +169,15 @@ async function flotilla(folder: string, ...args: string[]): Promise<string> {
   return text;
 }
 
-async function checkResults(folder: string): Promise<void> {
+/** Checks that the run has learned something; returns SHA-256 of its model. */
+async function checkResults(folder: string): Promise<string> {
   const run = [...Deno.readDirSync(`${folder}/runs`)][0]?.name ?? "";
   const results = JSON.parse(await Deno.readTextFile(`${folder}/runs/${run}/results.json`));
   const accuracy = results.final?.validation?.accuracy;
   if (results.status !== "finished" || !(accuracy > LEAST_ACCURACY)) {
     throw new Error(`Run is ${results.status} with accuracy ${accuracy}`);
   }
+  return sha256(await Deno.readFile(`${folder}/runs/${run}/model.safetensors`));
 }
 
 /** Id of the run that `flotilla ps --json` calls running. */
@@ -206,8 +235,15 @@ if (import.meta.main) {
     console.log(`compile:check skipped: there is no ${DENORT_SCRIPT}`);
   } else {
     await build();
-    await quickstart();
+    const [compiled, cloned] = [await quickstart(EXECUTABLE), await quickstart(CLONE)];
+    if (compiled !== cloned) {
+      throw new Error(`The executable trains model ${compiled}, the clone ${cloned}`);
+    }
     const { size } = await Deno.stat(PROGRAM);
-    console.log(`compile:check passed: the executable alone has run, ${Math.round(size / 1e6)} MB`);
+    console.log(
+      `compile:check passed: the executable alone has run to the clone's bytes, ${
+        Math.round(size / 1e6)
+      } MB`,
+    );
   }
 }

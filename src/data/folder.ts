@@ -2,6 +2,9 @@
 import { gunzipSync } from "node:zlib";
 import { DataError, messageOf } from "../core/errors.ts";
 
+/** A dataset is held in memory as it is stored; more than this would end the process. */
+const LIMIT_BYTES = 2 ** 32;
+
 /** A file of a dataset, found inside its folder. */
 export interface DataFile {
   /** `<dataset>/<file name>`, for messages. */
@@ -46,21 +49,34 @@ function outside(label: string): DataError {
 /**
  * Reads a whole file, unpacking gzip where its first two bytes say so.
  *
- * @throws {DataError} the file cannot be read or unpacked
+ * @throws {DataError} the file cannot be read or unpacked, or is larger than memory can be
  */
 export async function readBytes({ label, path }: DataFile): Promise<Uint8Array<ArrayBuffer>> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
+    const { size } = await Deno.stat(path);
+    if (size > LIMIT_BYTES) throw tooLarge(label, `${Math.ceil(size / 2 ** 20)} MB`);
     bytes = await Deno.readFile(path);
   } catch (error) {
+    if (error instanceof DataError) throw error;
     throw new DataError(`Cannot read ${label}: ${messageOf(error)}`);
   }
   if (!isGzip(bytes)) return bytes;
   try {
-    return new Uint8Array(gunzipSync(bytes));
+    return new Uint8Array(gunzipSync(bytes, { maxOutputLength: LIMIT_BYTES }));
   } catch (error) {
+    if ((error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") {
+      throw tooLarge(label, "more once unpacked");
+    }
     throw new DataError(`Cannot unpack ${label} as it is not whole gzip: ${messageOf(error)}`);
   }
+}
+
+function tooLarge(label: string, size: string): DataError {
+  return new DataError(
+    `Cannot read ${label} of ${size} as at most ${LIMIT_BYTES / 2 ** 20} MB are held in memory: ` +
+      "divide the data among more clients",
+  );
 }
 
 /**

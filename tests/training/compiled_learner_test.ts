@@ -16,7 +16,6 @@ function compare(name: string, options: Partial<Comparison> = {}) {
 for (const name of Object.keys(SAMPLE_MODELS)) {
   Deno.test(`compileLearner() trains model "${name}" as tfjs does`, () => {
     for (const samples of [1, 4, 5, 9]) {
-      if (samples === 1 && name.startsWith("batch norm")) continue;
       const { lossDifference, weightDifference } = compare(name, { samples });
       assert(lossDifference < 1e-5, `losses differ by ${lossDifference} with ${samples} samples`);
       assert(weightDifference < 1e-5, `weights differ by ${weightDifference}`);

@@ -122,3 +122,18 @@ Deno.test("train() counts a last batch of one item once", () =>
     const right = metrics.accuracy! * 95;
     assert.ok(Math.abs(right - Math.round(right)) < 1e-9 && metrics.accuracy! <= 1, String(right));
   }));
+
+Deno.test("train() refuses data that no memory holds, before it reads them", () =>
+  withTrainer(async (trainer, folder) => {
+    await writeHalves(folder, 20);
+    const request = await linearRequest(trainer, folder);
+    // A file of holes, which takes no room.
+    await Deno.truncate(`${folder}/images`, 2 ** 40);
+    await assert.rejects(
+      trainer.train(request, ignore, never),
+      (error) =>
+        error instanceof DataError &&
+        /\/images of 1048576 MB as at most 4096 MB are held in memory: divide the data among more clients$/
+          .test(error.message),
+    );
+  }));

@@ -13,7 +13,7 @@ export interface PublishedTest {
   readonly run: () => Promise<void>;
 }
 
-type Body = (done?: (() => void) & { fail(): void }) => unknown;
+type Body = () => unknown;
 
 const OPS = join(
   dirname(createRequire(import.meta.url).resolve("@tensorflow/tfjs-core")),

@@ -79,6 +79,15 @@ export const SAMPLE_MODELS: Readonly<Record<string, () => LayersModel>> = {
         layers.dense({ units: 3 }),
       ],
     }),
+  "depthwise, windows inside": () =>
+    tf.sequential({
+      layers: [
+        layers.depthwiseConv2d({ inputShape: [7, 7, 2], kernelSize: 3, depthMultiplier: 2 }),
+        layers.averagePooling2d({ poolSize: 3, strides: 2 }),
+        layers.flatten(),
+        layers.dense({ units: 3 }),
+      ],
+    }),
   residual: () => {
     const input = tf.input({ shape: [6, 6, 2] });
     const first = layers.conv2d({ filters: 4, kernelSize: 3, padding: "same" }).apply(input);
