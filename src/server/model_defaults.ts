@@ -16,6 +16,7 @@ export function withModelDefaults(
   config: SessionConfig,
   modelPackage: ModelPackage,
 ): SessionConfig {
+  if (modelPackage.files[FILE] === undefined) return config;
   const model_args = { ...packageModelArgs(modelPackage), ...config.model_config.model_args };
   return { ...config, model_config: { ...config.model_config, model_args } };
 }
