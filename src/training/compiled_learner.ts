@@ -12,6 +12,7 @@ import {
   UNIFORM_STATE,
 } from "../kernels/mod.ts";
 import { chosenArithmetic } from "./arithmetic_choice.ts";
+import { collectGarbage } from "./garbage.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import type { BuiltModel } from "./built_model.ts";
 import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./learner.ts";
@@ -194,6 +195,8 @@ export class CompiledLearner implements Learner {
       },
     );
     const step = this.#memory.instantiate(plan.bytes, plan.top)["step"] as () => void;
+    // What was needed to write the module is many times its size.
+    collectGarbage();
     return { plan, samples, lanes, staging, itemBytes: shape.itemBytes, step };
   }
 
