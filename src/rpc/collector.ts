@@ -9,9 +9,9 @@ import { runInNewContext } from "node:vm";
 /** Bytes moved between two looks at the memory. */
 const LOOK_EVERY_BYTES = 2 * 1024 * 1024;
 /** Growth of the memory in buffers, since it was least, at which it is collected. */
-const COLLECT_AT_BYTES = 16 * 1024 * 1024;
+const COLLECT_AT_BYTES = 20 * 1024 * 1024;
 /** Growth that a collection of the young may leave; above it, all is collected. */
-const ENOUGH_BYTES = 8 * 1024 * 1024;
+const ENOUGH_BYTES = 14 * 1024 * 1024;
 
 /** What a collector acts on. */
 export interface Memory {

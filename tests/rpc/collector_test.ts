@@ -27,34 +27,34 @@ function memoryWith(used: number, young = Infinity) {
   return memory;
 }
 
-Deno.test("Collector collects when buffers have grown by 16 MiB since they were least", () => {
+Deno.test("Collector collects when buffers have grown by 20 MiB since they were least", () => {
   const memory = memoryWith(10 * MIB);
   const collector = new Collector(memory);
-  memory.now = 25 * MIB;
+  memory.now = 29 * MIB;
   collector.moved(2 * MIB);
   assert.equal(memory.collections, 0);
-  memory.now = 26 * MIB;
+  memory.now = 30 * MIB;
   collector.moved(2 * MIB);
   assert.equal(memory.collections, 1);
   // The engine has collected by itself: growth counts from there.
   memory.now = 5 * MIB;
   collector.moved(2 * MIB);
-  memory.now = 21 * MIB;
+  memory.now = 25 * MIB;
   collector.moved(2 * MIB);
   assert.equal(memory.collections, 2);
 });
 
-Deno.test("Collector leaves it at the young when that frees half of the growth", () => {
+Deno.test("Collector leaves it at the young when that frees enough of the growth", () => {
   const memory = memoryWith(10 * MIB, 7 * MIB);
   const collector = new Collector(memory);
-  memory.now = 26 * MIB;
+  memory.now = 30 * MIB;
   collector.moved(2 * MIB);
   assert.deepEqual([memory.youngCollections, memory.collections, memory.now], [1, 0, 17 * MIB]);
   // What it left counts as growth still.
-  memory.now = 25 * MIB;
+  memory.now = 29 * MIB;
   collector.moved(2 * MIB);
   assert.equal(memory.youngCollections, 1);
-  memory.now = 26 * MIB;
+  memory.now = 30 * MIB;
   collector.moved(2 * MIB);
   assert.deepEqual([memory.youngCollections, memory.collections], [2, 0]);
 });
