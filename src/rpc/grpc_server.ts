@@ -144,9 +144,11 @@ function addClientTraining(server: Server, handlers: EdgeHandlers, logger: Logge
         }
       }, signal);
       open = false;
-      const fetched = held.hold(header.weights, bytes, signal);
-      await write(stream, { update: updateToWire(header) }, signal);
-      await fetched;
+      // Together, as both end when the leader goes away: a rejection that nobody awaits ends a client.
+      await Promise.all([
+        held.hold(header.weights, bytes, signal),
+        write(stream, { update: updateToWire(header) }, signal),
+      ]);
       await write(stream, { done: {} }, signal);
     }),
     FetchUpdate: streaming<FetchRequest, UpdateChunk>(logger, async (request, stream, signal) => {

@@ -177,6 +177,30 @@ Deno.test("train() that is cancelled or fails gives its place to the next", () =
   });
 });
 
+Deno.test("serveEdge() outlives a leader that goes away as a training ends", () => {
+  const started = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  const handlers = edgeFake({
+    async train(_job, _progress, signal) {
+      started.resolve();
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      ended.resolve();
+      return updateOf(bytesOf(1000));
+    },
+  });
+  return withLinks([handlers], {}, async ([link]) => {
+    const abort = new AbortController();
+    const call = { signal: abort.signal, deadlineMs: 20_000 };
+    const running = link!.train(jobOf(HASH), collectingSink(), call);
+    await started.promise;
+    abort.abort();
+    await rejectsWith("cancelled", running);
+    await ended.promise;
+    // A rejection that nobody awaits would have ended the process, here the test, by now.
+    assert.equal(await link!.echo("x", within(5000)), "Ack");
+  });
+});
+
 Deno.test("train() ends when its client dies before its update is fetched", async () => {
   const at = { host: "127.0.0.1", syncPort: 0, asyncPort: 0, logger: silentLogger };
   const asked = Promise.withResolvers<void>();
