@@ -2,6 +2,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { batchFiller } from "../data/batch.ts";
 import { type Dataset, elements } from "../data/dataset.ts";
+import { type Places, rowPlaces } from "./accuracy.ts";
 import { tf } from "./backend.ts";
 
 /** Tensors of one batch; the caller disposes of them. */
@@ -40,25 +41,34 @@ export function batchMaker(
       const classes = Int32Array.from(indices, (index) => dataset.labels[index]!);
       return { inputs, targets: tf.tensor1d(classes, "int32") };
     }
-    const targets = targetRows(dataset, indices, outputShape);
+    const units = elements(outputShape);
+    const targets = new Float32Array(indices.length * units);
+    fillTargets(dataset, indices, outputShape, targets, rowPlaces(units));
     return { inputs, targets: tf.tensor(targets, [indices.length, ...outputShape]) };
   };
 }
 
-/** Targets as the outputs have them: as stored, or one-hot for classes of several outputs. */
-export function targetRows(
+/**
+ * Writes targets as the outputs have them: as stored, or one-hot for classes of several outputs.
+ *
+ * @param into zeros, of which one-hot targets leave all but one an item
+ * @param places of the targets
+ */
+export function fillTargets(
   { labels, classes }: Dataset,
   indices: Int32Array,
   outputShape: readonly number[],
-): Float32Array {
+  into: Float32Array,
+  { start, perItem, perUnit }: Places,
+): void {
   const size = elements(outputShape);
-  const rows = new Float32Array(indices.length * size);
-  indices.forEach((index, row) => {
-    if (classes !== null && size > 1) {
-      rows[row * size + labels[index]!] = 1;
-    } else {
-      for (let i = 0; i < size; i++) rows[row * size + i] = labels[index * size + i]!;
+  const oneHot = classes !== null && size > 1;
+  for (let row = 0; row < indices.length; row++) {
+    const item = indices[row]!;
+    const first = start + row * perItem;
+    if (oneHot) into[first + labels[item]! * perUnit] = 1;
+    else {
+      for (let i = 0; i < size; i++) into[first + i * perUnit] = labels[item * size + i]!;
     }
-  });
-  return rows;
+  }
 }

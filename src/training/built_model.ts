@@ -48,7 +48,7 @@ export function trainableVariables({ model }: BuiltModel): Variable[] {
   return model.trainableWeights.map(variableOf);
 }
 
-/** tfjs keeps the variable of a weight protected; reading it would give a plain tensor. */
-function variableOf(weight: { read(): Tensor }): Variable {
+/** The variable of a weight: tfjs keeps it protected, and reading it would give a plain tensor. */
+export function variableOf(weight: { read(): Tensor }): Variable {
   return (weight as unknown as { val: Variable }).val;
 }

@@ -11,7 +11,9 @@ import {
   uniform,
   UNIFORM_STATE,
 } from "../kernels/mod.ts";
+import { countRight } from "./accuracy.ts";
 import { chosenArithmetic } from "./arithmetic_choice.ts";
+import { fillTargets } from "./batches.ts";
 import { collectGarbage } from "./garbage.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import type { BuiltModel } from "./built_model.ts";
@@ -20,11 +22,9 @@ import { lossOf } from "./losses.ts";
 import { Arena } from "./step/memory_plan.ts";
 import type { StepScalars } from "./step/optimizer_updates.ts";
 import { optimise } from "./step/passes/optimise.ts";
-import { type Plan, planStep, type Resident } from "./step/plan.ts";
+import { lanesFor, type Plan, planStep, type Resident } from "./step/plan.ts";
 import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.ts";
 import { sizeOf, type StepGraph } from "./step/graph.ts";
-
-const LANES = 4;
 
 type Mode = "train" | "evaluate";
 
@@ -281,41 +281,20 @@ export class CompiledLearner implements Learner {
     }
   }
 
-  /** As `targetRows` of batches.ts, with the batch as the last axis. */
   #stageTargets({ plan, lanes }: LoadedPlan, batch: Int32Array): void {
-    if (plan.inputs["targets"] === undefined || this.#takesClasses) return;
-    const { classes, labels } = this.#dataset;
+    const start = plan.inputs["targets"];
+    if (start === undefined || this.#takesClasses) return;
+    const { outputShape } = this.#built;
     const { floats } = this.#memory;
-    const size = elements(this.#built.outputShape);
-    const start = plan.inputs["targets"] / 4;
-    const oneHot = classes !== null && size > 1;
-    floats.fill(0, start, start + size * lanes);
-    for (let n = 0; n < batch.length; n++) {
-      const item = batch[n]!;
-      if (oneHot) floats[start + labels[item]! * lanes + n] = 1;
-      else {
-        for (let i = 0; i < size; i++) floats[start + i * lanes + n] = labels[item * size + i]!;
-      }
-    }
+    floats.fill(0, start / 4, start / 4 + elements(outputShape) * lanes);
+    const places = { start: start / 4, perItem: 1, perUnit: lanes };
+    fillTargets(this.#dataset, batch, outputShape, floats, places);
   }
 
-  /** As `countRight` of accuracy.ts, of outputs with the batch as their last axis. */
   #countRight({ plan, lanes }: LoadedPlan, batch: Int32Array): number | null {
-    const { classes, labels } = this.#dataset;
-    if (classes === null) return null;
-    const floats = this.#memory.floats;
+    const places = { start: plan.outputs / 4, perItem: 1, perUnit: lanes };
     const units = elements(this.#built.outputShape);
-    const start = plan.outputs / 4;
-    let right = 0;
-    for (let n = 0; n < batch.length; n++) {
-      let best = 0;
-      if (units === 1) best = floats[start + n]! > 0.5 ? 1 : 0;
-      for (let unit = 1; unit < units; unit++) {
-        if (floats[start + unit * lanes + n]! > floats[start + best * lanes + n]!) best = unit;
-      }
-      if (best === labels[batch[n]!]) right += 1;
-    }
-    return right;
+    return countRight(this.#memory.floats, batch, this.#dataset, units, places);
   }
 }
 
@@ -332,7 +311,7 @@ interface BatchShape {
 function batchShape(size: number): BatchShape {
   // One sample cannot be told from other axes of 1, so a lone one is computed twice.
   const samples = Math.max(2, size);
-  const lanes = Math.ceil(samples / LANES) * LANES;
+  const lanes = lanesFor(samples);
   return { samples, lanes, padded: lanes !== samples, alone: size === 1 };
 }
 

@@ -4,7 +4,6 @@ import { tf } from "./backend.ts";
 import { type BuiltModel, describeBuilt } from "./built_model.ts";
 import { compileLearner } from "./compiled_learner.ts";
 import { EagerLearner } from "./eager_learner.ts";
-import { collectGarbage } from "./garbage.ts";
 import type { Learner, LearnerSettings } from "./learner.ts";
 import { buildModel } from "./model_source.ts";
 import { checkOptimizer } from "./optimizers.ts";
@@ -79,7 +78,6 @@ export class ModelCache {
     if (learner === undefined) {
       learner = this.#makeLearner(built, dataset, { settings, batches });
       learners.set(key, learner);
-      collectGarbage();
     }
     learner.useDataset(dataset);
     return learner;

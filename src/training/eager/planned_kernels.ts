@@ -10,7 +10,7 @@ import { sizeOf, type Value } from "../step/graph.ts";
 import { Arena } from "../step/memory_plan.ts";
 import { NotRecordable } from "../step/not_recordable.ts";
 import { optimise } from "../step/passes/optimise.ts";
-import { type Plan, planStep } from "../step/plan.ts";
+import { lanesFor, type Plan, planStep } from "../step/plan.ts";
 import { kernelCall, Recording } from "../step/recorder.ts";
 import { RULES } from "../step/rules/registry.ts";
 import { batched, materialised, plain } from "../step/symbol.ts";
@@ -39,7 +39,6 @@ export const PLANNED_KERNELS: Readonly<Record<string, Roles>> = {
   AvgPoolGrad: { dy: "targets", input: "items" },
 };
 
-const LANES = 4;
 const memory = new KernelMemory();
 
 interface PlannedKernel {
@@ -118,7 +117,7 @@ function plan(
   attributes: NamedAttrMap,
 ): PlannedKernel {
   const samples = given.find(({ role }) => role !== "weights")!.tensor.shape[0]!;
-  const lanes = Math.ceil(samples / LANES) * LANES;
+  const lanes = lanesFor(samples);
   const padded = samples !== lanes;
   const recording = new Recording(samples, padded);
   const { graph } = recording;

@@ -14,6 +14,14 @@ import {
 import { Arena, type Place } from "./memory_plan.ts";
 import { type Instruction, rootOf, schedule } from "./schedule.ts";
 
+/** Samples in a vector. */
+const LANES = 4;
+
+/** Samples in memory for a batch: rounded up to whole vectors. */
+export function lanesFor(samples: number): number {
+  return Math.ceil(samples / LANES) * LANES;
+}
+
 /** Addresses of what outlives a step, the same for the plans of all batch sizes. */
 export interface Resident {
   /** Of each variable, by slot. */
@@ -51,7 +59,7 @@ export interface Plan {
 /**
  * Compiles a graph.
  *
- * @param lanes samples in memory: `graph.samples` rounded up
+ * @param lanes samples in memory, as {@link lanesFor} has them
  * @param extra more kernel calls before the step, to load inputs and fill random tensors
  * @throws {ModelError} it needs more memory than there can be
  */

@@ -5,7 +5,7 @@
 import * as core from "@tensorflow/tfjs-core";
 import type { JsonObject } from "../../core/json.ts";
 import { tf } from "../backend.ts";
-import { type BuiltModel, trainableVariables } from "../built_model.ts";
+import { type BuiltModel, trainableVariables, variableOf } from "../built_model.ts";
 import { lossOf } from "../losses.ts";
 import type { StepGraph, Update } from "./graph.ts";
 import { NotRecordable } from "./not_recordable.ts";
@@ -120,7 +120,7 @@ export function recordEvaluation(
 /** Makes the model's weights variables of the graph, each in the slot of its place in the model. */
 function bindWeights(recording: Recording, { model }: BuiltModel): core.Variable[] {
   return model.weights.map((weight, slot) => {
-    const variable = (weight as unknown as { val: core.Variable }).val;
+    const variable = variableOf(weight);
     const { shape, dtype, dataId } = variable;
     const value = recording.graph.make({ kind: "variable", slot }, [], shape, false);
     recording.bind(dataId, { ...plain(value, shape), dtype });
