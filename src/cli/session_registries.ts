@@ -3,7 +3,7 @@ import { aggregators } from "../aggregation/registry.ts";
 import type { SessionRegistries } from "../config/parse_session.ts";
 import { selectors } from "../selection/registry.ts";
 import type { LossName } from "../training/losses.ts";
-import type { OptimizerName } from "../training/optimizers.ts";
+import type { OptimizerName } from "../training/optimizer_rules.ts";
 
 // Total maps, so that a loss or an optimizer that is missing here does not compile. Their modules
 // load tfjs, which is more than a command that only checks a config may cost.

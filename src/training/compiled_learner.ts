@@ -20,7 +20,7 @@ import type { BuiltModel } from "./built_model.ts";
 import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./learner.ts";
 import { lossOf } from "./losses.ts";
 import { Arena } from "./step/memory_plan.ts";
-import type { StepScalars } from "./step/optimizer_updates.ts";
+import type { StepScalars } from "./optimizer_rules.ts";
 import { optimise } from "./step/passes/optimise.ts";
 import { lanesFor, type Plan, planStep, type Resident } from "./step/plan.ts";
 import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.ts";

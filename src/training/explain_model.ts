@@ -11,7 +11,7 @@ import type {
   PlanExplanation,
 } from "./explanation.ts";
 import { lossOf } from "./losses.ts";
-import { checkOptimizer } from "./optimizers.ts";
+import { optimizerRule } from "./optimizer_rules.ts";
 import { expressionText } from "./step/expression.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import { sizeOf, type Value } from "./step/graph.ts";
@@ -28,7 +28,7 @@ export function explainModel(
   built: BuiltModel,
   { batchSize, loss, optimizer }: Omit<ExplanationRequest, "modelPackage" | "args">,
 ): ModelExplanation {
-  checkOptimizer(optimizer, {});
+  optimizerRule(optimizer, {});
   const { model, description } = built;
   const layers = innerLayers(model).map((layer) => explainLayer(layer, description.nameOf(layer)));
   const step = explainStep(built, { batchSize, loss, optimizer });

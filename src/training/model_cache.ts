@@ -6,7 +6,6 @@ import { compileLearner } from "./compiled_learner.ts";
 import { EagerLearner } from "./eager_learner.ts";
 import type { Learner, LearnerSettings } from "./learner.ts";
 import { buildModel } from "./model_source.ts";
-import { checkOptimizer } from "./optimizers.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import type { ModelSource } from "./trainer.ts";
 
@@ -84,9 +83,6 @@ export class ModelCache {
   }
 
   #makeLearner(built: BuiltModel, dataset: Dataset, { settings, batches }: LearnerNeeds): Learner {
-    if (settings.optimizer !== null) {
-      checkOptimizer(settings.optimizer.name, settings.optimizer.args);
-    }
     try {
       return compileLearner(built, settings, dataset, batches);
     } catch (error) {

@@ -3,7 +3,7 @@ import { type Arithmetic, detectArithmetic } from "../../src/kernels/mod.ts";
 import { arithmeticFor } from "../../src/training/arithmetic_choice.ts";
 import { seeded } from "../../src/core/prng.ts";
 import { compileLearner } from "../../src/training/compiled_learner.ts";
-import { OPTIMIZER_NAMES } from "../../src/training/optimizers.ts";
+import { OPTIMIZER_NAMES } from "../../src/training/optimizer_rules.ts";
 import { LOSS_NAMES } from "../../src/training/losses.ts";
 import { compareTraining, type Comparison, datasetOf } from "./step/compare_training.ts";
 import { build, SAMPLE_MODELS, sampleBatch, weightsOf } from "./step/sample_models.ts";

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/core/json.ts";
 import { startBackend, tf } from "../../src/training/backend.ts";
-import { makeOptimizer, OPTIMIZER_NAMES } from "../../src/training/optimizers.ts";
+import { OPTIMIZER_NAMES } from "../../src/training/optimizer_rules.ts";
+import { makeOptimizer } from "../../src/training/optimizers.ts";
 
 await startBackend();
 const [g1, g2] = [0.5, -0.25];

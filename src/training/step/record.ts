@@ -7,9 +7,10 @@ import type { JsonObject } from "../../core/json.ts";
 import { tf } from "../backend.ts";
 import { type BuiltModel, trainableVariables, variableOf } from "../built_model.ts";
 import { lossOf } from "../losses.ts";
+import type { StepScalars } from "../optimizer_rules.ts";
 import type { StepGraph, Update } from "./graph.ts";
 import { NotRecordable } from "./not_recordable.ts";
-import { appendOptimizer, type StepScalars } from "./optimizer_updates.ts";
+import { appendOptimizer } from "./optimizer_updates.ts";
 import { Recording, recordWith, tensorOf } from "./recorder.ts";
 import { batched, materialised, plain } from "./symbol.ts";
 
