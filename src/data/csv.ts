@@ -3,15 +3,19 @@ import { parse } from "csv-parse/sync";
 import { DataError, messageOf } from "../core/errors.ts";
 import type { RawData } from "./dataset.ts";
 import { findFile, readBytes } from "./folder.ts";
-import { type Table, type TableChoice, tableData } from "./table.ts";
+import { type OnBadCell, type Table, type TableChoice, tableData } from "./table.ts";
 
 /**
  * Reads the items and labels of a CSV file.
  *
  * @throws {DataError} no such file, not CSV, fewer than two columns, or a cell that is not a number
  */
-export async function readCsv(folder: string, name: string): Promise<RawData> {
-  return tableData(await readCsvTable(folder, name));
+export async function readCsv(
+  folder: string,
+  name: string,
+  onBad?: OnBadCell,
+): Promise<RawData> {
+  return tableData(await readCsvTable(folder, name), {}, onBad);
 }
 
 /** Reads the labels; of a CSV file that means reading it all. */

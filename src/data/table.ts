@@ -30,6 +30,9 @@ export interface BadCell {
   readonly cell: string;
 }
 
+/** What to do with a bad cell; without it, reading ends with an error. */
+export type OnBadCell = (bad: BadCell) => void;
+
 /**
  * Items and labels of a table.
  *
@@ -39,7 +42,7 @@ export interface BadCell {
 export function tableData(
   { source, columns, rows }: Table,
   { label, without }: TableChoice = {},
-  onBad: (bad: BadCell) => void = (bad) => refuse(source, bad),
+  onBad: OnBadCell = (bad) => refuse(source, bad),
 ): RawData {
   const labelColumn = label === undefined ? defaultLabel(columns, without) : place(label);
   const left = without === undefined ? null : place(without);
@@ -63,7 +66,10 @@ export function tableData(
     labels[row] = read(labelColumn);
     inputs.forEach((column, i) => items[row * inputs.length + i] = read(column));
   });
-  const isClass = labels.every((value) => Number.isInteger(value) && value >= 0 && value < 2 ** 31);
+  // A bad cell says nothing about what the other labels are.
+  const isClass = labels.every((value) =>
+    Number.isNaN(value) || Number.isInteger(value) && value >= 0 && value < 2 ** 31
+  );
   const values = isClass ? Int32Array.from(labels) : Float32Array.from(labels);
   return {
     items,
