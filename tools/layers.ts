@@ -66,6 +66,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   selection: { imports: ["core"], contractTypes: true },
   aggregation: { imports: ["core"], contractTypes: true },
   partition: { imports: ["core"], contractTypes: false },
+  monitor: { imports: ["core", "src/log/log.ts"], contractTypes: false },
   plot: { imports: [], contractTypes: false },
   config: { imports: ["core"], contractTypes: false },
   discovery: adapter,
