@@ -44,6 +44,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./model.ts"),
   },
   {
+    name: "data",
+    summary: "divide data among clients, or look into a dataset",
+    load: () => import("./data.ts"),
+  },
+  {
     name: "config",
     summary: "print the schema of a configuration file, or check one",
     load: () => import("./config.ts"),

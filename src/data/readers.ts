@@ -1,6 +1,7 @@
 /** The registry of data formats: which file is read by which reader. */
 import { DataError } from "../core/errors.ts";
 import type { DataFiles, DatasetSpec, RawData, RawLabels } from "./dataset.ts";
+import type { OnBadCell } from "./table.ts";
 import { readIdxPair, summariseIdxPair } from "./idx.ts";
 
 /** Labels and the number of items, read without loading the items where the format allows it. */
@@ -10,7 +11,8 @@ export interface LabelSummary {
 }
 
 interface Reader {
-  read(folder: string): Promise<RawData>;
+  /** @param onBad gets the cells of a table that are not numbers; without it they are an error */
+  read(folder: string, onBad?: OnBadCell): Promise<RawData>;
   summarise(folder: string): Promise<LabelSummary>;
 }
 
@@ -21,7 +23,7 @@ const BY_EXTENSION: Readonly<Record<string, (name: string) => Reader>> = {
     summarise: async (folder) => (await import("./npz.ts")).summariseNpz(folder, name),
   }),
   ".csv": (name) => ({
-    read: async (folder) => (await import("./csv.ts")).readCsv(folder, name),
+    read: async (folder, onBad) => (await import("./csv.ts")).readCsv(folder, name, onBad),
     summarise: async (folder) => (await import("./csv.ts")).summariseCsv(folder, name),
   }),
 };

@@ -1,6 +1,7 @@
 /** The folder that holds a folder of results for each run. */
 import { join, resolve } from "node:path";
 import type { SessionId } from "../core/ids.ts";
+import type { ResourceSummary } from "../core/resources.ts";
 import type { SessionEntry } from "../session/events.ts";
 import type { ResultsContext } from "../session/results.ts";
 import type { SessionState } from "../session/state.ts";
@@ -17,6 +18,8 @@ export interface RunsFolderOptions {
   readonly journal: Journal;
   readonly context: ResultsContext;
   readonly modelFiles: ModelFiles;
+  /** What was measured into a run's folder while it went on; null if nothing was. */
+  readonly resources?: (folder: string) => Promise<ResourceSummary | null>;
 }
 
 /** Keeps results as files under `<folder>/<session id>/`. */
@@ -36,16 +39,18 @@ export class RunsFolder implements ResultsKeeper {
     last: SessionEntry,
     model: { initial: Pick<InitialModel, "topology">; weights: Uint8Array<ArrayBuffer> } | null,
   ): Promise<void> {
-    const { journal, context, modelFiles } = this.#options;
+    const { journal, context, modelFiles, resources } = this.#options;
+    const folder = this.#pathOf(state.id);
+    const used = await resources?.(folder) ?? null;
     const trained = state.rounds.some(({ finished }) => finished !== null);
     await writeResults({
-      folder: this.#pathOf(state.id),
+      folder,
       state,
       journal: [...await journal.read(state.id) as SessionEntry[], last],
       model: model === null || !trained
         ? null
         : { topology: model.initial.topology, weights: model.weights },
-      context,
+      context: used === null ? context : { ...context, resources: used },
       modelFiles,
       writeFile: writeFileAtomically,
     });
