@@ -16,13 +16,28 @@ export interface Selected {
 }
 
 /** The job of a selected client; its seed depends on round and name, not on ids or order. */
-export function trainJob(
-  { id: session, config, rounds }: SessionState,
-  { client, round, modelPackage, weights }: Selected,
+export function trainJob(state: SessionState, selected: Selected): TrainJob {
+  const { seed, selected: all } = state.rounds[selected.round - 1]!;
+  const { client } = selected;
+  const hasTwin = all.some(({ id, name }) => name === client.name && id !== client.id);
+  return jobOf(
+    state,
+    selected,
+    trainingSeed(seed, hasTwin ? `${client.name} ${client.id}` : client.name),
+  );
+}
+
+/** The job of a client that validates the global weights before a round: nothing random is in it. */
+export function validationJob(state: SessionState, selected: Selected): TrainJob {
+  return jobOf(state, selected, 0);
+}
+
+function jobOf(
+  { id: session, config }: SessionState,
+  { round, modelPackage, weights }: Selected,
+  seed: number,
 ): TrainJob {
   const { client_training_config: training, model_config: { model_args: modelArgs } } = config;
-  const { seed, selected } = rounds.find((record) => record.round === round)!;
-  const hasTwin = selected.some(({ id, name }) => name === client.name && id !== client.id);
   return {
     session,
     round,
@@ -41,7 +56,7 @@ export function trainJob(
       timeLimitSeconds: training.train_timeout_duration_s,
       maxMiniBatches: training.max_mini_batches,
     },
-    seed: trainingSeed(seed, hasTwin ? `${client.name} ${client.id}` : client.name),
+    seed,
     trainer: training.trainer,
   };
 }
