@@ -27,3 +27,32 @@ export function viewOf(
 ): SelectionView {
   return { round: 1, candidates: from, busy: [], updates: 0, ...rest };
 }
+
+/** A client that has trained, with what the strategies look at. */
+export function measured(
+  n: number,
+  known: {
+    readonly loss?: number;
+    readonly accuracy?: number;
+    readonly seconds?: number;
+    readonly labels?: Readonly<Record<string, number>>;
+    readonly round?: number;
+    readonly validation?: { readonly round: number; readonly loss: number; accuracy?: number };
+    readonly failed?: boolean;
+  } = {},
+): Candidate {
+  const { loss, accuracy = null, round = 1, validation } = known;
+  const metrics = { accuracy, test: null, epochs: 1, miniBatches: 10, trainSeconds: 1 };
+  return {
+    ...candidates(n).at(-1)!,
+    lastMetrics: loss === undefined ? null : { ...metrics, loss },
+    lastRound: loss === undefined ? null : round,
+    lastValidation: validation === undefined ? null : {
+      round: validation.round,
+      evaluation: { loss: validation.loss, accuracy: validation.accuracy ?? null, samples: 5 },
+    },
+    secondsPerBatch: known.seconds ?? null,
+    labelDistribution: known.labels ?? null,
+    failedLast: known.failed ?? false,
+  };
+}
