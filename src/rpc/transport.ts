@@ -26,6 +26,8 @@ export interface TrainingOptions {
   /** Name in the optimizer registry, such as `sgd`. */
   readonly optimizer: string;
   readonly optimizerArgs: JsonObject;
+  /** Weight of FedProx's pull to the global weights. @default {0}, no pull */
+  readonly proximalMu?: number;
   /** Seconds after which training stops with what it has; null for no limit. */
   readonly timeLimitSeconds: number | null;
   /** Mini-batches after which training stops with what it has; null for no limit. */

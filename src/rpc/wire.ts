@@ -88,9 +88,13 @@ interface Job extends Omit<TrainJob, "modelArgs" | "options" | "trainer"> {
   readonly trainer: string;
 }
 
-interface Options
-  extends Omit<TrainJob["options"], "optimizerArgs" | "timeLimitSeconds" | "maxMiniBatches"> {
+interface Options extends
+  Omit<
+    TrainJob["options"],
+    "optimizerArgs" | "timeLimitSeconds" | "maxMiniBatches" | "proximalMu"
+  > {
   readonly optimizerArgsJson: string;
+  readonly proximalMu: number;
   readonly timeLimitSeconds?: number;
   readonly maxMiniBatches?: number;
 }
@@ -109,7 +113,8 @@ const ARITHMETICS = {
 /** A job as its message. */
 export function jobToWire(job: TrainJob): JobRequest {
   const { modelArgs, options, trainer, ...same } = job;
-  const { optimizerArgs, timeLimitSeconds, maxMiniBatches, ...sameOptions } = options;
+  const { optimizerArgs, proximalMu = 0, timeLimitSeconds, maxMiniBatches, ...sameOptions } =
+    options;
   return {
     job: {
       ...same,
@@ -117,6 +122,7 @@ export function jobToWire(job: TrainJob): JobRequest {
       options: {
         ...sameOptions,
         optimizerArgsJson: JSON.stringify(optimizerArgs),
+        proximalMu,
         ...present("timeLimitSeconds", timeLimitSeconds),
         ...present("maxMiniBatches", maxMiniBatches),
       },
@@ -147,6 +153,7 @@ export function jobFromWire({ job }: JobRequest): TrainJob {
       loss: options.loss,
       optimizer: options.optimizer,
       optimizerArgs: jsonObject(options.optimizerArgsJson),
+      ...(options.proximalMu > 0 && { proximalMu: options.proximalMu }),
       timeLimitSeconds: options.timeLimitSeconds ?? null,
       maxMiniBatches: options.maxMiniBatches ?? null,
     },

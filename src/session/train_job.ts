@@ -53,6 +53,7 @@ function jobOf(
       loss: training.loss_function,
       optimizer: training.optimizer,
       optimizerArgs: training.optimizer_args,
+      proximalMu: training.proximal_mu,
       timeLimitSeconds: training.train_timeout_duration_s,
       maxMiniBatches: training.max_mini_batches,
     },
