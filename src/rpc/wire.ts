@@ -4,7 +4,12 @@
  */
 import { RpcError } from "../core/errors.ts";
 import type { JsonObject } from "../core/json.ts";
-import type { Arithmetic, Evaluation as CoreEvaluation, TrainingMetrics } from "../core/metrics.ts";
+import type {
+  Arithmetic,
+  Benchmark,
+  Evaluation as CoreEvaluation,
+  TrainingMetrics,
+} from "../core/metrics.ts";
 import type { TrainJob, TrainProgress, UpdateHeader } from "./transport.ts";
 
 /** A message without fields. */
@@ -76,6 +81,11 @@ interface Evaluation extends Omit<CoreEvaluation, "accuracy"> {
 
 export interface ValidationResponse {
   readonly evaluation: Evaluation | null;
+}
+
+export interface BenchResponse {
+  readonly miniBatches: number;
+  readonly seconds: number;
 }
 
 export interface JobRequest {
@@ -225,6 +235,14 @@ export function evaluationFromWire(evaluation: Evaluation | null): CoreEvaluatio
   if (!evaluation) throw breach("an answer without an evaluation");
   const { loss, accuracy, samples } = evaluation;
   return { loss, accuracy: accuracy ?? null, samples: checkedSize(samples) };
+}
+
+/** @throws {RpcError} `protocol`: nothing that could have been measured */
+export function benchmarkFromWire({ miniBatches, seconds }: BenchResponse): Benchmark {
+  if (!(seconds >= 0) || checkedSize(miniBatches) < 1) {
+    throw breach(`a benchmark of ${miniBatches} mini-batches in ${seconds} s`);
+  }
+  return { miniBatches, seconds };
 }
 
 /** @throws {RpcError} `protocol`: it is not a SHA-256 in lower-case hex */

@@ -145,7 +145,8 @@ function transferMs(bytes: number): number {
   return SMALL_CALL_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1000;
 }
 
-function trainingDeadlineMs({ job, layout }: Assignment): number {
+/** Milliseconds that a training call may take, its transfers included. */
+export function trainingDeadlineMs({ job, layout }: Pick<Assignment, "job" | "layout">): number {
   const { timeLimitSeconds } = job.options;
   const training = timeLimitSeconds === null ? LONGEST_TRAINING_MS : timeLimitSeconds * 1000;
   return training + PREPARATION_MS + transferMs(encodedSize(layout));

@@ -9,6 +9,8 @@ import { finishedRounds, type SessionState } from "./state.ts";
 
 /** The clients of one run, as they come and go. */
 export class Candidates {
+  /** Idle clients that are being measured. */
+  readonly #reserved = new Set<ClientId>();
   /** Whom the next round waits for although it could do without them; null but after a restart. */
   #returning: { readonly ids: readonly ClientId[]; readonly untilMs: number } | null = null;
 
@@ -54,7 +56,7 @@ export class Candidates {
     for (;;) {
       const now = clock.monotonicMs();
       const here = fleet.holding(dataset);
-      const members = here.filter(({ id }) => this.#state.inFlight[id] === undefined);
+      const members = here.filter(({ id }) => this.#isIdle(id));
       const missing = returning === null || now >= returning.untilMs
         ? []
         : returning.ids.filter((id) => !here.some((member) => member.id === id));
@@ -79,6 +81,26 @@ export class Candidates {
       }
       await this.#nextChange(left);
     }
+  }
+
+  /** Keeps a client from being selected until it is released. */
+  reserve(id: ClientId): void {
+    this.#reserved.add(id);
+  }
+
+  release(id: ClientId): void {
+    this.#reserved.delete(id);
+  }
+
+  /** Whether no client is at work or could be selected, but for those that are reserved. */
+  nobodyElse(): boolean {
+    const { dataset } = this.#state.config.client_training_config;
+    return Object.keys(this.#state.inFlight).length === 0 &&
+      !this.context.fleet.holding(dataset).some(({ id }) => this.#isIdle(id));
+  }
+
+  #isIdle(id: ClientId): boolean {
+    return this.#state.inFlight[id] === undefined && !this.#reserved.has(id);
   }
 
   /** Waits for a client that was told to train before a restart, as long as for any client. */
@@ -125,6 +147,7 @@ export class Candidates {
     const { selected, replaced, failures } = this.#state.rounds.at(-1)!;
     const used = new Set([
       ...Object.keys(this.#state.inFlight),
+      ...this.#reserved,
       ...selected.map(({ id }) => id),
       ...[...replaced, ...failures].map(({ client }) => client.id),
     ]);

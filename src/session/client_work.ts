@@ -1,14 +1,16 @@
 /** The clients that this process has told to train and that have not answered. */
 import { messageOf } from "../core/errors.ts";
 import type { ClientId, ClientRef } from "../core/ids.ts";
-import { carryOut, distribute } from "./assignment.ts";
+import type { Benchmark } from "../core/metrics.ts";
+import type { ClientLink, TrainJob } from "../rpc/transport.ts";
+import { carryOut, distribute, trainingDeadlineMs } from "./assignment.ts";
 import type { Candidates } from "./candidates.ts";
 import type { ClientFailed, ClientValidation, UpdateReceived } from "./events.ts";
 import type { GlobalWeights } from "./global_weights.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
-import type { Assigned, SessionState } from "./state.ts";
+import { type Assigned, finishedRounds, type SessionState } from "./state.ts";
 import type { StoredWeights } from "./stored_weights.ts";
-import { trainJob, validationJob } from "./train_job.ts";
+import { benchmarkJob, trainJob, validationJob } from "./train_job.ts";
 
 /** Milliseconds that a client has to validate the global weights on its own data. */
 const VALIDATION_MS = 10 * 60_000;
@@ -68,16 +70,42 @@ export class ClientWork {
    * @throws {RpcError} the client cannot be reached, refuses, or misses a deadline
    */
   async validate(client: ClientRef, round: number): Promise<ClientValidation> {
-    const { run: { fleet, longestCallMs }, model: { modelPackage }, signal, global } = this.context;
-    const current = global();
-    const job = validationJob(this.#state, { client, round, modelPackage, weights: current.id });
-    const link = fleet.link(client.id);
-    const readWeights = () => current.encoded(current.id);
-    await distribute({ job, modelPackage, readWeights }, { link, signal, longestCallMs });
+    const { model: { modelPackage }, signal, global } = this.context;
+    const weights = global().id;
+    const job = validationJob(this.#state, { client, round, modelPackage, weights });
+    const link = await this.#prepared(client, job);
     const evaluation = await link.validate(job, { signal, deadlineMs: VALIDATION_MS });
     return evaluation.samples > 0
       ? { client, evaluation, reason: null }
       : { client, evaluation: null, reason: "It has no test split" };
+  }
+
+  /** The job by which a client is measured. */
+  benchmarkJob(client: ClientRef): TrainJob {
+    const { model: { modelPackage }, global } = this.context;
+    const round = finishedRounds(this.#state) + 1;
+    return benchmarkJob(this.#state, { client, round, modelPackage, weights: global().id });
+  }
+
+  /**
+   * Has a client do a job for the time it takes.
+   *
+   * @throws {RpcError} as {@link validate}
+   */
+  async benchmark(client: ClientRef, job: TrainJob): Promise<Benchmark> {
+    const link = await this.#prepared(client, job);
+    const deadlineMs = trainingDeadlineMs({ job, layout: this.context.global().weights.layout });
+    return await link.benchmark(job, { signal: this.context.signal, deadlineMs });
+  }
+
+  /** The link to a client that has been sent what a job on the global weights needs. */
+  async #prepared(client: ClientRef, job: TrainJob): Promise<ClientLink> {
+    const { run: { fleet, longestCallMs }, model: { modelPackage }, signal, global } = this.context;
+    const current = global();
+    const link = fleet.link(client.id);
+    const readWeights = () => current.encoded(job.weights);
+    await distribute({ job, modelPackage, readWeights }, { link, signal, longestCallMs });
+    return link;
   }
 
   #send({ client, round, group }: Assigned): void {

@@ -10,10 +10,17 @@
  */
 import { messageOf, SessionFailedError } from "../core/errors.ts";
 import { AggregationStep } from "./aggregation_step.ts";
+import { Benchmarks } from "./benchmarks.ts";
 import { Candidates } from "./candidates.ts";
 import { ClientWork } from "./client_work.ts";
 import { Evaluations } from "./evaluations.ts";
-import type { ClientFailed, RoundValidated, SessionEvent, UpdateReceived } from "./events.ts";
+import type {
+  ClientBenchmarked,
+  ClientFailed,
+  RoundValidated,
+  SessionEvent,
+  UpdateReceived,
+} from "./events.ts";
 import { GlobalWeights } from "./global_weights.ts";
 import { Inbox } from "./inbox.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
@@ -22,7 +29,7 @@ import { SelectionStep } from "./selection_step.ts";
 import { finishedRounds, openRound, type SessionState } from "./state.ts";
 import { discardUnfinished, StoredWeights } from "./stored_weights.ts";
 
-type Input = UpdateReceived | ClientFailed | RoundValidated;
+type Input = UpdateReceived | ClientFailed | RoundValidated | ClientBenchmarked;
 
 /** Evaluations that may wait, each with its weights: short rounds go on no faster than they. */
 const MOST_EVALUATIONS = 4;
@@ -32,6 +39,7 @@ export class RoundLoop {
   readonly #inbox = new Inbox<Input>();
   readonly #candidates: Candidates;
   readonly #work: ClientWork;
+  readonly #benchmarks: Benchmarks;
   readonly #selection: SelectionStep;
   readonly #aggregation: AggregationStep;
   readonly #evaluations: Evaluations;
@@ -64,6 +72,13 @@ export class RoundLoop {
       stored: this.#stored,
       signal,
       global,
+      answer: (event) => this.#inbox.put(event),
+    });
+    this.#benchmarks = new Benchmarks({
+      ...context,
+      candidates: this.#candidates,
+      jobFor: (client) => this.#work.benchmarkJob(client),
+      measure: (client, job) => this.#work.benchmark(client, job),
       answer: (event) => this.#inbox.put(event),
     });
     this.#selection = new SelectionStep({
@@ -100,6 +115,7 @@ export class RoundLoop {
       this.controller.abort(new SessionFailedError("The session has ended"));
       // Nothing may write to the store any more once the run is over.
       await this.#work.ended();
+      await this.#benchmarks.ended();
       await this.#tidyUp().catch((error) => {
         // How the run ends matters more.
         this.context.logger.warning("weights_left", messageOf(error), { session: this.#state.id });
@@ -129,6 +145,8 @@ export class RoundLoop {
   }
 
   async #openRound(): Promise<void> {
+    this.#benchmarks.start(await this.#candidates.enough());
+    while (this.#benchmarks.mustWait()) await this.#handle(await this.#inbox.take(this.#signal));
     await this.#selection.open();
     this.#roundStartedMs = this.context.clock.monotonicMs();
   }
@@ -159,6 +177,7 @@ export class RoundLoop {
       const { finished } = this.#state.rounds[input.round - 1]!;
       return await this.#stored.discard([finished!.weights]);
     }
+    if (input.type === "client_benchmarked") return this.#benchmarks.done(input);
     this.#work.done(input.client.id);
     if (input.type === "client_failed") {
       this.context.logger.warning("client_failed", `${input.client.name}: ${input.reason}`, {

@@ -32,6 +32,31 @@ export function validationJob(state: SessionState, selected: Selected): TrainJob
   return jobOf(state, selected, 0);
 }
 
+/** Seconds of a benchmark without a limit of its own. */
+const BENCHMARK_SECONDS = 30;
+/** Passes over the data that no benchmark reaches: its limits end it. */
+const ENDLESS_EPOCHS = 1_000_000;
+
+/** The job by which a client is measured: the session's training, within the benchmark's limits. */
+export function benchmarkJob(state: SessionState, selected: Selected): TrainJob {
+  const job = jobOf(state, selected, trainingSeed(state.seed, selected.client.name));
+  const { benchmark_config: bench } = state.config;
+  const { timeout_duration_s: seconds, bench_minibatch_count: miniBatches } = bench;
+  return {
+    ...job,
+    dataset: bench.dataset ?? job.dataset,
+    options: {
+      ...job.options,
+      batchSize: bench.batch_size ?? job.options.batchSize,
+      learningRate: bench.learning_rate ?? job.options.learningRate,
+      epochs: ENDLESS_EPOCHS,
+      timeLimitSeconds: seconds ?? (miniBatches === null ? BENCHMARK_SECONDS : null),
+      maxMiniBatches: miniBatches,
+    },
+    trainer: "train",
+  };
+}
+
 function jobOf(
   { id: session, config }: SessionState,
   { round, modelPackage, weights }: Selected,
