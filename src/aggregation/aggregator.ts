@@ -7,11 +7,17 @@ import type { ClientRef, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Weights } from "../core/weights.ts";
 
-/** An update that has arrived and was checked. */
-export interface Update {
+/** An assignment of a client. */
+export interface Assigned {
   readonly client: ClientRef;
-  /** The round for which the client was selected. */
+  /** The round for which the client was selected: it starts from that round's global weights. */
   readonly round: number;
+  /** The group, such as a tier, for which it was selected; null without groups. */
+  readonly group: string | null;
+}
+
+/** An update that has arrived and was checked. */
+export interface Update extends Assigned {
   /** Identity of its encoded weights. */
   readonly weights: WeightsId;
   /** Items it was trained on; more than 0. */
@@ -21,9 +27,10 @@ export interface Update {
 /** Where a round stands. */
 export interface RoundStanding {
   /** Clients that are still expected to answer, in this round or from earlier ones. */
-  readonly inFlight: number;
-  /** Updates not yet aggregated. */
-  readonly updates: number;
+  readonly inFlight: readonly Assigned[];
+  /** Updates not yet aggregated, in order of arrival. */
+  readonly updates: readonly Update[];
+  /** Failures in this round. */
   readonly failures: number;
 }
 
@@ -33,26 +40,43 @@ export interface RoundStanding {
  */
 export type UpdateReader = (update: Update, start: number, end: number) => Promise<Float32Array>;
 
+/** Reads floats `start` to `end` of weights that the strategy has kept under a name. */
+export type KeptReader = (name: string, start: number, end: number) => Promise<Float32Array>;
+
 /** What a strategy is given. */
 export interface AggregationInput<State extends JsonObject> {
   /** The current global weights; not to be written. */
   readonly global: Weights;
   /** The round that is being completed. */
   readonly round: number;
-  /** At least one, in order of client name. */
+  /** Those of the strategy's own choice: at least one, in order of client name. */
   readonly updates: readonly Update[];
   readonly read: UpdateReader;
   readonly state: State;
+  /** Names of the weights that it has kept. */
+  readonly kept: readonly string[];
+  readonly readKept: KeptReader;
+  /**
+   * Keeps weights beyond the round, laid out as `global`, under a name; they replace those of the
+   * same name once the round is finished.
+   */
+  keep(name: string, values: Float32Array): Promise<void>;
 }
 
-/** An aggregation strategy. */
+/** An aggregation strategy. Its functions may also answer with a promise. */
 export interface Aggregator<Args extends JsonObject, State extends JsonObject> {
   /** Schema of `aggregator_args`. */
   readonly args: GenericSchema<unknown, Args>;
   /** State before the first round. */
-  initial(args: Args): State;
-  /** Whether the round is over and what came in can be aggregated. */
-  isComplete(standing: RoundStanding, args: Args): boolean;
+  initial(args: Args): State | Promise<State>;
+  /**
+   * The updates with which the round is complete; null to wait for more. None says that there is
+   * nothing to wait for: the round fails unless other clients can be selected.
+   */
+  ready(
+    standing: RoundStanding,
+    args: Args,
+  ): readonly Update[] | null | Promise<readonly Update[] | null>;
   /** Writes the new global weights, laid out as `global`, into `result`. @returns the next state */
   aggregate(
     input: AggregationInput<State>,

@@ -13,7 +13,7 @@ import { weightedMean } from "./weighted_mean.ts";
 export const fedavg: Aggregator<Record<never, never>, Record<never, never>> = {
   args: v.strictObject({}),
   initial: () => ({}),
-  isComplete: ({ inFlight }) => inFlight === 0,
+  ready: ({ inFlight, updates }) => inFlight.length === 0 ? updates : null,
   async aggregate({ updates, read, state }, _args, result) {
     const total = updates.reduce((sum, { samples }) => sum + samples, 0);
     const shares = updates.map(({ samples }) => samples / total);

@@ -1,5 +1,7 @@
 /** The sum of many updates times their shares, tile by tile in 64-bit accumulators. */
-import type { Update, UpdateReader } from "./aggregator.ts";
+
+/** Reads floats `start` to `end` of one of the arrays that are summed. */
+export type RangeReader<T> = (of: T, start: number, end: number) => Promise<Float32Array>;
 
 /**
  * Floats a tile: the accumulators (8 bytes each) stay in the second-level cache while the updates
@@ -19,10 +21,10 @@ const UPDATES_A_PASS = 4;
  *
  * @param shares one for each update; they sum to 1 for a mean
  */
-export async function weightedMean(
-  updates: readonly Update[],
+export async function weightedMean<T>(
+  updates: readonly T[],
   shares: readonly number[],
-  read: UpdateReader,
+  read: RangeReader<T>,
   result: Float32Array,
 ): Promise<void> {
   const sums = new Float64Array(Math.min(TILE, result.length));

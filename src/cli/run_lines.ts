@@ -34,13 +34,30 @@ function eventLines(event: SessionEvent, { state }: RunProgress): string[] {
       return [`submitted: model ${event.model.id}, ${total} rounds, seed ${event.seed}`];
     case "session_started":
       return [`started: ${countText(event.parameters)} parameters`];
+    case "client_benchmarked":
+      return [
+        `${event.client.name} ` + (event.benchmark === null
+          ? `could not be measured: ${event.reason}`
+          : `measured: ${event.benchmark.miniBatches} mini-batches in ` +
+            secondsText(event.benchmark.seconds)),
+      ];
+    case "clients_validated":
+      return event.results.map(({ client, evaluation, reason }) =>
+        `${round} ${client.name} ` + (evaluation === null
+          ? `did not validate: ${reason}`
+          : `validated: loss ${lossText(evaluation.loss)}, accuracy ${
+            percentText(evaluation.accuracy)
+          }`)
+      );
     case "round_started":
+    case "clients_added":
       return [
         ...event.replaced.map(({ client, reason, by }) =>
           `${round} ${client.name} did not answer (${reason}): ` +
           (by === null ? "nobody is left to replace it" : `${by.name} takes its place`)
         ),
-        `${round} started: ${event.selected.map(({ name }) => name).join(", ")}`,
+        `${round} ${event.type === "round_started" ? "started" : "goes on with"}: ` +
+        (event.selected.map(({ name }) => name).join(", ") || "with those at work"),
       ];
     case "update_received": {
       const { loss, accuracy, test } = event.metrics;

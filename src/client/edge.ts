@@ -1,7 +1,7 @@
 /** What a client answers to its leader: takes packages and weights, trains, evaluates. */
 import { DataError, RpcError } from "../core/errors.ts";
 import type { ClientName, WeightsId } from "../core/ids.ts";
-import type { Evaluation } from "../core/metrics.ts";
+import type { Benchmark, Evaluation } from "../core/metrics.ts";
 import { deriveSeed } from "../core/prng.ts";
 import { weightsId } from "../core/weights.ts";
 import type { DatasetDescription } from "../discovery/discovery.ts";
@@ -131,6 +131,27 @@ export class Edge implements EdgeHandlers {
       loss: job.options.loss,
       splitSeed: this.#splitSeed(job),
     }, signal);
+  }
+
+  async benchmark(job: TrainJob, signal: AbortSignal): Promise<Benchmark> {
+    const { trainer, logger } = this.#options;
+    const { metrics: { miniBatches, trainSeconds: seconds } } = await trainer.train(
+      {
+        ...this.#source(job),
+        datasetFolder: this.#dataset(job).folder,
+        weights: await this.#weights(job),
+        settings: job.options,
+        splitSeed: this.#splitSeed(job),
+        seed: job.seed,
+      },
+      () => {},
+      signal,
+    );
+    if (miniBatches === 0) {
+      throw new RpcError("refused", `Not one mini-batch was done in ${seconds} s`);
+    }
+    logger.info("benchmarked", `Trained ${miniBatches} batches in ${seconds.toFixed(2)} s`);
+    return { miniBatches, seconds };
   }
 
   #source(job: TrainJob): ModelSource {

@@ -63,6 +63,7 @@ function validSession(source: ConfigSource, registries: SessionRegistries): Sess
     ...selection.problems,
     ...builtIn(source, output, "loss_function", registries.losses),
     ...builtIn(source, output, "optimizer", registries.optimizers),
+    ...otherBenchmark(source, output),
   ]);
   // Without problems the output has the schema's type.
   const config = output as SessionConfig;
@@ -125,6 +126,21 @@ function builtIn(
   if (typeof name !== "string" || known.includes(name)) return [];
   const kind = key === "optimizer" ? "an optimizer" : "a loss";
   return [unknownName(source, path, name, kind, known)];
+}
+
+/** Clients are measured with the model that they train: no other says how long they will take. */
+function otherBenchmark(source: ConfigSource, output: unknown): Problem[] {
+  const path = ["benchmark_config", "model_id"];
+  const [measured, trained] = [path, ["client_training_config", "model_id"]]
+    .map((one) => valueAt(output, one));
+  const isSkipped = valueAt(output, ["benchmark_config", "skip_benchmark"]) !== false;
+  if (isSkipped || typeof measured !== "string" || typeof trained !== "string") return [];
+  if (measured === trained) return [];
+  return [{
+    reason: `must be ${shown(trained)}, the model_id of client_training_config, or left out: ` +
+      "clients are measured with the model that they train",
+    location: source.locate(path, "value"),
+  }];
 }
 
 function unknownName(

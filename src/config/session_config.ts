@@ -111,6 +111,11 @@ export const sessionConfigSchema = v.strictObject({
       "True, as in the original, for a built-in optimizer; false is not supported",
     ),
     optimizer_args: withDefault(args, {}, "Further arguments of the optimizer"),
+    proximal_mu: withDefault(
+      v.pipe(v.number(), v.finite(), v.minValue(0)),
+      0,
+      "Weight of FedProx's pull to the global weights, (mu / 2) ||w - w_global||^2; 0: none",
+    ),
     trainer: withDefault(
       v.picklist(["train", "echo"]),
       "train",

@@ -33,3 +33,11 @@ export interface TrainingMetrics {
   /** Absent if nothing was computed, or if the client does not tell. */
   readonly arithmetic?: Arithmetic;
 }
+
+/** How fast a client trains a model, measured by training it for a while. */
+export interface Benchmark {
+  /** Mini-batches done; at least 1. */
+  readonly miniBatches: number;
+  /** Seconds that they took. */
+  readonly seconds: number;
+}

@@ -2,7 +2,7 @@
 import { type CallOptions as GrpcCallOptions, Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { Buffer } from "node:buffer";
 import type { ClientId, WeightsId } from "../core/ids.ts";
-import type { Evaluation } from "../core/metrics.ts";
+import type { Benchmark, Evaluation } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import type { Collector } from "./collector.ts";
@@ -13,7 +13,7 @@ import { edgeRpcs, type Rpc } from "./services.ts";
 import { rpcErrorOf } from "./status.ts";
 import { callTraining, type Receiving } from "./training_call.ts";
 import type { CallOptions, ClientLink, Inventory, TrainJob, UpdateSink } from "./transport.ts";
-import { evaluationFromWire, jobToWire, type PackageStep } from "./wire.ts";
+import { benchmarkFromWire, evaluationFromWire, jobToWire, type PackageStep } from "./wire.ts";
 
 /** What all links of a transport send by. */
 export interface Sending {
@@ -86,6 +86,11 @@ export class GrpcLink implements ClientLink {
     const rpc = edgeRpcs().training.StartValidation;
     const { evaluation } = await this.#ask(this.#async, rpc, jobToWire(job), call);
     return evaluationFromWire(evaluation);
+  }
+
+  async benchmark(job: TrainJob, call: CallOptions): Promise<Benchmark> {
+    const rpc = edgeRpcs().training.InitBench;
+    return benchmarkFromWire(await this.#ask(this.#async, rpc, jobToWire(job), call));
   }
 
   close(): void {

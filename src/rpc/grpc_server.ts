@@ -13,6 +13,7 @@ import { receiveFile, receivePackage, receiveWeights } from "./receive.ts";
 import { edgeRpcs } from "./services.ts";
 import type { EdgeHandlers } from "./transport.ts";
 import {
+  type BenchResponse,
   evaluationToWire,
   type FetchRequest,
   jobFromWire,
@@ -161,6 +162,9 @@ function addClientTraining(server: Server, handlers: EdgeHandlers, logger: Logge
     StartValidation: unary<JobRequest, object>(logger, async (request, signal) => ({
       evaluation: evaluationToWire(await handlers.validate(jobFromWire(request), signal)),
     })),
-    InitBench: unimplemented("Cannot measure training speed yet"),
+    InitBench: unary<JobRequest, BenchResponse>(
+      logger,
+      (request, signal) => handlers.benchmark(jobFromWire(request), signal),
+    ),
   });
 }

@@ -2,7 +2,7 @@
 import { type Clock, systemClock } from "../core/clock.ts";
 import { FlotillaError, messageOf, RpcError } from "../core/errors.ts";
 import type { ClientId, WeightsId } from "../core/ids.ts";
-import type { Evaluation } from "../core/metrics.ts";
+import type { Benchmark, Evaluation } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import { cancelled, failed, late, unavailable } from "./failures.ts";
 import { checkFrameBytes, DEFAULT_FRAME_BYTES, framesOf } from "./frames.ts";
@@ -110,6 +110,10 @@ class InProcessLink implements ClientLink {
 
   validate(job: TrainJob, call: CallOptions): Promise<Evaluation> {
     return this.#call("validate", call, (edge, signal) => edge.validate(job, signal));
+  }
+
+  benchmark(job: TrainJob, call: CallOptions): Promise<Benchmark> {
+    return this.#call("benchmark", call, (edge, signal) => edge.benchmark(job, signal));
   }
 
   close(): void {

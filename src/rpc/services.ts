@@ -31,7 +31,7 @@ export interface ClientTrainingRpcs {
   readonly StartTraining: Rpc<wire.JobRequest, wire.TrainingEvent>;
   readonly FetchUpdate: Rpc<wire.FetchRequest, wire.UpdateChunk>;
   readonly StartValidation: Rpc<wire.JobRequest, wire.ValidationResponse>;
-  readonly InitBench: Rpc<wire.JobRequest, unknown>;
+  readonly InitBench: Rpc<wire.JobRequest, wire.BenchResponse>;
 }
 
 /** All that a client serves. */

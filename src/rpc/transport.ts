@@ -4,7 +4,7 @@
  */
 import type { ClientId, PackageHash, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
-import type { Evaluation, TrainingMetrics } from "../core/metrics.ts";
+import type { Benchmark, Evaluation, TrainingMetrics } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 
 /** Bounds of a call: both end it with an `RpcError`. */
@@ -26,6 +26,8 @@ export interface TrainingOptions {
   /** Name in the optimizer registry, such as `sgd`. */
   readonly optimizer: string;
   readonly optimizerArgs: JsonObject;
+  /** Weight of FedProx's pull to the global weights. @default {0}, no pull */
+  readonly proximalMu?: number;
   /** Seconds after which training stops with what it has; null for no limit. */
   readonly timeLimitSeconds: number | null;
   /** Mini-batches after which training stops with what it has; null for no limit. */
@@ -103,6 +105,8 @@ export interface ClientLink {
   train(job: TrainJob, sink: UpdateSink, call: CallOptions): Promise<void>;
   /** Evaluates the job's weights on the client's own test split. */
   validate(job: TrainJob, call: CallOptions): Promise<Evaluation>;
+  /** Measures how fast the client does the job, within the job's limits; no update comes of it. */
+  benchmark(job: TrainJob, call: CallOptions): Promise<Benchmark>;
   close(): void;
 }
 
@@ -146,4 +150,6 @@ export interface EdgeHandlers {
     signal: AbortSignal,
   ): Promise<FinishedUpdate>;
   validate(job: TrainJob, signal: AbortSignal): Promise<Evaluation>;
+  /** Trains within the job's limits for the time that it takes alone. */
+  benchmark(job: TrainJob, signal: AbortSignal): Promise<Benchmark>;
 }

@@ -4,7 +4,12 @@
  */
 import { RpcError } from "../core/errors.ts";
 import type { JsonObject } from "../core/json.ts";
-import type { Arithmetic, Evaluation as CoreEvaluation, TrainingMetrics } from "../core/metrics.ts";
+import type {
+  Arithmetic,
+  Benchmark,
+  Evaluation as CoreEvaluation,
+  TrainingMetrics,
+} from "../core/metrics.ts";
 import type { TrainJob, TrainProgress, UpdateHeader } from "./transport.ts";
 
 /** A message without fields. */
@@ -78,6 +83,11 @@ export interface ValidationResponse {
   readonly evaluation: Evaluation | null;
 }
 
+export interface BenchResponse {
+  readonly miniBatches: number;
+  readonly seconds: number;
+}
+
 export interface JobRequest {
   readonly job: Job | null;
 }
@@ -88,9 +98,13 @@ interface Job extends Omit<TrainJob, "modelArgs" | "options" | "trainer"> {
   readonly trainer: string;
 }
 
-interface Options
-  extends Omit<TrainJob["options"], "optimizerArgs" | "timeLimitSeconds" | "maxMiniBatches"> {
+interface Options extends
+  Omit<
+    TrainJob["options"],
+    "optimizerArgs" | "timeLimitSeconds" | "maxMiniBatches" | "proximalMu"
+  > {
   readonly optimizerArgsJson: string;
+  readonly proximalMu: number;
   readonly timeLimitSeconds?: number;
   readonly maxMiniBatches?: number;
 }
@@ -109,7 +123,8 @@ const ARITHMETICS = {
 /** A job as its message. */
 export function jobToWire(job: TrainJob): JobRequest {
   const { modelArgs, options, trainer, ...same } = job;
-  const { optimizerArgs, timeLimitSeconds, maxMiniBatches, ...sameOptions } = options;
+  const { optimizerArgs, proximalMu = 0, timeLimitSeconds, maxMiniBatches, ...sameOptions } =
+    options;
   return {
     job: {
       ...same,
@@ -117,6 +132,7 @@ export function jobToWire(job: TrainJob): JobRequest {
       options: {
         ...sameOptions,
         optimizerArgsJson: JSON.stringify(optimizerArgs),
+        proximalMu,
         ...present("timeLimitSeconds", timeLimitSeconds),
         ...present("maxMiniBatches", maxMiniBatches),
       },
@@ -147,6 +163,7 @@ export function jobFromWire({ job }: JobRequest): TrainJob {
       loss: options.loss,
       optimizer: options.optimizer,
       optimizerArgs: jsonObject(options.optimizerArgsJson),
+      ...(options.proximalMu > 0 && { proximalMu: options.proximalMu }),
       timeLimitSeconds: options.timeLimitSeconds ?? null,
       maxMiniBatches: options.maxMiniBatches ?? null,
     },
@@ -218,6 +235,14 @@ export function evaluationFromWire(evaluation: Evaluation | null): CoreEvaluatio
   if (!evaluation) throw breach("an answer without an evaluation");
   const { loss, accuracy, samples } = evaluation;
   return { loss, accuracy: accuracy ?? null, samples: checkedSize(samples) };
+}
+
+/** @throws {RpcError} `protocol`: nothing that could have been measured */
+export function benchmarkFromWire({ miniBatches, seconds }: BenchResponse): Benchmark {
+  if (!(seconds >= 0) || checkedSize(miniBatches) < 1) {
+    throw breach(`a benchmark of ${miniBatches} mini-batches in ${seconds} s`);
+  }
+  return { miniBatches, seconds };
 }
 
 /** @throws {RpcError} `protocol`: it is not a SHA-256 in lower-case hex */

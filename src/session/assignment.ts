@@ -6,7 +6,7 @@ import { RpcError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ClientRef, WeightsId } from "../core/ids.ts";
 import type { ModelPackage } from "../core/model_package.ts";
-import type { Layout } from "../core/weights.ts";
+import { encodedSize, type Layout } from "../core/weights.ts";
 import type { CallOptions, ClientLink, TrainJob, UpdateHeader } from "../rpc/transport.ts";
 import type { Blobs } from "../state/store.ts";
 import type { LiveNote, UpdateReceived } from "./events.ts";
@@ -24,22 +24,31 @@ const LONGEST_TRAINING_MS = 24 * 3600 * 1000;
 /** What a client is to do. */
 export interface Assignment {
   readonly client: ClientRef;
+  /** The group for which it was selected; null without groups. */
+  readonly group: string | null;
   readonly job: TrainJob;
   readonly modelPackage: ModelPackage;
-  /** Encoded global weights that the job starts from; their id is `job.weights`. */
-  readonly weights: { readonly id: WeightsId; readonly bytes: Uint8Array };
+  /**
+   * Reads the encoded global weights `job.weights`, when the client lacks them: not held while it
+   * trains, as rounds under way may start from many versions.
+   */
+  readonly readWeights: () => Promise<Uint8Array>;
   /** Layout that the update must have. */
   readonly layout: Layout;
 }
 
-/** What an assignment needs from around it. */
-export interface AssignmentContext {
+/** What sending needs from around it. */
+export interface DistributionContext {
   readonly link: ClientLink;
-  readonly blobs: Blobs;
-  readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Bound of each call but training, beside its own deadline, in milliseconds. */
   readonly longestCallMs: number;
+}
+
+/** What an assignment needs from around it. */
+export interface AssignmentContext extends DistributionContext {
+  readonly blobs: Blobs;
+  readonly clock: Clock;
   note(note: LiveNote): void;
   /** Told as soon as the update is in the store, whatever becomes of the assignment then. */
   stored(weights: WeightsId): void;
@@ -88,6 +97,7 @@ export async function carryOut(
     type: "update_received",
     round: job.round,
     client,
+    ...(assignment.group !== null && { group: assignment.group }),
     weights: header.weights,
     samples: header.samples,
     metrics: header.metrics,
@@ -98,11 +108,14 @@ export async function carryOut(
 }
 
 /** Sends the package and the weights that the client lacks. @returns payload bytes sent */
-async function distribute(assignment: Assignment, context: AssignmentContext): Promise<number> {
-  const { modelPackage, weights } = assignment;
+export async function distribute(
+  assignment: Pick<Assignment, "job" | "modelPackage" | "readWeights">,
+  context: DistributionContext,
+): Promise<number> {
+  const { modelPackage, job: { weights: id } } = assignment;
   const { link } = context;
   const held = await link.inventory(
-    { packages: [modelPackage.hash], weights: [weights.id] },
+    { packages: [modelPackage.hash], weights: [id] },
     callFor(context, SMALL_CALL_MS),
   );
   let sent = 0;
@@ -112,12 +125,9 @@ async function distribute(assignment: Assignment, context: AssignmentContext): P
       callFor(context, transferMs(packageBytes(modelPackage))),
     );
   }
-  if (!held.weights.includes(weights.id)) {
-    sent += await link.putWeights(
-      weights.id,
-      weights.bytes,
-      callFor(context, transferMs(weights.bytes.length)),
-    );
+  if (!held.weights.includes(id)) {
+    const bytes = await assignment.readWeights();
+    sent += await link.putWeights(id, bytes, callFor(context, transferMs(bytes.length)));
   }
   return sent;
 }
@@ -126,7 +136,7 @@ function packageBytes({ files }: ModelPackage): number {
   return Object.values(files).reduce((sum, bytes) => sum + bytes.length, 0);
 }
 
-function callFor({ signal, longestCallMs }: AssignmentContext, deadlineMs: number): CallOptions {
+function callFor({ signal, longestCallMs }: DistributionContext, deadlineMs: number): CallOptions {
   return { signal, deadlineMs: Math.min(deadlineMs, longestCallMs) };
 }
 
@@ -135,8 +145,9 @@ function transferMs(bytes: number): number {
   return SMALL_CALL_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1000;
 }
 
-function trainingDeadlineMs({ job, weights }: Assignment): number {
+/** Milliseconds that a training call may take, its transfers included. */
+export function trainingDeadlineMs({ job, layout }: Pick<Assignment, "job" | "layout">): number {
   const { timeLimitSeconds } = job.options;
   const training = timeLimitSeconds === null ? LONGEST_TRAINING_MS : timeLimitSeconds * 1000;
-  return training + PREPARATION_MS + transferMs(weights.bytes.length);
+  return training + PREPARATION_MS + transferMs(encodedSize(layout));
 }

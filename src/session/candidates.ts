@@ -1,13 +1,16 @@
 /** Who could train in a session: waits for enough clients, and for those who owe an answer. */
 import { SessionFailedError } from "../core/errors.ts";
-import type { ClientId, ClientRef } from "../core/ids.ts";
-import type { Candidate } from "../selection/selector.ts";
+import { byName, type ClientId, type ClientRef } from "../core/ids.ts";
+import type { BusyClient, Candidate } from "../selection/selector.ts";
+import { historyOf, secondsPerBatch } from "./client_history.ts";
 import type { FleetMember } from "./fleet.ts";
 import type { EngineContext } from "./run_context.ts";
 import { finishedRounds, type SessionState } from "./state.ts";
 
 /** The clients of one run, as they come and go. */
 export class Candidates {
+  /** Idle clients that are being measured. */
+  readonly #reserved = new Set<ClientId>();
   /** Whom the next round waits for although it could do without them; null but after a restart. */
   #returning: { readonly ids: readonly ClientId[]; readonly untilMs: number } | null = null;
 
@@ -36,7 +39,8 @@ export class Candidates {
   }
 
   /**
-   * Waits until `min_clients` are there, and those of whom {@link expectReturn} knows.
+   * Waits until `min_clients` are there, and those of whom {@link expectReturn} knows; not while
+   * others are at work, whose answers go first.
    *
    * @throws {SessionFailedError} fewer than `min_clients` came within `wait_for_clients_s`
    */
@@ -52,13 +56,14 @@ export class Candidates {
     for (;;) {
       const now = clock.monotonicMs();
       const here = fleet.holding(dataset);
-      const members = here.filter(({ id }) => this.#state.inFlight[id] === undefined);
+      const members = here.filter(({ id }) => this.#isIdle(id));
       const missing = returning === null || now >= returning.untilMs
         ? []
         : returning.ids.filter((id) => !here.some((member) => member.id === id));
-      const isEnough = members.length >= needed;
+      const isBusy = Object.keys(this.#state.inFlight).length > 0;
+      const isEnough = isBusy || members.length >= needed;
       if (isEnough && missing.length === 0) {
-        return members.map((member) => this.#candidate(member));
+        return members.map((member) => this.withHistory(member));
       }
       const left = (isEnough ? returning!.untilMs : deadline) - now;
       if (left <= 0) {
@@ -76,6 +81,26 @@ export class Candidates {
       }
       await this.#nextChange(left);
     }
+  }
+
+  /** Keeps a client from being selected until it is released. */
+  reserve(id: ClientId): void {
+    this.#reserved.add(id);
+  }
+
+  release(id: ClientId): void {
+    this.#reserved.delete(id);
+  }
+
+  /** Whether no client is at work or could be selected, but for those that are reserved. */
+  nobodyElse(): boolean {
+    const { dataset } = this.#state.config.client_training_config;
+    return Object.keys(this.#state.inFlight).length === 0 &&
+      !this.context.fleet.holding(dataset).some(({ id }) => this.#isIdle(id));
+  }
+
+  #isIdle(id: ClientId): boolean {
+    return this.#state.inFlight[id] === undefined && !this.#reserved.has(id);
   }
 
   /** Waits for a client that was told to train before a restart, as long as for any client. */
@@ -100,17 +125,51 @@ export class Candidates {
     ]).finally(() => over.abort());
   }
 
-  #candidate({ id, name, samples, labelDistribution }: FleetMember): Candidate {
-    const last = this.#state.rounds
-      .flatMap(({ updates }) => updates)
-      .findLast(({ client }) => client.id === id);
+  /** The clients at work for this session, in order of name; also those that have left. */
+  busy(): BusyClient[] {
+    const { dataset } = this.#state.config.client_training_config;
+    const here = this.context.fleet.holding(dataset);
+    return Object.values(this.#state.inFlight)
+      .map(({ client, round, group }) => ({
+        ...this.withHistory(
+          here.find(({ id }) => id === client.id) ??
+            { ...client, samples: 0, labelDistribution: null },
+        ),
+        assignedRound: round,
+        group,
+      }))
+      .sort(byName);
+  }
+
+  /** The idle clients that could be added to the round under way: those it has not had yet. */
+  unused(): Candidate[] {
+    const { dataset } = this.#state.config.client_training_config;
+    const { selected, replaced, failures } = this.#state.rounds.at(-1)!;
+    const used = new Set([
+      ...Object.keys(this.#state.inFlight),
+      ...this.#reserved,
+      ...selected.map(({ id }) => id),
+      ...[...replaced, ...failures].map(({ client }) => client.id),
+    ]);
+    return this.context.fleet.holding(dataset)
+      .filter(({ id }) => !used.has(id))
+      .map((member) => this.withHistory(member));
+  }
+
+  /** A client with what the session knows of it now. */
+  withHistory({ id, name, samples, labelDistribution }: FleetMember): Candidate {
+    const history = historyOf(this.#state.clients, id);
+    const { lastMetrics, lastRound, lastValidation, failedLast } = history;
     return {
       id,
       name,
       samples,
       labelDistribution,
-      lastMetrics: last?.metrics ?? null,
-      lastRound: last?.round ?? null,
+      lastMetrics,
+      lastRound,
+      lastValidation,
+      secondsPerBatch: secondsPerBatch(history),
+      failedLast,
     };
   }
 }

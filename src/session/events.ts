@@ -3,9 +3,9 @@
  * (state, results, tables) is folded from it.
  */
 import type { SessionConfig } from "../config/session_config.ts";
-import type { ClientRef, PackageHash, SessionId, WeightsId } from "../core/ids.ts";
+import type { ClientId, ClientRef, PackageHash, SessionId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
-import type { Evaluation, TrainingMetrics } from "../core/metrics.ts";
+import type { Benchmark, Evaluation, TrainingMetrics } from "../core/metrics.ts";
 import type { JournalEntry } from "../state/store.ts";
 
 /** A user has asked for a run; it is queued. */
@@ -53,8 +53,49 @@ export interface RoundStarted {
   readonly spares: readonly ClientRef[];
   /** The global weights that they start from. */
   readonly weights: WeightsId;
+  /** The group, such as a tier, for which each client was selected. @default none */
+  readonly groups?: Readonly<Record<ClientId, string>>;
   /** The selector's own state after this selection. */
   readonly selectorState: JsonObject;
+}
+
+/** Clients were added to the round under way, as others have answered or failed. */
+export interface ClientsAdded {
+  readonly type: "clients_added";
+  readonly round: number;
+  /** In order of name. */
+  readonly selected: readonly ClientRef[];
+  readonly replaced: readonly Replacement[];
+  /** @default none */
+  readonly groups?: Readonly<Record<ClientId, string>>;
+  readonly selectorState: JsonObject;
+}
+
+/** What a client answered to the request to validate the global weights on its own test split. */
+export interface ClientValidation {
+  readonly client: ClientRef;
+  /** Null if it did not answer, or has no test split. */
+  readonly evaluation: Evaluation | null;
+  /** Why there is no evaluation; null if there is one. */
+  readonly reason: string | null;
+}
+
+/** Clients have validated the global weights, for the selection of a round. */
+export interface ClientsValidated {
+  readonly type: "clients_validated";
+  /** The round that is about to be selected for. */
+  readonly round: number;
+  readonly results: readonly ClientValidation[];
+}
+
+/** How fast a client trains; measured once for each client, model package and batch size. */
+export interface ClientBenchmarked {
+  readonly type: "client_benchmarked";
+  readonly client: ClientRef;
+  /** Null if it could not be measured. */
+  readonly benchmark: Benchmark | null;
+  /** Why it could not; null if it could. */
+  readonly reason: string | null;
 }
 
 /** A client's update has arrived, was checked and is stored as a blob. */
@@ -63,6 +104,8 @@ export interface UpdateReceived {
   /** The round for which the client was selected. */
   readonly round: number;
   readonly client: ClientRef;
+  /** The group for which it was selected. @default none */
+  readonly group?: string;
   readonly weights: WeightsId;
   readonly samples: number;
   readonly metrics: TrainingMetrics;
@@ -92,6 +135,10 @@ export interface RoundFinished {
   /** The clients' training metrics, averaged by samples. */
   readonly metrics: { readonly loss: number; readonly accuracy: number | null };
   readonly aggregatorState: JsonObject;
+  /** The updates that are in it, by client and assigned round. @default all that had come */
+  readonly aggregated?: readonly { readonly client: ClientId; readonly round: number }[];
+  /** Weights that the aggregator keeps, by its own names. @default none */
+  readonly kept?: Readonly<Record<string, WeightsId>>;
 }
 
 /** The leader has evaluated a round's global weights on its validation set. */
@@ -122,7 +169,10 @@ export interface SessionStopped {
 export type SessionEvent =
   | SessionSubmitted
   | SessionStarted
+  | ClientBenchmarked
+  | ClientsValidated
   | RoundStarted
+  | ClientsAdded
   | UpdateReceived
   | ClientFailed
   | RoundFinished

@@ -71,6 +71,10 @@ export interface Results {
     readonly model: "model/model.json";
     readonly safetensors: "model.safetensors";
   } | null;
+  /** How fast clients were before they were first selected, by id; absent if none was measured. */
+  readonly benchmarks?: Readonly<
+    Record<ClientId, { readonly mini_batches: number; readonly seconds: number }>
+  >;
   /** Names of all clients that took part, by id. */
   readonly clients: Readonly<Record<ClientId, string>>;
   readonly seed: number;
@@ -99,6 +103,7 @@ export function resultsOf(state: SessionState, context: ResultsContext): Results
     seconds: ((endedAt ?? from) - from) / 1000,
     rounds: state.rounds.map(roundResult),
     final: finalResult(state),
+    ...benchmarksOf(state),
     clients: Object.fromEntries(clientsOf(state).map(({ id, name }) => [id, name])),
     seed,
     config,
@@ -156,6 +161,13 @@ function finalResult({ rounds }: SessionState): Results["final"] {
     model: "model/model.json",
     safetensors: "model.safetensors",
   };
+}
+
+function benchmarksOf({ clients }: SessionState): Pick<Results, "benchmarks"> {
+  const measured = Object.entries(clients).flatMap(([id, { benchmark }]) =>
+    benchmark ? [[id, { mini_batches: benchmark.miniBatches, seconds: benchmark.seconds }]] : []
+  );
+  return measured.length === 0 ? {} : { benchmarks: Object.fromEntries(measured) };
 }
 
 function clientsOf({ rounds }: SessionState): ClientRef[] {

@@ -3,53 +3,92 @@
  * appended to the journal, folded, and only then answered with the next step. Everything it knows
  * is in the journal, so a run that was cut off goes on from there: it repeats only the assignments
  * that have no answer yet.
+ *
+ * Synchronous, asynchronous and tiered runs are the same loop. Selector and aggregator decide: the
+ * one whom to give work, at the start of a round and after each answer in it, the other which
+ * updates complete it. Who is still at work then goes on, from the weights of its own round.
  */
 import { messageOf, SessionFailedError } from "../core/errors.ts";
-import { byName, type ClientId, type ClientRef, type WeightsId } from "../core/ids.ts";
-import { seeded } from "../core/prng.ts";
-import { allocateWeights, decodeWeights, type EncodedWeights } from "../core/weights.ts";
-import { carryOut } from "./assignment.ts";
+import { AggregationStep } from "./aggregation_step.ts";
+import { Benchmarks } from "./benchmarks.ts";
 import { Candidates } from "./candidates.ts";
-import { echoSelected } from "./echo.ts";
+import { ClientWork } from "./client_work.ts";
 import { Evaluations } from "./evaluations.ts";
-import type { ClientFailed, RoundValidated, SessionEvent, UpdateReceived } from "./events.ts";
+import type {
+  ClientBenchmarked,
+  ClientFailed,
+  RoundValidated,
+  SessionEvent,
+  UpdateReceived,
+} from "./events.ts";
+import { GlobalWeights } from "./global_weights.ts";
 import { Inbox } from "./inbox.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
-import { initialWeightsSeed, roundSeed } from "./seeds.ts";
+import { initialWeightsSeed } from "./seeds.ts";
+import { SelectionStep } from "./selection_step.ts";
 import { finishedRounds, openRound, type SessionState } from "./state.ts";
-import { StoredWeights } from "./stored_weights.ts";
-import { trainJob } from "./train_job.ts";
-import { updateReader } from "./update_reader.ts";
+import { discardUnfinished, StoredWeights } from "./stored_weights.ts";
 
-type Input = UpdateReceived | ClientFailed | RoundValidated;
+type Input = UpdateReceived | ClientFailed | RoundValidated | ClientBenchmarked;
+
+/** Evaluations that may wait, each with its weights: short rounds go on no faster than they. */
+const MOST_EVALUATIONS = 4;
 
 /** One run in this process. */
 export class RoundLoop {
   readonly #inbox = new Inbox<Input>();
-  /** Assignments of clients that this process has told to train and that have not answered. */
-  readonly #atWork = new Map<ClientId, Promise<void>>();
   readonly #candidates: Candidates;
+  readonly #work: ClientWork;
+  readonly #benchmarks: Benchmarks;
+  readonly #selection: SelectionStep;
+  readonly #aggregation: AggregationStep;
   readonly #evaluations: Evaluations;
   readonly #stored: StoredWeights;
   /** Monotonic; null in a round that an earlier process started. */
   #roundStartedMs: number | null = null;
-  /** The current global weights. */
-  #global: { readonly id: WeightsId; readonly weights: EncodedWeights } | null = null;
+  /** The current global weights; null before the start. */
+  #global: GlobalWeights | null = null;
 
   constructor(
     readonly context: EngineContext,
     readonly model: RunModel,
     readonly controller: AbortController,
   ) {
-    this.#candidates = new Candidates(context, this.#signal);
+    const { signal } = controller;
+    const global = () => this.#global!;
+    this.#candidates = new Candidates(context, signal);
     this.#evaluations = new Evaluations(
       context.journal,
       model.validate,
       (result) => this.#inbox.put(result),
       (error) => controller.abort(error),
-      this.#signal,
+      signal,
     );
     this.#stored = new StoredWeights(context, () => this.#evaluations.due());
+    this.#work = new ClientWork({
+      run: context,
+      model,
+      candidates: this.#candidates,
+      stored: this.#stored,
+      signal,
+      global,
+      answer: (event) => this.#inbox.put(event),
+    });
+    this.#benchmarks = new Benchmarks({
+      ...context,
+      candidates: this.#candidates,
+      jobFor: (client) => this.#work.benchmarkJob(client),
+      measure: (client, job) => this.#work.benchmark(client, job),
+      answer: (event) => this.#inbox.put(event),
+    });
+    this.#selection = new SelectionStep({
+      ...context,
+      candidates: this.#candidates,
+      signal,
+      global,
+      validate: (client, round) => this.#work.validate(client, round),
+    });
+    this.#aggregation = new AggregationStep(context);
   }
 
   get #state(): SessionState {
@@ -67,20 +106,17 @@ export class RoundLoop {
       await this.#begin();
       while (finishedRounds(this.#state) < rounds) {
         if (openRound(this.#state) === null) await this.#openRound();
-        await this.#gather();
-        await this.#closeRound();
+        await this.#closeRound(await this.#gather());
       }
-      while (this.#evaluations.underWay > 0) {
-        await this.#handle(await this.#inbox.take(this.#signal));
-      }
+      await this.#evaluateUntil(0);
       await this.#finish();
     } finally {
       stopClock();
       this.controller.abort(new SessionFailedError("The session has ended"));
       // Nothing may write to the store any more once the run is over.
-      await Promise.all(this.#atWork.values());
-      for (const id of this.#atWork.keys()) this.context.fleet.setTraining(id, false);
-      await this.#stored.discardUndelivered().catch((error) => {
+      await this.#work.ended();
+      await this.#benchmarks.ended();
+      await this.#tidyUp().catch((error) => {
         // How the run ends matters more.
         this.context.logger.warning("weights_left", messageOf(error), { session: this.#state.id });
       });
@@ -89,11 +125,11 @@ export class RoundLoop {
 
   async #begin(): Promise<void> {
     const { journal } = this.context;
+    const { blobs } = journal.store;
     if (this.#state.weights === null) {
       const bytes = await this.model.initialWeights(initialWeightsSeed(this.#state.seed));
-      const weights = decodeWeights(bytes);
-      const { id } = await journal.store.blobs.put(bytes);
-      this.#global = { id, weights };
+      this.#global = await GlobalWeights.store(blobs, bytes);
+      const { id, weights } = this.#global;
       await journal.append({
         type: "session_started",
         weights: id,
@@ -101,192 +137,112 @@ export class RoundLoop {
       });
       return;
     }
-    const id = this.#state.weights;
-    const bytes = await journal.store.blobs.get(id);
-    if (bytes === null) {
-      throw new SessionFailedError(`Cannot resume ${journal.id} as its weights ${id} are gone`);
-    }
-    this.#global = { id, weights: decodeWeights(bytes) };
+    this.#global = await GlobalWeights.read(blobs, this.#state.weights);
     this.#candidates.expectReturn();
+    this.#work.expectReturn();
     await this.#stored.discardSpent();
     await this.#evaluations.resume();
   }
 
-  /** Selects, waits for every echo, and journals who trains. */
   async #openRound(): Promise<void> {
-    const { journal, fleet, selector, clock } = this.context;
-    const { config, seed } = this.#state;
-    const { client_selection_args: args, echo_timeout_s: echoSeconds } = config.session_config;
-    const round = finishedRounds(this.#state) + 1;
-    const candidates = await this.#candidates.enough();
-    const ownSeed = roundSeed(seed, round);
-    const prng = seeded(ownSeed);
-    const chosen = selector.select(
-      { round, candidates },
-      this.#state.selectorState ?? selector.initial(args),
-      args,
-      prng,
-    );
-    const isChosen = new Set(chosen.train);
-    const refs = candidates.map(({ id, name }) => ({ id, name }));
-    const { selected, replaced } = await echoSelected(
-      refs.filter(({ id }) => isChosen.has(id)),
-      refs.filter(({ id }) => !isChosen.has(id)),
-      prng,
-      async (client) => {
-        await fleet.link(client.id).echo(journal.id, {
-          signal: this.#signal,
-          deadlineMs: echoSeconds * 1000,
-        });
-      },
-    );
-    this.#signal.throwIfAborted();
-    if (selected.length === 0) {
-      const silent = replaced.map(({ client, reason }) => `${client.name}: ${reason}`);
-      throw new SessionFailedError(
-        `No client is left for round ${round}: ${silent.join("; ") || "none was selected"}`,
-      );
-    }
-    const asked = new Set(
-      [...selected, ...replaced.map(({ client }) => client)].map(({ id }) => id),
-    );
-    await journal.append({
-      type: "round_started",
-      round,
-      seed: ownSeed,
-      selected,
-      replaced,
-      spares: refs.filter(({ id }) => !asked.has(id)),
-      weights: this.#global!.id,
-      selectorState: chosen.state,
-    });
-    this.#roundStartedMs = clock.monotonicMs();
+    this.#benchmarks.start(await this.#candidates.enough());
+    while (this.#benchmarks.mustWait()) await this.#handle(await this.#inbox.take(this.#signal));
+    await this.#selection.open();
+    this.#roundStartedMs = this.context.clock.monotonicMs();
   }
 
   /** Sends out what is not at work yet and takes answers until the round is complete. */
-  async #gather(): Promise<void> {
-    const { aggregator } = this.context;
-    const args = this.#state.config.session_config.aggregator_args;
-    for (const { client, round } of Object.values(this.#state.inFlight)) {
-      if (!this.#atWork.has(client.id)) this.#send(client, round);
+  async #gather(): Promise<readonly UpdateReceived[]> {
+    // After a failure a replacement goes first: the rest of the round can wait for it.
+    let hasFailed = openRound(this.#state)!.failures.length > 0;
+    for (;;) {
+      this.#work.sendAll();
+      const ready = await this.#aggregation.ready();
+      if (ready !== null && ready.length > 0 && !hasFailed) return ready;
+      if (await this.#selection.refill()) {
+        hasFailed = false;
+        continue;
+      }
+      if (ready !== null) return ready;
+      const input = await this.#inbox.take(this.#signal);
+      await this.#handle(input);
+      hasFailed = input.type === "client_failed";
     }
-    while (!aggregator.isComplete(this.#standing(), args)) {
-      await this.#handle(await this.#inbox.take(this.#signal));
-    }
-  }
-
-  #standing() {
-    const { inFlight, pending, rounds } = this.#state;
-    return {
-      inFlight: Object.keys(inFlight).length,
-      updates: pending.length,
-      failures: rounds.at(-1)?.failures.length ?? 0,
-    };
   }
 
   async #handle(input: Input): Promise<void> {
     await this.context.journal.append(input);
     if (input.type === "round_validated") {
       this.#evaluations.done(input.round);
-      const { finished } = this.#state.rounds.find(({ round }) => round === input.round)!;
+      const { finished } = this.#state.rounds[input.round - 1]!;
       return await this.#stored.discard([finished!.weights]);
     }
-    this.#atWork.delete(input.client.id);
-    this.context.fleet.setTraining(input.client.id, false);
+    if (input.type === "client_benchmarked") return this.#benchmarks.done(input);
+    this.#work.done(input.client.id);
     if (input.type === "client_failed") {
       this.context.logger.warning("client_failed", `${input.client.name}: ${input.reason}`, {
         session: this.#state.id,
         round: input.round,
       });
     }
-    await this.#stored.answered(input.client.id);
+    await this.#stored.answered(input.client.id, this.#state.rounds[input.round - 1]!.startWeights);
   }
 
-  /** Starts an assignment; its answer comes through the inbox. */
-  #send(client: ClientRef, round: number): void {
-    const { fleet, journal, clock, longestCallMs } = this.context;
-    const { id, weights } = this.#global!;
-    const work = async () => {
-      // In a round of an earlier process the fleet fills only by and by.
-      if (this.#roundStartedMs === null) await this.#candidates.back(client);
-      fleet.setTraining(client.id, true);
-      const { modelPackage } = this.model;
-      const job = trainJob(this.#state, { client, round, modelPackage, weights: id });
-      return await carryOut({
-        client,
-        job,
-        modelPackage,
-        weights: { id, bytes: weights.bytes },
-        layout: weights.layout,
-      }, {
-        link: fleet.link(client.id),
-        blobs: journal.store.blobs,
-        clock,
-        signal: this.#signal,
-        longestCallMs,
-        note: (note) => journal.note(note),
-        stored: (update) => this.#stored.arrived(client.id, update),
-      });
-    };
-    const answered = work().then(
-      (update) => this.#inbox.put(update),
-      (error) =>
-        this.#inbox.put({ type: "client_failed", round, client, reason: messageOf(error) }),
+  /** Aggregates the updates that complete the round to new global weights. */
+  async #closeRound(complete: readonly UpdateReceived[]): Promise<void> {
+    const { journal, clock } = this.context;
+    const { round, startedAt } = openRound(this.#state)!;
+    const { kept: keptBefore, pending } = this.#state;
+    const previous = this.#global!;
+    const { weights, state, updates, kept } = await this.#aggregation.aggregate(
+      previous.weights,
+      complete,
     );
-    this.#atWork.set(client.id, answered);
-  }
-
-  /** Aggregates what came in to new global weights. */
-  async #closeRound(): Promise<void> {
-    const { journal, aggregator, clock } = this.context;
-    const { session_config: { min_updates: needed, aggregator_args: args } } = this.#state.config;
-    const round = this.#state.rounds.at(-1)!;
-    const updates = [...this.#state.pending].sort((a, b) => byName(a.client, b.client));
-    if (updates.length < needed) {
-      const failures = round.failures.map(({ client, reason }) => `${client.name}: ${reason}`);
-      throw new SessionFailedError(
-        `Round ${round.round} has ${updates.length} updates as min_updates is ${needed}: ` +
-          failures.join("; "),
-      );
-    }
-    const { blobs } = journal.store;
-    const current = this.#global!.weights;
-    const next = allocateWeights(current.layout);
-    const aggregatorState = await aggregator.aggregate(
-      {
-        global: current,
-        round: round.round,
-        updates,
-        read: updateReader(blobs),
-        state: this.#state.aggregatorState ?? aggregator.initial(args),
-      },
-      args,
-      next.values,
-    );
-    const { id } = await blobs.put(next.bytes);
-    const previous = this.#global!.id;
-    this.#global = { id, weights: next };
+    this.#global = await GlobalWeights.store(journal.store.blobs, weights.bytes, weights);
     await journal.append({
       type: "round_finished",
-      round: round.round,
-      weights: id,
+      round,
+      weights: this.#global.id,
       seconds: this.#roundStartedMs === null
-        ? (clock.epochMs() - round.startedAt) / 1000
+        ? (clock.epochMs() - startedAt) / 1000
         : (clock.monotonicMs() - this.#roundStartedMs) / 1000,
       metrics: meanMetrics(updates),
-      aggregatorState,
+      aggregatorState: state,
+      ...(updates.length < pending.length && {
+        aggregated: updates.map(({ client, round }) => ({ client: client.id, round })),
+      }),
+      ...(Object.keys(kept).length > 0 && { kept }),
     });
     this.#roundStartedMs = null;
-    this.#evaluations.start(round.round, next.bytes);
-    await this.#stored.discard([...updates.map(({ weights }) => weights), previous]);
+    this.#evaluations.start(round, weights.bytes);
+    await this.#stored.discard([
+      ...updates.map((update) => update.weights),
+      ...Object.values(keptBefore),
+      previous.id,
+    ]);
+    await this.#evaluateUntil(MOST_EVALUATIONS);
+  }
+
+  /** Takes what comes in until at most so many evaluations are under way. */
+  async #evaluateUntil(most: number): Promise<void> {
+    while (this.#evaluations.underWay > most) {
+      await this.#handle(await this.#inbox.take(this.#signal));
+    }
   }
 
   async #finish(): Promise<void> {
     const { journal, saveResults } = this.context;
-    const finished: SessionEvent = { type: "session_finished", weights: this.#global!.id };
+    const { id, weights } = this.#global!;
+    const finished: SessionEvent = { type: "session_finished", weights: id };
     const { state, entry } = journal.preview(finished);
-    await saveResults(state, entry, this.#global!.weights.bytes);
+    await saveResults(state, entry, weights.bytes);
     await journal.append(finished);
+  }
+
+  /** Deletes what is left in the store, of clients that were still at work above all. */
+  async #tidyUp(): Promise<void> {
+    await this.#stored.discardUndelivered();
+    if (this.#state.status === "finished") await discardUnfinished(this.context);
   }
 
   /** Fails the run when `global_timeout_duration_s` is over. @returns ends the watch */

@@ -6,7 +6,7 @@ import type { JsonObject } from "../core/json.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { Logger } from "../log/log.ts";
-import type { Selector } from "../selection/selector.ts";
+import type { EventualSelector } from "../selection/selector.ts";
 import type { SessionEntry } from "./events.ts";
 import type { Fleet } from "./fleet.ts";
 import type { SessionJournal } from "./session_journal.ts";
@@ -25,7 +25,7 @@ export interface RunModel {
 export interface EngineContext {
   readonly journal: SessionJournal;
   readonly fleet: Fleet;
-  readonly selector: Selector<JsonObject, JsonObject>;
+  readonly selector: EventualSelector<JsonObject, JsonObject>;
   readonly aggregator: Aggregator<JsonObject, JsonObject>;
   readonly clock: Clock;
   readonly logger: Logger;

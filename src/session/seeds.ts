@@ -16,6 +16,15 @@ export function roundSeed(sessionSeed: number, round: number): number {
   return deriveSeed(sessionSeed, "round", round);
 }
 
+/**
+ * Seed of the selection of clients that are added to a round.
+ *
+ * @param seq number of the session's journal entries, which tells one addition from the next
+ */
+export function refillSeed(sessionSeed: number, round: number, seq: number): number {
+  return deriveSeed(roundSeed(sessionSeed, round), "refill", seq);
+}
+
 /** Seed of one client's training in one round. */
 export function trainingSeed(roundSeed: number, client: ClientName): number {
   return deriveSeed(roundSeed, "training", client);

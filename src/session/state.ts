@@ -4,9 +4,12 @@ import { JournalError } from "../core/errors.ts";
 import type { ClientId, ClientRef, SessionId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Evaluation } from "../core/metrics.ts";
+import { type ClientHistory, withAnswer, withMeasures } from "./client_history.ts";
 import type {
   ClientFailed,
+  ClientsAdded,
   Replacement,
+  RoundStarted,
   SessionEntry,
   SessionEvent,
   SessionSubmitted,
@@ -21,9 +24,12 @@ export interface RoundRecord {
   readonly seed: number;
   /** Wall-clock milliseconds. */
   readonly startedAt: number;
+  /** The global weights from which its clients start. */
+  readonly startWeights: WeightsId;
   readonly selected: readonly ClientRef[];
   readonly replaced: readonly Replacement[];
   readonly spares: readonly ClientRef[];
+  /** Of an open round those that have come so far, of a finished one those that are in it. */
   readonly updates: readonly UpdateReceived[];
   readonly failures: readonly ClientFailed[];
   readonly finished: {
@@ -32,6 +38,13 @@ export interface RoundRecord {
     readonly metrics: { readonly loss: number; readonly accuracy: number | null };
   } | null;
   readonly validation: Evaluation | null;
+}
+
+/** An assignment of a client that owes its answer. */
+export interface Assigned {
+  readonly client: ClientRef;
+  readonly round: number;
+  readonly group: string | null;
 }
 
 /** Everything about a session. */
@@ -52,14 +65,18 @@ export interface SessionState {
   readonly parameters: number | null;
   /** All rounds so far; the last one is open if it has no `finished`. */
   readonly rounds: readonly RoundRecord[];
-  /** Clients that owe an answer, with the round for which they were selected. */
-  readonly inFlight: Readonly<
-    Record<ClientId, { readonly client: ClientRef; readonly round: number }>
-  >;
+  /** Clients that owe an answer, with the round and the group for which they were selected. */
+  readonly inFlight: Readonly<Record<ClientId, Assigned>>;
   /** Updates that no round has aggregated yet. */
   readonly pending: readonly UpdateReceived[];
   readonly selectorState: JsonObject | null;
   readonly aggregatorState: JsonObject | null;
+  /** Weights that the aggregator keeps, by its own names. */
+  readonly kept: Readonly<Record<string, WeightsId>>;
+  /** What is known of each client that has answered anything. */
+  readonly clients: Readonly<Record<ClientId, ClientHistory>>;
+  /** The round for which clients have validated last; 0 for none. */
+  readonly validatedFor: number;
   /** Number of journal entries folded: the sequence number to append at. */
   readonly seq: number;
 }
@@ -126,6 +143,9 @@ function submitted(event: SessionSubmitted, at: number, seq: number): SessionSta
     pending: [],
     selectorState: null,
     aggregatorState: null,
+    kept: {},
+    clients: {},
+    validatedFor: 0,
     seq,
   };
 }
@@ -142,44 +162,74 @@ function change(state: SessionState, { event, at }: SessionEntry): Partial<Sessi
         parameters: event.parameters,
       };
     case "round_started": {
-      const { round, seed, selected, replaced, spares, selectorState } = event;
+      const { round, seed, selected, replaced, spares, selectorState, weights } = event;
       const opened: RoundRecord = {
         round,
         seed,
         startedAt: at,
+        startWeights: weights,
         selected,
         replaced,
         spares,
-        updates: [],
+        // Those of clients that were too late for the round before, or between the two.
+        updates: state.pending,
         failures: [],
         finished: null,
         validation: null,
       };
-      const added = selected.map((client) => [client.id, { client, round }]);
       return {
         rounds: [...state.rounds, opened],
-        inFlight: { ...state.inFlight, ...Object.fromEntries(added) },
+        inFlight: { ...state.inFlight, ...assignedBy(event) },
         selectorState,
       };
     }
+    case "clients_added":
+      return {
+        ...withLastRound(state, (last) => ({
+          ...last,
+          selected: [...last.selected, ...event.selected],
+          replaced: [...last.replaced, ...event.replaced],
+        })),
+        inFlight: { ...state.inFlight, ...assignedBy(event) },
+        selectorState: event.selectorState,
+      };
+    case "clients_validated":
+    case "client_benchmarked":
+      return {
+        clients: withMeasures(state.clients, event),
+        ...(event.type === "clients_validated" && { validatedFor: event.round }),
+      };
     case "update_received":
       return {
-        ...withLastRound(state, (last) => ({ ...last, updates: [...last.updates, event] })),
+        ...withLastRound(
+          state,
+          (last) => last.finished === null ? { ...last, updates: [...last.updates, event] } : last,
+        ),
         inFlight: without(state.inFlight, event.client.id),
         pending: [...state.pending, event],
+        clients: withAnswer(state.clients, event),
       };
     case "client_failed":
       return {
         ...withLastRound(state, (last) => ({ ...last, failures: [...last.failures, event] })),
         inFlight: without(state.inFlight, event.client.id),
+        clients: withAnswer(state.clients, event),
       };
     case "round_finished": {
-      const { weights, seconds, metrics, aggregatorState } = event;
+      const { weights, seconds, metrics, aggregatorState, aggregated, kept = state.kept } = event;
+      const isIn = ({ client, round }: UpdateReceived) =>
+        aggregated === undefined ||
+        aggregated.some((one) => one.client === client.id && one.round === round);
       return {
-        ...withLastRound(state, (last) => ({ ...last, finished: { weights, seconds, metrics } })),
+        ...withLastRound(state, (last) => ({
+          ...last,
+          updates: state.pending.filter(isIn),
+          finished: { weights, seconds, metrics },
+        })),
         weights,
-        pending: [],
+        pending: state.pending.filter((update) => !isIn(update)),
         aggregatorState,
+        kept,
       };
     }
     case "round_validated":
@@ -189,7 +239,7 @@ function change(state: SessionState, { event, at }: SessionEntry): Partial<Sessi
         ),
       };
     case "session_finished":
-      return { status: "finished", endedAt: at };
+      return { status: "finished", endedAt: at, inFlight: {} };
     case "session_failed":
       return { status: "failed", reason: event.reason, endedAt: at, inFlight: {} };
     case "session_stopped":
@@ -209,6 +259,12 @@ function withLastRound(state: SessionState, change: (last: RoundRecord) => Round
     throw new JournalError(`Cannot change a round of ${state.id}: it has none`);
   }
   return { rounds: [...state.rounds.slice(0, -1), change(last)] };
+}
+
+function assignedBy({ round, selected, groups }: RoundStarted | ClientsAdded) {
+  return Object.fromEntries(
+    selected.map((client) => [client.id, { client, round, group: groups?.[client.id] ?? null }]),
+  );
 }
 
 function without<T>(record: Readonly<Record<string, T>>, key: string): Record<string, T> {

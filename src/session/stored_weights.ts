@@ -21,12 +21,16 @@ export class StoredWeights {
     this.#undelivered.set(client, weights);
   }
 
-  /** The journal has the client's answer: an update that did not come to count is deleted. */
-  async answered(client: ClientId): Promise<void> {
+  /**
+   * The journal has the client's answer: an update that did not come to count is deleted, and so are
+   * the weights that it started from, if it was the last.
+   *
+   * @param started the global weights that it started from
+   */
+  async answered(client: ClientId, started: WeightsId): Promise<void> {
     const weights = this.#undelivered.get(client);
-    if (weights === undefined) return;
     this.#undelivered.delete(client);
-    await this.discard([weights]);
+    await this.discard(weights === undefined ? [started] : [weights, started]);
   }
 
   /**
@@ -50,25 +54,28 @@ export class StoredWeights {
   /** After a restart: deletes what was spent when the run was cut off. */
   async discardSpent(): Promise<void> {
     const { rounds } = this.context.journal.state;
-    const last = rounds.findLastIndex(({ finished }) => finished !== null);
-    if (last < 0) return;
-    const spent = rounds[last]!.updates.map(({ weights }) => weights);
-    const before = rounds[last - 1]?.finished?.weights;
-    await this.discard(before === undefined ? spent : [...spent, before]);
+    const last = rounds.findLast(({ finished }) => finished !== null);
+    await this.discard([
+      ...last?.updates.map(({ weights }) => weights) ?? [],
+      // Any of them, as clients may answer long after others have gone on.
+      ...rounds.map(({ startWeights }) => startWeights),
+    ]);
   }
 
   #isNeeded(id: WeightsId): boolean {
-    const { weights, pending } = this.context.journal.state;
-    return id === weights || pending.some((update) => update.weights === id) ||
+    const { state } = this.context.journal;
+    return id === state.weights || held(state).has(id) ||
       this.due().some((evaluation) => evaluation.weights === id) ||
       [...this.#undelivered.values()].includes(id) || this.context.isNeededElsewhere(id);
   }
 }
 
-/** Deletes all weights of a session that has failed or was stopped, but the last global ones. */
+/** Deletes all weights of a session that has ended, but the last global ones. */
 export async function discardUnfinished({ journal, isNeededElsewhere }: Owner): Promise<void> {
   const { state, store } = journal;
-  for (const id of unfinished(state)) {
+  // Who was at work at the end owes nothing any more, and leaves what it started from.
+  const started = state.rounds.map(({ startWeights }) => startWeights);
+  for (const id of new Set([...unfinished(state), ...started])) {
     if (id !== state.weights && !isNeededElsewhere(id)) await store.blobs.delete(id);
   }
 }
@@ -78,10 +85,19 @@ export function needsWeights({ state, resumable }: SessionJournal, id: WeightsId
   return id === state.weights || (resumable && unfinished(state).has(id));
 }
 
-/** Weights that are still to be aggregated or may still be to evaluate. */
-function unfinished({ rounds, pending }: SessionState): Set<WeightsId> {
-  const unevaluated = rounds.flatMap(({ finished, validation }) =>
+/** Weights that are still to be aggregated, to be trained from, or kept for later rounds. */
+function held({ pending, kept, inFlight, rounds }: SessionState): Set<WeightsId> {
+  return new Set([
+    ...pending.map(({ weights }) => weights),
+    ...Object.values(kept),
+    ...Object.values(inFlight).map(({ round }) => rounds[round - 1]!.startWeights),
+  ]);
+}
+
+/** Weights that are {@link held} or may still be to evaluate. */
+function unfinished(state: SessionState): Set<WeightsId> {
+  const unevaluated = state.rounds.flatMap(({ finished, validation }) =>
     finished !== null && validation === null ? [finished.weights] : []
   );
-  return new Set([...pending.map(({ weights }) => weights), ...unevaluated]);
+  return new Set([...held(state), ...unevaluated]);
 }

@@ -1,13 +1,20 @@
 /** Reads stored updates by range of floats, for aggregation tile by tile. */
-import type { UpdateReader } from "../aggregation/aggregator.ts";
+import type { Update } from "../aggregation/aggregator.ts";
 import { SessionFailedError } from "../core/errors.ts";
 import type { WeightsId } from "../core/ids.ts";
 import type { Blobs } from "../state/store.ts";
 
 const FLOAT_BYTES = 4;
 
+/** Reads floats `start` to `end` of the flat array of stored weights; the client is for messages. */
+export type StoredReader = (
+  of: Pick<Update, "weights" | "client">,
+  start: number,
+  end: number,
+) => Promise<Float32Array>;
+
 /** A reader for updates whose encoded weights are stored as blobs. */
-export function updateReader(blobs: Blobs): UpdateReader {
+export function updateReader(blobs: Blobs): StoredReader {
   const dataStarts = new Map<WeightsId, number>();
   return async function readUpdate({ weights, client }, start, end) {
     let dataStart = dataStarts.get(weights);

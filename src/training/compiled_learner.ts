@@ -76,6 +76,8 @@ export class CompiledLearner implements Learner {
   /** Known with the first recorded step. */
   #resident: Resident | null = null;
   #moments: readonly { readonly address: number; readonly size: number }[] = [];
+  /** Places that hold the weights that training started from, and which weights. */
+  #anchors: RecordedStep["anchors"] = [];
   #scalars: StepScalars = {};
   /** The plan whose constants are in memory. */
   #current: LoadedPlan | null = null;
@@ -121,6 +123,11 @@ export class CompiledLearner implements Learner {
     const { scalars } = this.#resident!;
     for (const { address, size } of this.#moments) {
       this.#memory.floats.fill(0, address / 4, address / 4 + size);
+    }
+    for (const { slot, of } of this.#anchors) {
+      const start = this.#variable(of);
+      const { size } = this.#built.description.layout[of]!;
+      this.#memory.floats.copyWithin(this.#variable(slot), start, start + size);
     }
     this.#memory.floats[scalars["learning rate"]! / 4] = learningRate;
     this.#memory.floats[scalars["minus learning rate"]! / 4] = -learningRate;
@@ -204,10 +211,10 @@ export class CompiledLearner implements Learner {
     const { loss, optimizer } = this.#settings;
     if (mode === "train") {
       if (optimizer === null) throw new TypeError("Cannot train without an optimizer");
-      const { name, args } = optimizer;
+      const { name, args, proximalMu = 0 } = optimizer;
       const recorded = recordStep(
         this.#built,
-        { loss, optimizer: name, optimizerArgs: args },
+        { loss, optimizer: name, optimizerArgs: args, proximalMu },
         samples,
         padded,
       );
@@ -218,13 +225,13 @@ export class CompiledLearner implements Learner {
     if (this.#resident === null) {
       if (optimizer !== null) throw new TypeError("Cannot evaluate before training is prepared");
       const variables = this.#built.description.layout.map(({ shape }) => shape);
-      this.#settle({ graph, variables, scalars: {} });
+      this.#settle({ graph, variables, anchors: [], scalars: {} });
     }
     return graph;
   }
 
   /** Gives all that outlives a step its place. */
-  #settle({ variables, scalars }: RecordedStep): void {
+  #settle({ variables, anchors, scalars }: RecordedStep): void {
     const arena = new Arena(0);
     const places = variables.map((dims) => ({
       address: arena.take(sizeOf(dims) * 4).address,
@@ -238,6 +245,7 @@ export class CompiledLearner implements Learner {
       base: arena.top,
     };
     this.#moments = places.slice(this.#built.description.layout.length);
+    this.#anchors = anchors;
     this.#scalars = scalars;
     this.#memory.reserve(arena.top);
   }

@@ -47,7 +47,8 @@ export class EagerLearner implements Learner {
     this.#optimizer?.dispose();
     const { optimizer } = this.#settings;
     if (optimizer === null) throw new TypeError("Cannot train without an optimizer");
-    this.#optimizer = makeOptimizer(optimizer.name, learningRate, optimizer.args);
+    const { name, args, proximalMu } = optimizer;
+    this.#optimizer = makeOptimizer(name, learningRate, args, proximalMu);
     Math.random = random;
   }
 

@@ -6,7 +6,12 @@ import type { Dataset } from "../data/dataset.ts";
 /** The model's loss and how it is optimised; null for evaluation alone. */
 export interface LearnerSettings {
   readonly loss: string;
-  readonly optimizer: { readonly name: string; readonly args: JsonObject } | null;
+  readonly optimizer: {
+    readonly name: string;
+    readonly args: JsonObject;
+    /** Weight of FedProx's pull to the weights that training started from. @default {0} */
+    readonly proximalMu?: number;
+  } | null;
 }
 
 /** What one batch gave. */
@@ -32,7 +37,7 @@ export interface Learner {
   setWeights(values: Float32Array): void;
   /** Writes all weights, in the order of the model's layout. */
   copyWeights(into: Float32Array): void;
-  /** Forgets what the optimizer remembers of earlier steps. */
+  /** Forgets what the optimizer remembers of earlier steps, and trains from the weights as set. */
   startTraining(start: TrainingStart): void;
   /** One step on the items with these indices. */
   train(batch: Int32Array): BatchOutcome;

@@ -47,6 +47,21 @@ export interface OptimizerRule {
   ): OptimizerStep<T>;
 }
 
+/**
+ * The gradient of FedProx's objective, which adds (mu / 2) ||w - a||^2 to the loss: g + mu (w - a)
+ * with a the global weights that training started from. Li et al., "Federated Optimization in
+ * Heterogeneous Networks" (2020).
+ */
+export function proximalGradient<T>(
+  { add, mul }: Algebra<T>,
+  gradient: T,
+  weight: T,
+  anchor: T,
+  mu: number,
+): T {
+  return add(gradient, mul(add(weight, mul(anchor, -1)), mu));
+}
+
 /** Names in the registry. */
 export type OptimizerName = "sgd" | "momentum" | "adam" | "adagrad" | "adadelta" | "rmsprop";
 

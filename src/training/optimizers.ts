@@ -10,6 +10,7 @@ import {
   type OptimizerArgs,
   type OptimizerRule,
   optimizerRule,
+  proximalGradient,
 } from "./optimizer_rules.ts";
 
 /** Applies gradients to variables. */
@@ -31,21 +32,29 @@ const TENSORS: Algebra<Tensor> = {
 /**
  * Makes an optimizer.
  *
+ * @param proximalMu weight of FedProx's pull to the weights that the first step finds
  * @throws {ModelError} as {@link optimizerRule}
  */
-export function makeOptimizer(name: string, learningRate: number, given: JsonObject): Optimizer {
+export function makeOptimizer(
+  name: string,
+  learningRate: number,
+  given: JsonObject,
+  proximalMu = 0,
+): Optimizer {
   const { rule, args } = optimizerRule(name, given);
-  return new RuleOptimizer(rule, learningRate, args);
+  return new RuleOptimizer(rule, learningRate, args, proximalMu);
 }
 
 class RuleOptimizer implements Optimizer {
   readonly #moments = new Map<string, Variable[]>();
+  readonly #anchors = new Map<string, Tensor>();
   #count = 0;
 
   constructor(
     readonly rule: OptimizerRule,
     readonly learningRate: number,
     readonly args: OptimizerArgs,
+    readonly proximalMu: number,
   ) {}
 
   applyGradients(gradients: NamedTensorMap, variables: readonly Variable[]): void {
@@ -53,8 +62,9 @@ class RuleOptimizer implements Optimizer {
     const scalars = Object.values(this.rule.scalars?.(this.args) ?? {})
       .map((valueAt) => valueAt(this.#count));
     for (const variable of variables) {
-      const gradient = gradients[variable.name];
-      if (gradient === undefined) continue;
+      const lossGradient = gradients[variable.name];
+      if (lossGradient === undefined) continue;
+      const gradient = this.#pulled(lossGradient, variable);
       const kept = this.#momentsOf(variable);
       const { direction, moments } = this.rule.step(
         TENSORS,
@@ -66,6 +76,16 @@ class RuleOptimizer implements Optimizer {
       moments.forEach((moment, index) => kept[index]!.assign(moment));
       variable.assign(tf.sub(variable, tf.mul(direction, this.learningRate)));
     }
+  }
+
+  #pulled(gradient: Tensor, variable: Variable): Tensor {
+    if (this.proximalMu === 0) return gradient;
+    let anchor = this.#anchors.get(variable.name);
+    if (anchor === undefined) {
+      anchor = tf.keep(tf.clone(variable));
+      this.#anchors.set(variable.name, anchor);
+    }
+    return proximalGradient(TENSORS, gradient, variable, anchor, this.proximalMu);
   }
 
   #momentsOf(variable: Variable): Variable[] {
@@ -82,5 +102,6 @@ class RuleOptimizer implements Optimizer {
 
   dispose(): void {
     for (const moment of [...this.#moments.values()].flat()) moment.dispose();
+    for (const anchor of this.#anchors.values()) anchor.dispose();
   }
 }

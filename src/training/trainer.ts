@@ -35,6 +35,8 @@ export interface TrainingSettings {
   readonly loss: string;
   readonly optimizer: string;
   readonly optimizerArgs: JsonObject;
+  /** Weight of FedProx's pull to the global weights. @default {0}, no pull */
+  readonly proximalMu?: number;
   readonly timeLimitSeconds: number | null;
   readonly maxMiniBatches: number | null;
 }

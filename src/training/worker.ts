@@ -67,7 +67,11 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     const learner = models.learnerFor(dataset, {
       settings: {
         loss: settings.loss,
-        optimizer: { name: settings.optimizer, args: settings.optimizerArgs },
+        optimizer: {
+          name: settings.optimizer,
+          args: settings.optimizerArgs,
+          proximalMu: settings.proximalMu ?? 0,
+        },
       },
       batches: {
         train: batchSizes(train.length, settings.batchSize),

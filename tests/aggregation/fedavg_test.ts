@@ -125,10 +125,11 @@ Deno.test("fedavg stays between the smallest and the largest of the clients' wei
 });
 
 Deno.test("fedavg waits for everybody who is still expected", () => {
-  const standing = { inFlight: 1, updates: 3, failures: 0 };
-  assert.equal(fedavg.isComplete(standing, {}), false);
-  assert.equal(fedavg.isComplete({ ...standing, inFlight: 0 }, {}), true);
-  assert.equal(fedavg.isComplete({ inFlight: 0, updates: 0, failures: 2 }, {}), true);
+  const updates = [updateOf(1, 10), updateOf(2, 20)];
+  const owing = updateOf(3, 30);
+  assert.equal(fedavg.ready({ inFlight: [owing], updates, failures: 0 }, {}), null);
+  assert.deepEqual(fedavg.ready({ inFlight: [], updates, failures: 0 }, {}), updates);
+  assert.deepEqual(fedavg.ready({ inFlight: [], updates: [], failures: 2 }, {}), []);
 });
 
 Deno.test("fedavg takes no arguments and keeps no state", () => {

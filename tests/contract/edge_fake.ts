@@ -43,6 +43,10 @@ export function edgeFake(own: Partial<EdgeHandlers> = {}): EdgeFake {
       onProgress({ batchesDone: 2, batchesTotal: 2, loss: 0.5 });
       return Promise.resolve(updateOf(fake.weights.get(job.weights) ?? new Uint8Array(0)));
     },
+    benchmark(job) {
+      fake.jobs.push(job);
+      return Promise.resolve({ miniBatches: 12, seconds: 1.5 });
+    },
     validate(job) {
       fake.jobs.push(job);
       return Promise.resolve({ loss: 0.25, accuracy: null, samples: 40 });

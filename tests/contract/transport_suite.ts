@@ -116,6 +116,12 @@ export function testTransport(
     ]);
   });
 
+  test("benchmark() brings what was measured", () => [{}], async ([link], [fake]) => {
+    const job = jobOf("cd".repeat(32));
+    assert.deepEqual(await link!.benchmark(job, within(5000)), { miniBatches: 12, seconds: 1.5 });
+    assert.deepEqual(fake!.jobs, [job]);
+  });
+
   test("validate() brings the evaluation", () => [{}], async ([link], [fake]) => {
     const job = jobOf("cd".repeat(32));
     const expected = { loss: 0.25, accuracy: null, samples: 40 };

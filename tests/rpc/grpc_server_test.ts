@@ -175,10 +175,10 @@ test("StartTraining of the original says what is spoken here", async ({ sync }) 
   assert.match(answer.details, /this client speaks flotilla\.v1$/);
 });
 
-test("InitBench says that it is not there yet", async ({ async }) => {
+test("InitBench refuses a job without its parts", async ({ async }) => {
   const answer = await call(async, rpc(edgeRpcs().training.InitBench), [{}]);
   assert("code" in answer);
-  assert.equal(answer.code, "UNIMPLEMENTED");
+  assert.equal(answer.code, "INVALID_ARGUMENT");
 });
 
 test("PutWeights refuses sizes that are not as announced or allowed", async ({ sync, fake }) => {

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { seeded } from "../../src/core/prng.ts";
 import { all } from "../../src/selection/all.ts";
 import { SELECTOR_NAMES, selectors } from "../../src/selection/registry.ts";
-import { anyCandidates } from "./candidates.ts";
+import { anyCandidates, viewOf } from "./candidates.ts";
 
 Deno.test("all.args takes no arguments", () => {
   assert.deepEqual(v.parse(all.args, {}), {});
@@ -14,7 +14,7 @@ Deno.test("all.args takes no arguments", () => {
 
 Deno.test("all.select() takes every candidate in order of name, whatever the seed", () => {
   fc.assert(fc.property(anyCandidates, fc.nat(), (candidates, seed) => {
-    const chosen = all.select({ round: 2, candidates }, {}, {}, seeded(seed));
+    const chosen = all.select(viewOf(candidates, { round: 2 }), {}, {}, seeded(seed));
     assert.deepEqual(chosen, { train: candidates.map(({ id }) => id), state: {} });
   }));
 });

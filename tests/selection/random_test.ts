@@ -2,18 +2,19 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import * as v from "valibot";
 import { seeded } from "../../src/core/prng.ts";
-import { random, type RandomArgs } from "../../src/selection/random.ts";
+import { random } from "../../src/selection/random.ts";
+import type { Size } from "../../src/selection/size.ts";
 import type { Candidate } from "../../src/selection/selector.ts";
-import { anyCandidates, candidates } from "./candidates.ts";
+import { anyCandidates, candidates, viewOf } from "./candidates.ts";
 
-const anyArgs: fc.Arbitrary<RandomArgs> = fc.oneof(
+const anyArgs: fc.Arbitrary<Size> = fc.oneof(
   fc.integer({ min: 1, max: 40 }).map((num_clients_per_round) => ({ num_clients_per_round })),
   fc.double({ min: 0, max: 1, minExcluded: true, noNaN: true })
     .map((client_fraction) => ({ client_fraction })),
 );
 
-function select(from: readonly Candidate[], args: RandomArgs, seed: number): readonly string[] {
-  return random.select({ round: 1, candidates: from }, {}, args, seeded(seed)).train;
+function select(from: readonly Candidate[], args: Size, seed: number): readonly string[] {
+  return random.select(viewOf(from), {}, args, seeded(seed)).train;
 }
 
 Deno.test("random.args takes a number, a fraction, or nothing for all", () => {
@@ -21,6 +22,9 @@ Deno.test("random.args takes a number, a fraction, or nothing for all", () => {
     num_clients_per_round: 3,
   });
   assert.deepEqual(v.parse(random.args, { client_fraction: 0.5 }), { client_fraction: 0.5 });
+  assert.deepEqual(v.parse(random.args, { percentage_client_selection: 25 }), {
+    client_fraction: 0.25,
+  });
   assert.deepEqual(v.parse(random.args, {}), { client_fraction: 1 });
 });
 
@@ -33,7 +37,7 @@ Deno.test("random.args refuses what cannot be, and says what may be", () => {
     [{ client_fraction: 0 }, /^must be more than 0$/],
     [{ client_fraction: 1.01 }, /^must be at most 1$/],
     [{ client_fraction: NaN }, /Expected number but received NaN/],
-    [{ client_fraction: 0.5, num_clients_per_round: 3 }, /^takes either .* or .*, not both$/],
+    [{ client_fraction: 0.5, num_clients_per_round: 3 }, /^takes one of .*, not several$/],
     [{ client_fractions: 0.5 }, /Expected never but received "client_fractions"/],
   ];
   for (const [given, message] of refused) {
@@ -43,7 +47,7 @@ Deno.test("random.args refuses what cannot be, and says what may be", () => {
 });
 
 Deno.test("random.select() draws max(1, floor(fraction * available)) or the asked number", () => {
-  const cases: [RandomArgs, number, number][] = [
+  const cases: [Size, number, number][] = [
     [{ client_fraction: 1 }, 7, 7],
     [{ client_fraction: 0.5 }, 7, 3],
     [{ client_fraction: 0.1 }, 7, 1],
@@ -69,12 +73,7 @@ Deno.test("random.select() counts hundredths as a user does, not as 64-bit produ
 
 Deno.test("random.select() gives a subset without duplicates", () => {
   fc.assert(fc.property(anyCandidates, anyArgs, fc.nat(), (from, args, seed) => {
-    const { train, state } = random.select(
-      { round: 1, candidates: from },
-      {},
-      args,
-      seeded(seed),
-    );
+    const { train, state } = random.select(viewOf(from), {}, args, seeded(seed));
     assert.equal(new Set(train).size, train.length);
     assert.ok(train.every((id) => from.some((candidate) => candidate.id === id)));
     assert.equal(train.length > 0, from.length > 0);

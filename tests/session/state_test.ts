@@ -63,6 +63,9 @@ Deno.test("reduce() begins with a queued session", () => {
     pending: [],
     selectorState: null,
     aggregatorState: null,
+    kept: {},
+    clients: {},
+    validatedFor: 0,
     seq: 1,
   });
 });
@@ -85,6 +88,7 @@ Deno.test("reduce() opens a round in which everybody selected owes an answer", (
       round: 1,
       seed: 8,
       startedAt: START + 1000,
+      startWeights: (roundStarted(1) as { weights: string }).weights,
       selected: [ANNA, BERT],
       replaced,
       spares: [],
@@ -94,8 +98,8 @@ Deno.test("reduce() opens a round in which everybody selected owes an answer", (
       validation: null,
     }],
     inFlight: {
-      [ANNA.id]: { client: ANNA, round: 1 },
-      [BERT.id]: { client: BERT, round: 1 },
+      [ANNA.id]: { client: ANNA, round: 1, group: null },
+      [BERT.id]: { client: BERT, round: 1, group: null },
     },
     selectorState: { drawn: 2 },
     seq: 3,
@@ -106,16 +110,24 @@ Deno.test("reduce() keeps an update for aggregation and no longer waits for its 
   const event = update(1, ANNA, 6000, 0.9, 0.75);
   const changed = changedBy(submitted, started, roundStarted(1), event);
   assert.deepEqual(changed.pending, [event]);
-  assert.deepEqual(changed.inFlight, { [BERT.id]: { client: BERT, round: 1 } });
+  assert.deepEqual(changed.inFlight, { [BERT.id]: { client: BERT, round: 1, group: null } });
   assert.deepEqual(changed.rounds!.at(-1)!.updates, [event]);
-  assert.deepEqual(Object.keys(changed).sort(), ["inFlight", "pending", "rounds", "seq"]);
+  assert.deepEqual(changed.clients![ANNA.id]!.lastRound, 1);
+  assert.deepEqual(Object.keys(changed).sort(), [
+    "clients",
+    "inFlight",
+    "pending",
+    "rounds",
+    "seq",
+  ]);
 });
 
 Deno.test("reduce() records a failure and no longer waits for its client", () => {
   const changed = changedBy(submitted, started, roundStarted(1), failure);
-  assert.deepEqual(changed.inFlight, { [ANNA.id]: { client: ANNA, round: 1 } });
+  assert.deepEqual(changed.inFlight, { [ANNA.id]: { client: ANNA, round: 1, group: null } });
   assert.deepEqual(changed.rounds!.at(-1)!.failures, [failure]);
-  assert.deepEqual(Object.keys(changed).sort(), ["inFlight", "rounds", "seq"]);
+  assert.deepEqual(changed.clients![BERT.id]!.failedLast, true);
+  assert.deepEqual(Object.keys(changed).sort(), ["clients", "inFlight", "rounds", "seq"]);
 });
 
 Deno.test("reduce() closes a round: new weights, nothing pending", () => {
@@ -130,6 +142,69 @@ Deno.test("reduce() closes a round: new weights, nothing pending", () => {
     seconds: 1.25,
     metrics: { loss: 0.9, accuracy: 0.75 },
   });
+});
+
+Deno.test("reduce() leaves an update that is not in a round for the next one", () => {
+  const [first, second] = [update(1, ANNA, 1, 0.9, 0.75), update(1, BERT, 1, 0.5, 0.5)];
+  const finished = {
+    ...roundFinished(1, 0.9, 0.75),
+    aggregated: [{ client: BERT.id, round: 1 }],
+    kept: { "tier 1": hash(5) },
+  } as SessionEvent;
+  const events = [submitted, started, roundStarted(1), first, second, finished];
+  const changed = changedBy(...events);
+  assert.deepEqual(changed.pending, [first]);
+  assert.deepEqual(changed.rounds!.at(-1)!.updates, [second]);
+  assert.deepEqual(changed.kept, { "tier 1": hash(5) });
+  const next = changedBy(...events, { ...roundStarted(2), selected: [BERT] } as SessionEvent);
+  assert.deepEqual(next.rounds!.at(-1)!.updates, [first]);
+});
+
+Deno.test("reduce() takes an update that comes between two rounds into the next", () => {
+  const [first, late] = [update(1, ANNA, 1, 0.9, 0.75), update(1, BERT, 1, 0.5, 0.5)];
+  const events = [submitted, started, roundStarted(1), first, roundFinished(1, 0.9, 0.75), late];
+  const changed = changedBy(...events);
+  assert.deepEqual(changed.pending, [late]);
+  assert.deepEqual(changed.rounds!.at(-1)!.updates, [first]);
+});
+
+Deno.test("reduce() adds clients to the round under way", () => {
+  const added: SessionEvent = {
+    type: "clients_added",
+    round: 1,
+    selected: [CARL],
+    replaced: [],
+    groups: { [CARL.id]: "tier 2" },
+    selectorState: { drawn: 3 },
+  };
+  const changed = changedBy(submitted, started, roundStarted(1), failure, added);
+  assert.deepEqual(changed.rounds!.at(-1)!.selected, [ANNA, BERT, CARL]);
+  assert.deepEqual(changed.inFlight![CARL.id], { client: CARL, round: 1, group: "tier 2" });
+  assert.deepEqual(changed.selectorState, { drawn: 3 });
+});
+
+Deno.test("reduce() keeps what clients have validated and what was measured of them", () => {
+  const evaluation = { loss: 0.4, accuracy: 0.9, samples: 5 };
+  const validated: SessionEvent = {
+    type: "clients_validated",
+    round: 1,
+    results: [
+      { client: ANNA, evaluation, reason: null },
+      { client: BERT, evaluation: null, reason: "gone" },
+    ],
+  };
+  const benchmark = { miniBatches: 10, seconds: 2 };
+  const measured: SessionEvent = {
+    type: "client_benchmarked",
+    client: BERT,
+    benchmark,
+    reason: null,
+  };
+  const state = after(submitted, started, validated, measured);
+  assert.equal(state.validatedFor, 1);
+  assert.deepEqual(state.clients[ANNA.id]!.lastValidation, { round: 1, evaluation });
+  assert.deepEqual(state.clients[BERT.id]!.lastValidation, null);
+  assert.deepEqual(state.clients[BERT.id]!.benchmark, benchmark);
 });
 
 Deno.test("reduce() files a late validation under its own round", () => {

@@ -118,11 +118,12 @@ Deno.test("StoredWeights deletes an update that was stored and did not come to c
   stored.arrived("u2", other);
   stored.arrived("u3", other);
   stored.arrived("u4", late);
-  await stored.answered("u1");
+  const started = await put(4);
+  await stored.answered("u1", started);
   assert.deepEqual(await left(), [other, late]);
-  await stored.answered("u2");
+  await stored.answered("u2", started);
   assert.deepEqual(await left(), [other, late], "another client has sent the same");
-  await stored.answered("u3");
+  await stored.answered("u3", started);
   assert.deepEqual(await left(), [late]);
   await stored.discardUndelivered();
   assert.deepEqual(await left(), []);

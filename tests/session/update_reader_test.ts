@@ -7,7 +7,7 @@ import { safetensors } from "../fixtures/safetensors.ts";
 import { LAYOUT } from "./world.ts";
 
 function updateWith(weights: string): Update {
-  return { client: { id: "u1", name: "c_1" }, round: 1, weights, samples: 1 };
+  return { client: { id: "u1", name: "c_1" }, round: 1, group: null, weights, samples: 1 };
 }
 
 Deno.test("updateReader() reads any range of floats, also behind a header of odd length", async () => {

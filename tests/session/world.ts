@@ -7,6 +7,7 @@ import { type SessionConfig, sessionConfigSchema } from "../../src/config/sessio
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { RpcError } from "../../src/core/errors.ts";
 import { byName, type ClientId } from "../../src/core/ids.ts";
+import type { Benchmark, Evaluation } from "../../src/core/metrics.ts";
 import { modelPackage } from "../../src/core/model_package.ts";
 import {
   allocateWeights,
@@ -39,10 +40,12 @@ export function configOf(parts: {
   readonly session?: Record<string, unknown>;
   readonly server?: Record<string, unknown>;
   readonly client?: Record<string, unknown>;
+  readonly benchmark?: Record<string, unknown>;
 } = {}): SessionConfig {
   const parsed = v.parse(sessionConfigSchema, {
     session_config: { seed: 7, ...parts.session },
     server_training_config: { num_training_rounds: 2, ...parts.server },
+    benchmark_config: parts.benchmark,
     client_training_config: { model_id: "sum", dataset: "D", ...parts.client },
   });
   const { client_selection, client_selection_args } = parsed.session_config;
@@ -74,6 +77,11 @@ export class SumClient implements EdgeHandlers {
       honest: () => FinishedUpdate,
       signal: AbortSignal,
     ) => Promise<FinishedUpdate> | FinishedUpdate,
+    /** Stand in for the answers to validations and benchmarks. */
+    readonly inspected?: {
+      readonly validate?: (job: TrainJob, client: SumClient) => Evaluation | Promise<Evaluation>;
+      readonly benchmark?: (job: TrainJob, client: SumClient) => Benchmark | Promise<Benchmark>;
+    },
   ) {}
 
   echo(): string {
@@ -114,8 +122,13 @@ export class SumClient implements EdgeHandlers {
     return await (this.answer?.(job, honest, signal) ?? honest());
   }
 
-  validate(): never {
-    throw new Error("not used here");
+  async validate(job: TrainJob): Promise<Evaluation> {
+    return await (this.inspected?.validate?.(job, this) ??
+      { loss: 0.5, accuracy: 0.5, samples: 5 });
+  }
+
+  async benchmark(job: TrainJob): Promise<Benchmark> {
+    return await (this.inspected?.benchmark?.(job, this) ?? { miniBatches: 10, seconds: 1 });
   }
 
   #trained(job: TrainJob): FinishedUpdate {

@@ -3,7 +3,12 @@
  * that makes its gradient.
  */
 import type { JsonObject } from "../../core/json.ts";
-import { type Algebra, optimizerRule, type StepScalars } from "../optimizer_rules.ts";
+import {
+  type Algebra,
+  optimizerRule,
+  proximalGradient,
+  type StepScalars,
+} from "../optimizer_rules.ts";
 import { call, type Expression } from "./expression.ts";
 import type { GraphBuilder, Update, Value } from "./graph.ts";
 
@@ -20,6 +25,8 @@ export interface OptimizerUpdates {
   readonly updates: readonly Update[];
   /** The variable that each moment belongs to; moments are the slots after the weights. */
   readonly moments: readonly { readonly slot: number; readonly of: number }[];
+  /** The variable that each anchor belongs to, for a proximal term; the slots after the moments. */
+  readonly anchors: readonly { readonly slot: number; readonly of: number }[];
   /** Scalars that must be written before each step, `learning rate` apart. */
   readonly scalars: StepScalars;
 }
@@ -29,6 +36,7 @@ export interface OptimizerUpdates {
  *
  * @param gradients of the trainable variables by slot
  * @param firstSlot the first slot for moments
+ * @param proximalMu weight of FedProx's term; 0 for none
  * @throws {ModelError} as `optimizerRule`
  */
 export function appendOptimizer(
@@ -37,15 +45,26 @@ export function appendOptimizer(
   firstSlot: number,
   name: string,
   given: JsonObject,
+  proximalMu = 0,
 ): OptimizerUpdates {
   const { rule, args } = optimizerRule(name, given);
   const scalars = rule.scalars?.(args) ?? {};
   const scalar = (named: string) => graph.make({ kind: "scalar", name: named }, [], [], false);
   const updates: Update[] = [];
   const moments: { slot: number; of: number }[] = [];
-  for (const { slot, gradient } of gradients) {
-    const { dims } = gradient;
+  const firstAnchor = firstSlot + gradients.length * rule.moments(args);
+  const anchors = proximalMu === 0
+    ? []
+    : gradients.map(({ slot }, i) => ({ slot: firstAnchor + i, of: slot }));
+  for (const [i, { slot, gradient: lossGradient }] of gradients.entries()) {
+    const { dims } = lossGradient;
     const variable = (of: number) => graph.make({ kind: "variable", slot: of }, [], dims, false);
+    const anchor = anchors[i];
+    const gradient = anchor === undefined ? lossGradient : graph.map(
+      (g, w, a) => proximalGradient(EXPRESSIONS, g!, w!, a!, proximalMu),
+      [lossGradient, variable(slot), variable(anchor.slot)],
+      dims,
+    );
     const slots = Array.from({ length: rule.moments(args) }, () => {
       const own = firstSlot + moments.length;
       moments.push({ slot: own, of: slot });
@@ -76,5 +95,5 @@ export function appendOptimizer(
     );
     updates.push(...made, { slot, value });
   }
-  return { updates, moments, scalars };
+  return { updates, moments, anchors, scalars };
 }

@@ -19,13 +19,17 @@ export interface StepSettings {
   readonly loss: string;
   readonly optimizer: string;
   readonly optimizerArgs: JsonObject;
+  /** Weight of FedProx's term. @default {0} */
+  readonly proximalMu?: number;
 }
 
 /** A step as a graph. */
 export interface RecordedStep {
   readonly graph: StepGraph;
-  /** Dims of all variables by slot: the model's weights in their order, then moments. */
+  /** Dims of all variables by slot: the model's weights in their order, then moments, anchors. */
   readonly variables: readonly (readonly number[])[];
+  /** Slots that hold, while training, the weights that it started from. */
+  readonly anchors: readonly { readonly slot: number; readonly of: number }[];
   readonly scalars: StepScalars;
 }
 
@@ -74,15 +78,23 @@ export function recordStep(
       const gradient = gradients.get(variable.name);
       return gradient === undefined ? [] : [{ slot: slots.get(variable.name)!, gradient }];
     });
-    const { optimizer, optimizerArgs } = settings;
-    const optimized = appendOptimizer(graph, moving, weights.length, optimizer, optimizerArgs);
+    const { optimizer, optimizerArgs, proximalMu } = settings;
+    const optimized = appendOptimizer(
+      graph,
+      moving,
+      weights.length,
+      optimizer,
+      optimizerArgs,
+      proximalMu,
+    );
     updates.push(...optimized.updates);
     return {
       graph: { samples, loss, outputs, updates },
       variables: [
         ...weights.map(({ shape }) => shape),
-        ...optimized.moments.map(({ of }) => weights[of]!.shape),
+        ...[...optimized.moments, ...optimized.anchors].map(({ of }) => weights[of]!.shape),
       ],
+      anchors: optimized.anchors,
       scalars: optimized.scalars,
     };
   } finally {

@@ -15,6 +15,8 @@ export interface Comparison {
   /** Of a batch. */
   readonly samples: number;
   readonly steps: number;
+  /** Of FedProx. */
+  readonly proximalMu: number;
 }
 
 /** What differed in the end. */
@@ -37,20 +39,25 @@ export function compareTraining(
     learningRate = 0.05,
     samples = 5,
     steps = 10,
+    proximalMu = 0,
   }: Partial<Comparison> = {},
 ): Differences {
   const prng = seeded(3);
   const batches = Array.from({ length: steps }, () => sampleBatch(built, samples, prng));
   const learner = compileLearner(
     built,
-    { loss, optimizer: { name: optimizer, args } },
+    { loss, optimizer: { name: optimizer, args, proximalMu } },
     datasetOf(built, batches, loss === "crossentropy"),
     { train: [samples], evaluate: [samples] },
   );
   const start = Float32Array.from(weightsOf(built).flatMap((values) => [...values]));
   learner.setWeights(start);
   learner.startTraining({ learningRate, random: seeded(9) });
-  const eager = eagerStepper(built, { loss, optimizer, optimizerArgs: args }, learningRate);
+  const eager = eagerStepper(
+    built,
+    { loss, optimizer, optimizerArgs: args, proximalMu },
+    learningRate,
+  );
   let lossDifference = 0;
   batches.forEach((batch, index) => {
     const indices = Int32Array.from({ length: samples }, (_, n) => index * samples + n);

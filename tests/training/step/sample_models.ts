@@ -189,7 +189,12 @@ export function sampleBatch(built: BuiltModel, samples: number, prng: () => numb
 /** Trains eagerly; returns a function that does one step and gives its loss. */
 export function eagerStepper(built: BuiltModel, settings: StepSettings, learningRate: number) {
   const loss = lossOf(settings.loss);
-  const optimizer = makeOptimizer(settings.optimizer, learningRate, settings.optimizerArgs);
+  const optimizer = makeOptimizer(
+    settings.optimizer,
+    learningRate,
+    settings.optimizerArgs,
+    settings.proximalMu,
+  );
   const variables = trainableVariables(built);
   return function step({ items, labels, targets }: SampleBatch): number {
     return core.tidy(() => {
