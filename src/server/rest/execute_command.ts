@@ -78,14 +78,16 @@ async function lastEvent(
   id: SessionId,
 ): Promise<SessionEvent | null> {
   const signal = c.env?.closing ?? new AbortController().signal;
+  let end: SessionEvent | null = null;
   try {
     for await (const item of service.follow(id, 0, signal)) {
-      if (item.kind === "event" && isTerminal(item.entry.event)) return item.entry.event;
+      // A run that was restored has ended before.
+      if (item.kind === "event") end = isTerminal(item.entry.event) ? item.entry.event : null;
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
-  return null;
+  return end;
 }
 
 function outcome(end: SessionEvent | null, name: string) {
