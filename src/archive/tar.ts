@@ -41,7 +41,9 @@ export async function* tarBytes(
       yield piece;
     }
     if (written !== bytes) {
-      throw new ArchiveError(`Cannot archive ${name} as it has ${written} bytes: expected ${bytes}`);
+      throw new ArchiveError(
+        `Cannot archive ${name} as it has ${written} bytes: expected ${bytes}`,
+      );
     }
     yield new Uint8Array(paddingOf(bytes));
   }
@@ -74,7 +76,9 @@ function header(name: string, bytes: number): Uint8Array {
   const put = (at: number, text: string) => block.set(new TextEncoder().encode(text), at);
   const octal = (value: number, digits: number) => value.toString(8).padStart(digits, "0");
   if (new TextEncoder().encode(name).length > NAME_BYTES) {
-    throw new ArchiveError(`Cannot archive "${name}" as its name is longer than ${NAME_BYTES} bytes`);
+    throw new ArchiveError(
+      `Cannot archive "${name}" as its name is longer than ${NAME_BYTES} bytes`,
+    );
   }
   put(0, name);
   put(FIELDS.mode, `${octal(0o644, 7)}\0`);

@@ -30,7 +30,8 @@ export function stamped({ at }: SessionEntry, line: string): string {
 /** How a run goes on that had ended, by the number of rounds that it has. */
 const CONTINUED = {
   restore: (rounds: number) => `restored: goes on after round ${rounds} with the same clients`,
-  revive: (rounds: number) => `revived: goes on after round ${rounds} with the clients that are there`,
+  revive: (rounds: number) =>
+    `revived: goes on after round ${rounds} with the clients that are there`,
   fork: (rounds: number) => `forked: goes on after round ${rounds}`,
 } as const;
 

@@ -70,9 +70,7 @@ export function forked(
     event.type === "round_finished" && event.round === round
   );
   const shared = entries.slice(1).filter(({ event }, i) =>
-    i < end
-      ? !isTerminal(event)
-      : event.type === "round_validated" && event.round <= round
+    i < end ? !isTerminal(event) : event.type === "round_validated" && event.round <= round
   );
   const events = shared.map(({ event }) => event);
   const before = foldRunning(entries).config.session_config;
@@ -95,9 +93,11 @@ export function forked(
 
 /** Rounds of a run after which it can be forked, if their weights are there. */
 export function forkableRounds({ rounds }: SessionState): Map<number, WeightsId> {
-  return new Map(rounds.flatMap(({ round, finished }) =>
-    finished === null ? [] : [[round, finished.weights] as const]
-  ));
+  return new Map(
+    rounds.flatMap(({ round, finished }) =>
+      finished === null ? [] : [[round, finished.weights] as const]
+    ),
+  );
 }
 
 /** The state as it was before the run ended. */

@@ -33,7 +33,7 @@ export function keptRounds({ config, rounds }: SessionState): RoundRecord[] {
 
 /** Whether a checkpoint is written when this round has finished. */
 export function isCheckpoint(round: number, interval: number | null): boolean {
-  return interval !== null && interval > 0 && round % interval === 0;
+  return interval !== null && interval > 0 && round > 0 && round % interval === 0;
 }
 
 /** The round that was evaluated best, the first of equals; null if none was evaluated. */

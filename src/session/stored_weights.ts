@@ -67,7 +67,7 @@ export class StoredWeights {
 
   #isNeeded(id: WeightsId): boolean {
     const { state } = this.context.journal;
-    return keptWeights(state).has(id) || state.pending.some((update) => update.weights === id) ||
+    return keptWeights(state).has(id) || held(state).has(id) ||
       this.due().some((evaluation) => evaluation.weights === id) ||
       [...this.#undelivered.values()].includes(id) || this.context.isNeededElsewhere(id);
   }
@@ -80,20 +80,20 @@ export class StoredWeights {
 export async function discardUnfinished({ journal, isNeededElsewhere }: Owner): Promise<void> {
   const { state, store } = journal;
   for (const id of unevaluated(state)) {
-    const isNeeded = keptWeights(state).has(id) || isPending(state, id);
+    const isNeeded = keptWeights(state).has(id) || held(state).has(id);
     if (!isNeeded && !isNeededElsewhere(id)) await store.blobs.delete(id);
   }
 }
 
 /** Whether a session needs these weights, now or when it is resumed, restored or forked. */
 export function needsWeights({ state, resumable }: SessionJournal, id: WeightsId): boolean {
-  return keptWeights(state).has(id) || isPending(state, id) ||
+  return keptWeights(state).has(id) || held(state).has(id) ||
     (resumable && unevaluated(state).includes(id));
 }
 
-/** Whether these are an update that is still to be aggregated. */
-function isPending({ pending }: SessionState, id: WeightsId): boolean {
-  return pending.some(({ weights }) => weights === id);
+/** Weights that are still to be aggregated. */
+export function held({ pending }: SessionState): Set<WeightsId> {
+  return new Set(pending.map(({ weights }) => weights));
 }
 
 /** Global weights that may still be to evaluate. */
