@@ -18,6 +18,7 @@ export async function aggregation(): Promise<void> {
     client: { id: `${c}`, name: `c_${c}` },
     round: 1,
     samples: c + 1,
+    group: null,
     weights: `${c}`,
   }));
   const result = new Float32Array(FLOATS);

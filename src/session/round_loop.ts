@@ -23,6 +23,7 @@ import type {
 } from "./events.ts";
 import { GlobalWeights } from "./global_weights.ts";
 import { Inbox } from "./inbox.ts";
+import { isCheckpoint } from "./kept_rounds.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
 import { initialWeightsSeed } from "./seeds.ts";
 import { SelectionStep } from "./selection_step.ts";
@@ -140,6 +141,8 @@ export class RoundLoop {
     this.#global = await GlobalWeights.read(blobs, this.#state.weights);
     this.#candidates.expectReturn();
     this.#work.expectReturn();
+    // A crash may have come before it.
+    await this.#saveCheckpoint();
     await this.#stored.discardSpent();
     await this.#evaluations.resume();
   }
@@ -214,6 +217,7 @@ export class RoundLoop {
       ...(Object.keys(kept).length > 0 && { kept }),
     });
     this.#roundStartedMs = null;
+    await this.#saveCheckpoint();
     this.#evaluations.start(round, weights.bytes);
     await this.#stored.discard([
       ...updates.map((update) => update.weights),
@@ -228,6 +232,13 @@ export class RoundLoop {
     while (this.#evaluations.underWay > most) {
       await this.#handle(await this.#inbox.take(this.#signal));
     }
+  }
+
+  /** Writes the checkpoint of the last finished round, if one is due. */
+  async #saveCheckpoint(): Promise<void> {
+    const round = finishedRounds(this.#state);
+    if (!isCheckpoint(round, this.#state.config.session_config.checkpoint_interval)) return;
+    await this.context.saveCheckpoint?.(round);
   }
 
   async #finish(): Promise<void> {

@@ -12,6 +12,8 @@ import type { Blobs, StoredBlob } from "./store.ts";
 const UPLOAD_LIFETIME_S = 3600;
 /** Pieces asked for at once: 4 MiB. */
 const PIECES_PER_READ = 16;
+/** Keys looked at by one step of a scan. */
+const KEYS_PER_SCAN = 1000;
 
 // KEYS: upload, blob. ARGV: pieces that must be there, bytes. False if some are not.
 const PUBLISH = `
@@ -56,18 +58,36 @@ export class RedisBlobs implements Blobs {
   }
 
   async get(id: string): Promise<Uint8Array<ArrayBuffer> | null> {
-    const size = await this.#size(id);
+    const size = await this.size(id);
     return size === null ? null : await this.#read(id, { start: 0, end: size });
   }
 
   async range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null> {
     spanWithin(0, start, length);
-    const size = await this.#size(id);
+    const size = await this.size(id);
     return size === null ? null : await this.#read(id, spanWithin(size, start, length));
   }
 
   async has(id: string): Promise<boolean> {
-    return await this.#size(id) !== null;
+    return await this.size(id) !== null;
+  }
+
+  async list(): Promise<StoredBlob[]> {
+    const ids = new Set<string>();
+    let cursor = "0";
+    do {
+      const [next, keys] = await this.#connection.call("list blobs", (redis) => {
+        return redis.scan(cursor, "MATCH", keyOf("*"), "COUNT", KEYS_PER_SCAN);
+      });
+      for (const key of keys) ids.add(key.slice(keyOf("").length));
+      cursor = next;
+    } while (cursor !== "0");
+    const blobs: StoredBlob[] = [];
+    for (const id of ids) {
+      const bytes = await this.size(id);
+      if (bytes !== null) blobs.push({ id, bytes });
+    }
+    return blobs;
   }
 
   async delete(id: string): Promise<void> {
@@ -95,7 +115,7 @@ export class RedisBlobs implements Blobs {
     );
   }
 
-  async #size(id: string): Promise<number | null> {
+  async size(id: string): Promise<number | null> {
     if (!isBlobId(id)) return null;
     const bytes = await this.#connection.call("read a blob", (redis) => {
       return redis.hget(keyOf(id), "bytes");
