@@ -4,6 +4,7 @@
  * is in the journal, so a run that was cut off goes on from there: it repeats only the assignments
  * that have no answer yet.
  */
+import { crashPoint } from "../core/crash_point.ts";
 import { messageOf, SessionFailedError } from "../core/errors.ts";
 import { byName, type ClientId, type ClientRef, type WeightsId } from "../core/ids.ts";
 import { seeded } from "../core/prng.ts";
@@ -263,7 +264,9 @@ export class RoundLoop {
       args,
       next.values,
     );
+    crashPoint("aggregated");
     const { id } = await blobs.put(next.bytes);
+    crashPoint("aggregate_stored");
     const previous = this.#global!.id;
     this.#global = { id, weights: next };
     await journal.append({
@@ -286,6 +289,7 @@ export class RoundLoop {
     const finished: SessionEvent = { type: "session_finished", weights: this.#global!.id };
     const { state, entry } = journal.preview(finished);
     await saveResults(state, entry, this.#global!.weights.bytes);
+    crashPoint("results_saved");
     await journal.append(finished);
   }
 

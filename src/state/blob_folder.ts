@@ -3,6 +3,7 @@
  * renamed once it is on the disk; so a name that is there has its bytes, whatever crashed before.
  */
 import { join } from "node:path";
+import { crashPoint } from "../core/crash_point.ts";
 import { discard, moveIntoPlace, writeSynced } from "./atomic_file.ts";
 import { BlobDigest, isBlobId, spanWithin } from "./blob_pieces.ts";
 import { onFile } from "./file_access.ts";
@@ -47,6 +48,7 @@ export class BlobFolder implements Blobs {
     const temporary = join(this.#folder, `${crypto.randomUUID()}${TEMPORARY}`);
     const digest = new BlobDigest();
     await writeSynced(temporary, digest.through(source, expected), this.#folder);
+    crashPoint("blob_written");
     const stored = digest.finish();
     if (await this.has(stored.id)) await discard(temporary);
     else await moveIntoPlace(temporary, this.#path(stored.id));
