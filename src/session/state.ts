@@ -21,6 +21,8 @@ export interface RoundRecord {
   readonly seed: number;
   /** Wall-clock milliseconds. */
   readonly startedAt: number;
+  /** The global weights from which its clients start. */
+  readonly startWeights: WeightsId;
   readonly selected: readonly ClientRef[];
   readonly replaced: readonly Replacement[];
   readonly spares: readonly ClientRef[];
@@ -142,11 +144,12 @@ function change(state: SessionState, { event, at }: SessionEntry): Partial<Sessi
         parameters: event.parameters,
       };
     case "round_started": {
-      const { round, seed, selected, replaced, spares, selectorState } = event;
+      const { round, seed, selected, replaced, spares, selectorState, weights } = event;
       const opened: RoundRecord = {
         round,
         seed,
         startedAt: at,
+        startWeights: weights,
         selected,
         replaced,
         spares,

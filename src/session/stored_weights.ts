@@ -50,11 +50,11 @@ export class StoredWeights {
   /** After a restart: deletes what was spent when the run was cut off. */
   async discardSpent(): Promise<void> {
     const { rounds } = this.context.journal.state;
-    const last = rounds.findLastIndex(({ finished }) => finished !== null);
-    if (last < 0) return;
-    const spent = rounds[last]!.updates.map(({ weights }) => weights);
-    const before = rounds[last - 1]?.finished?.weights;
-    await this.discard(before === undefined ? spent : [...spent, before]);
+    const last = rounds.findLast(({ finished }) => finished !== null);
+    await this.discard([
+      ...last?.updates.map(({ weights }) => weights) ?? [],
+      ...rounds.map(({ startWeights }) => startWeights),
+    ]);
   }
 
   #isNeeded(id: WeightsId): boolean {

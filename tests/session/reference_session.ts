@@ -22,12 +22,7 @@ interface Owed {
 }
 
 type Phase =
-  | {
-    readonly kind: "waiting";
-    readonly sinceMs: number;
-    /** After a restart: who was there before, and until when they are waited for. */
-    readonly returning: readonly string[];
-  }
+  | { readonly kind: "waiting"; readonly sinceMs: number }
   | { readonly kind: "round"; readonly owed: Map<string, Owed> }
   | { readonly kind: "ended"; readonly status: "finished" | "failed" | "stopped" };
 
@@ -48,13 +43,15 @@ export interface Shown {
 export class ReferenceSession {
   nowMs = 0;
   readonly present = new Set(CLIENTS);
-  phase: Phase = { kind: "waiting", sinceMs: 0, returning: [] };
+  phase: Phase = { kind: "waiting", sinceMs: 0 };
   #weights = 0;
   readonly #updates: string[][] = [];
   readonly #failures: string[][] = [];
   readonly #begun: Record<string, number> = {};
   /** Who was there at the last selection. */
   #before: string[] = [];
+  /** After a restart: whom the next round waits for, and until when. */
+  #returning: { readonly clients: readonly string[]; readonly untilMs: number } | null = null;
 
   constructor() {
     this.#settle();
@@ -124,8 +121,9 @@ export class ReferenceSession {
     if (phase.kind === "round") {
       for (const owed of phase.owed.values()) owed.lostSinceMs = null;
     } else if (phase.kind === "waiting") {
-      this.phase = { kind: "waiting", sinceMs: this.nowMs, returning: this.#before };
+      this.phase = { kind: "waiting", sinceMs: this.nowMs };
     }
+    this.#returning = { clients: this.#before, untilMs: this.nowMs + RETURN_MS };
     this.#settle();
   }
 
@@ -154,15 +152,17 @@ export class ReferenceSession {
     }
   }
 
-  #open({ sinceMs, returning }: Extract<Phase, { kind: "waiting" }>): boolean {
-    const isPatient = this.nowMs - sinceMs < RETURN_MS &&
-      returning.some((client) => !this.present.has(client));
+  #open({ sinceMs }: Extract<Phase, { kind: "waiting" }>): boolean {
+    const returning = this.#returning;
+    const isPatient = returning !== null && this.nowMs < returning.untilMs &&
+      returning.clients.some((client) => !this.present.has(client));
     if (this.present.size === 0) {
       if (this.nowMs - sinceMs < WAIT_MS) return false;
       this.phase = { kind: "ended", status: "failed" };
       return true;
     }
     if (isPatient) return false;
+    this.#returning = null;
     this.#before = [...this.present];
     const owed = this.#before.map((client): [string, Owed] => {
       return [client, { work: "none", losses: 0, lostSinceMs: null }];
@@ -213,6 +213,6 @@ export class ReferenceSession {
     this.#weights += updates.reduce((sum, client) => sum + STEPS[client]!, 0) / updates.length;
     this.phase = this.round === ROUNDS
       ? { kind: "ended", status: "finished" }
-      : { kind: "waiting", sinceMs: this.nowMs, returning: [] };
+      : { kind: "waiting", sinceMs: this.nowMs };
   }
 }
