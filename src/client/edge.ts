@@ -1,4 +1,5 @@
 /** What a client answers to its leader: takes packages and weights, trains, evaluates. */
+import { crashPoint } from "../core/crash_point.ts";
 import { DataError, RpcError } from "../core/errors.ts";
 import type { ClientName, WeightsId } from "../core/ids.ts";
 import type { Benchmark, Evaluation } from "../core/metrics.ts";
@@ -110,6 +111,7 @@ export class Edge implements EdgeHandlers {
       onProgress,
       signal,
     );
+    crashPoint("trained");
     logger.info(
       "trained",
       `Trained round ${job.round}: loss ${metrics.loss.toFixed(4)}, ` +

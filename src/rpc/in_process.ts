@@ -1,4 +1,5 @@
 /** A transport without sockets: calls handlers in the same process, for simulation and tests. */
+import { setImmediate } from "node:timers";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { FlotillaError, messageOf, RpcError } from "../core/errors.ts";
 import type { ClientId, WeightsId } from "../core/ids.ts";
@@ -123,7 +124,7 @@ class InProcessLink implements ClientLink {
   async *#frames(bytes: Uint8Array, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     for (const frame of framesOf(bytes, this.#options.frameBytes ?? DEFAULT_FRAME_BYTES)) {
       // Other calls have their turn between two frames, as they have on a network.
-      await new Promise((resolve) => setTimeout(resolve));
+      await new Promise((resolve) => setImmediate(resolve));
       signal.throwIfAborted();
       yield frame;
     }

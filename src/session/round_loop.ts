@@ -8,6 +8,7 @@
  * one whom to give work, at the start of a round and after each answer in it, the other which
  * updates complete it. Who is still at work then goes on, from the weights of its own round.
  */
+import { crashPoint } from "../core/crash_point.ts";
 import { messageOf, SessionFailedError } from "../core/errors.ts";
 import { AggregationStep } from "./aggregation_step.ts";
 import { Benchmarks } from "./benchmarks.ts";
@@ -201,7 +202,9 @@ export class RoundLoop {
       previous.weights,
       complete,
     );
+    crashPoint("aggregated");
     this.#global = await GlobalWeights.store(journal.store.blobs, weights.bytes, weights);
+    crashPoint("aggregate_stored");
     await journal.append({
       type: "round_finished",
       round,
@@ -247,6 +250,7 @@ export class RoundLoop {
     const finished: SessionEvent = { type: "session_finished", weights: id };
     const { state, entry } = journal.preview(finished);
     await saveResults(state, entry, weights.bytes);
+    crashPoint("results_saved");
     await journal.append(finished);
   }
 

@@ -3,6 +3,7 @@
  * then told to those who follow the run.
  */
 import type { Clock } from "../core/clock.ts";
+import { crashPoint } from "../core/crash_point.ts";
 import { JournalError, messageOf } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { Store } from "../state/store.ts";
@@ -94,7 +95,9 @@ export class SessionJournal {
    */
   async append(event: SessionEvent): Promise<SessionState> {
     this.preview(event);
+    crashPoint("journal_before");
     const entries = await this.store.journal.append(this.id, this.#state.seq, [event]);
+    crashPoint("journal_after");
     this.#waiting = null;
     for (const entry of entries) {
       this.#state = reduce(this.#state, entry);

@@ -4,6 +4,7 @@
  */
 import { dirname, join } from "node:path";
 import { onFile } from "./file_access.ts";
+import { type FileSystem, type NewFile, systemFiles } from "./file_system.ts";
 
 /**
  * Replaces the file at `path` atomically; makes its folder if missing. An error that `data` throws
@@ -15,16 +16,18 @@ import { onFile } from "./file_access.ts";
 export async function writeFileAtomically(
   path: string,
   data: string | Uint8Array | AsyncIterable<Uint8Array>,
+  files: FileSystem = systemFiles,
 ): Promise<void> {
   const folder = dirname(path);
-  await onFile("create folder", folder, () => Deno.mkdir(folder, { recursive: true }));
+  await onFile("create folder", folder, () => files.makeFolder(folder));
   const temporary = join(folder, `.${crypto.randomUUID()}.tmp`);
   await writeSynced(
     temporary,
     typeof data === "string" ? new TextEncoder().encode(data) : data,
     path,
+    files,
   );
-  await moveIntoPlace(temporary, path);
+  await moveIntoPlace(temporary, path, files);
 }
 
 /**
@@ -37,10 +40,9 @@ export async function writeSynced(
   temporary: string,
   data: Uint8Array | AsyncIterable<Uint8Array>,
   named: string,
+  files: FileSystem = systemFiles,
 ): Promise<void> {
-  const file = await onFile("write", named, () => {
-    return Deno.open(temporary, { write: true, createNew: true });
-  });
+  const file = await onFile("write", named, () => files.create(temporary));
   try {
     try {
       if (data instanceof Uint8Array) await onFile("write", named, () => writeAll(file, data));
@@ -50,7 +52,7 @@ export async function writeSynced(
       file.close();
     }
   } catch (error) {
-    await discard(temporary);
+    await discard(temporary, files);
     throw error;
   }
 }
@@ -60,27 +62,26 @@ export async function writeSynced(
  *
  * @throws {FileAccessError} it cannot be renamed; the temporary file is gone then
  */
-export async function moveIntoPlace(temporary: string, path: string): Promise<void> {
+export async function moveIntoPlace(
+  temporary: string,
+  path: string,
+  files: FileSystem = systemFiles,
+): Promise<void> {
   try {
-    await onFile("write", path, () => Deno.rename(temporary, path));
+    await onFile("write", path, () => files.rename(temporary, path));
   } catch (error) {
-    await discard(temporary);
+    await discard(temporary, files);
     throw error;
   }
-  // Windows cannot open a folder; there a rename is durable by the file system's own journal.
-  if (Deno.build.os === "windows") return;
-  await onFile("write", path, async () => {
-    using folder = await Deno.open(dirname(path));
-    await folder.sync();
-  });
+  await onFile("write", path, () => files.syncFolder(dirname(path)));
 }
 
 /** Removes a temporary file, if it can: the error that led here matters more. */
-export async function discard(temporary: string): Promise<void> {
-  await Deno.remove(temporary).catch(() => {});
+export async function discard(temporary: string, files: FileSystem = systemFiles): Promise<void> {
+  await files.remove(temporary).catch(() => {});
 }
 
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+async function writeAll(file: NewFile, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
     written += await file.write(bytes.subarray(written));
   }

@@ -3,9 +3,11 @@
  * renamed once it is on the disk; so a name that is there has its bytes, whatever crashed before.
  */
 import { join } from "node:path";
+import { crashPoint } from "../core/crash_point.ts";
 import { discard, moveIntoPlace, writeSynced } from "./atomic_file.ts";
 import { BlobDigest, isBlobId, spanWithin } from "./blob_pieces.ts";
 import { onFile } from "./file_access.ts";
+import { type FileSystem, systemFiles } from "./file_system.ts";
 import type { Blobs, StoredBlob } from "./store.ts";
 
 const TEMPORARY = ".tmp";
@@ -13,11 +15,13 @@ const TEMPORARY = ".tmp";
 /** Blobs in a folder that several processes may share. */
 export class BlobFolder implements Blobs {
   readonly #folder: string;
+  readonly #files: FileSystem;
   /** Locked (shared) while this process uses the folder: tells others that it is not alone. */
   readonly #lock: Deno.FsFile;
 
-  private constructor(folder: string, lock: Deno.FsFile) {
+  private constructor(folder: string, lock: Deno.FsFile, files: FileSystem) {
     this.#folder = folder;
+    this.#files = files;
     this.#lock = lock;
   }
 
@@ -26,18 +30,18 @@ export class BlobFolder implements Blobs {
    *
    * @throws {FileAccessError} the folder cannot be made or written
    */
-  static async open(folder: string): Promise<BlobFolder> {
-    await onFile("create folder", folder, () => Deno.mkdir(folder, { recursive: true }));
+  static async open(folder: string, files: FileSystem = systemFiles): Promise<BlobFolder> {
+    await onFile("create folder", folder, () => files.makeFolder(folder));
     const lock = await onFile("write", folder, () => {
       return Deno.open(join(folder, ".lock"), { write: true, create: true });
     });
     try {
-      await onFile("open", folder, () => claim(folder, lock));
+      await onFile("open", folder, () => claim(folder, lock, files));
     } catch (error) {
       lock.close();
       throw error;
     }
-    return new BlobFolder(folder, lock);
+    return new BlobFolder(folder, lock, files);
   }
 
   async put(
@@ -46,10 +50,11 @@ export class BlobFolder implements Blobs {
   ): Promise<StoredBlob> {
     const temporary = join(this.#folder, `${crypto.randomUUID()}${TEMPORARY}`);
     const digest = new BlobDigest();
-    await writeSynced(temporary, digest.through(source, expected), this.#folder);
+    await writeSynced(temporary, digest.through(source, expected), this.#folder, this.#files);
+    crashPoint("blob_written");
     const stored = digest.finish();
-    if (await this.has(stored.id)) await discard(temporary);
-    else await moveIntoPlace(temporary, this.#path(stored.id));
+    if (await this.has(stored.id)) await discard(temporary, this.#files);
+    else await moveIntoPlace(temporary, this.#path(stored.id), this.#files);
     return stored;
   }
 
@@ -99,7 +104,7 @@ export class BlobFolder implements Blobs {
   async delete(id: string): Promise<void> {
     if (!isBlobId(id)) return;
     const path = this.#path(id);
-    await onFile("delete", path, () => ifThere(Deno.remove(path)));
+    await onFile("delete", path, () => ifThere(this.#files.remove(path)));
   }
 
   /** Ids of all blobs, the one that was stored first coming first. */
@@ -125,19 +130,19 @@ export class BlobFolder implements Blobs {
 }
 
 /** Takes a share of the folder's lock; sweeps first if nobody else has one. */
-async function claim(folder: string, lock: Deno.FsFile): Promise<void> {
+async function claim(folder: string, lock: Deno.FsFile, files: FileSystem): Promise<void> {
   // Alone in the folder: no temporary file can still be in the writing. The system drops the lock
   // of a process that dies.
   if (await lock.tryLock(true)) {
-    await sweep(folder);
+    await sweep(folder, files);
     await lock.unlock();
   }
   await lock.lock(false);
 }
 
-async function sweep(folder: string): Promise<void> {
+async function sweep(folder: string, files: FileSystem): Promise<void> {
   for await (const { name } of Deno.readDir(folder)) {
-    if (name.endsWith(TEMPORARY)) await Deno.remove(join(folder, name));
+    if (name.endsWith(TEMPORARY)) await files.remove(join(folder, name));
   }
 }
 

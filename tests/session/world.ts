@@ -118,7 +118,7 @@ export class SumClient implements EdgeHandlers {
   async train(job: TrainJob, onProgress: unknown, signal: AbortSignal): Promise<FinishedUpdate> {
     this.jobs.push(job);
     (onProgress as (p: unknown) => void)({ batchesDone: 1, batchesTotal: 1, loss: 0.5 });
-    const honest = () => this.#trained(job);
+    const honest = () => this.honest(job);
     return await (this.answer?.(job, honest, signal) ?? honest());
   }
 
@@ -131,7 +131,8 @@ export class SumClient implements EdgeHandlers {
     return await (this.inspected?.benchmark?.(job, this) ?? { miniBatches: 10, seconds: 1 });
   }
 
-  #trained(job: TrainJob): FinishedUpdate {
+  /** The update that the job asks for. */
+  honest(job: TrainJob): FinishedUpdate {
     const { layout, values } = decodeWeights(this.weights.get(job.weights)!);
     return updateOf(layout, values.map((value) => value + this.step), this.samples);
   }

@@ -1,0 +1,117 @@
+/** What must be true after a run, whatever has happened in it. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import type { SessionEntry } from "../../src/session/events.ts";
+import { fold } from "../../src/session/state.ts";
+import type { Program } from "../fixtures/federation.ts";
+import { clientName, CLIENTS, type Rig } from "./rig.ts";
+
+/** Leftovers may be cleared a moment after the end of a run. */
+const TIDY_DEADLINE_MS = 10_000;
+
+/** Checks one run's command, journal, results and final weights. @throws {AssertionError} */
+export async function checkRun(
+  rig: Rig,
+  session: string,
+  command: Program,
+  entries: readonly SessionEntry[],
+  expectedWeights: string | null,
+): Promise<string> {
+  assert.equal(await command.exitCode(30_000), 0, `the command fails: ${command.stderr}`);
+  const told = command.stdout.trim().split("\n").map((line) => JSON.parse(line))
+    .filter((line) => line.seq !== undefined);
+  assert.deepEqual(told, entries, "the command has missed events, or seen some twice");
+  assert.deepEqual(entries.map(({ seq }) => seq), entries.map((_, i) => i + 1), "gaps");
+  const state = fold(entries)!;
+  assert.equal(state.status, "finished");
+  for (const { round, updates, finished } of state.rounds) {
+    assert.equal(updates.length, CLIENTS, `round ${round} lacks updates`);
+    assert.ok(finished !== null, `round ${round} is open`);
+  }
+  const folder = join(rig.folder, "runs", session);
+  const model = await Deno.readFile(join(folder, "model.safetensors"));
+  const weights = createHash("sha256").update(model).digest("hex");
+  const results = JSON.parse(await Deno.readTextFile(join(folder, "results.json")));
+  assert.equal(results.final.weights_id, weights, "results.json names other weights");
+  assert.equal(state.weights, weights, "the journal names other weights");
+  if (expectedWeights !== null) {
+    assert.equal(weights, expectedWeights, "the model is not the undisturbed run's");
+  }
+  return weights;
+}
+
+/** Checks, when nothing runs, that nothing is left that no run needs. @throws {AssertionError} */
+export async function checkLeftovers(rig: Rig, kept: ReadonlySet<string>): Promise<void> {
+  const deadline = performance.now() + TIDY_DEADLINE_MS;
+  for (;;) {
+    const left = await leftovers(rig, kept);
+    if (left.length === 0) return;
+    if (performance.now() > deadline) assert.fail(`left behind: ${left.join(", ")}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function leftovers(rig: Rig, kept: ReadonlySet<string>): Promise<string[]> {
+  const found = await temporaryFiles(rig.folder);
+  const blobs = rig.store === "sqlite"
+    ? (await namesIn(join(rig.folder, "state", "blobs"))).filter((name) => name !== ".lock")
+    : rig.redisPort === null
+    ? []
+    : await redisBlobs(rig.redisPort);
+  found.push(...blobs.filter((id) => !kept.has(id)).map((id) => `blob ${id}`));
+  return found;
+}
+
+/** Files under a temporary name, anywhere. */
+async function temporaryFiles(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (isDirectory) found.push(...await temporaryFiles(path));
+    else if (name.endsWith(".tmp")) found.push(path);
+  }
+  return found;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+}
+
+/** Ids of the blobs in Redis. Uploads that a death has cut off expire, which their keys must say. */
+async function redisBlobs(port: number): Promise<string[]> {
+  const redis = new Redis(port, "127.0.0.1");
+  try {
+    for (const key of await redis.keys("flotilla:upload:*")) {
+      assert.notEqual(await redis.ttl(key), -1, `${key} would stay for ever`);
+    }
+    return (await redis.keys("flotilla:blob:*")).map((key) => key.slice("flotilla:blob:".length));
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/**
+ * Checks what clients have logged since `from` (programs seen before): no assignment was begun
+ * twice, but by a process after one that died before it had finished it.
+ */
+export function checkTrainedOnce(rig: Rig, from: ReadonlyMap<string, number>): void {
+  for (let n = 1; n <= CLIENTS; n++) {
+    const name = clientName(n);
+    const begun = new Map<number, string>();
+    for (const program of rig.processes.get(name)!.programs.slice(from.get(name))) {
+      // What the process before had begun and not finished died with it.
+      for (const [round, stage] of begun) if (stage === "training") begun.delete(round);
+      for (const line of program.stderr.split("\n")) {
+        const [, stage, round] = /"event":"(training|trained)".* round (\d+)/.exec(line) ?? [];
+        if (stage === undefined) continue;
+        assert.ok(
+          stage === "trained" || !begun.has(Number(round)),
+          `${name} has trained round ${round} twice`,
+        );
+        begun.set(Number(round), stage);
+      }
+    }
+  }
+}
