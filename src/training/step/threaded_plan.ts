@@ -42,6 +42,8 @@ interface Task extends Turn {
   readonly uses: readonly (readonly KernelUse[])[];
 }
 
+/** Each thread loads its samples. */
+const LOADING: Turn = { phase: 0, thread: null };
 /** Random numbers are drawn by one thread, in order. */
 const DRAWING: Turn = { phase: 0, thread: 0 };
 
@@ -167,8 +169,10 @@ function distribute(
 ): Task[] {
   const tasks: Task[] = [];
   const makers = new Map<Value, Task>();
-  const turnOf = (value: Value): Turn | undefined =>
-    value.operation.kind === "random" ? DRAWING : makers.get(value);
+  const turnOf = (value: Value): Turn | undefined => {
+    const { kind } = value.operation;
+    return kind === "input" ? LOADING : kind === "random" ? DRAWING : makers.get(value);
+  };
   const readers = new Map<number, Task[]>();
   /** FLOP of whole instructions by phase and thread. */
   const loads: number[][] = [];
