@@ -1,6 +1,6 @@
 /** The section `training`, which `client_config.yaml` and `server_config.yaml` share. */
 import * as v from "valibot";
-import { section, withDefault } from "./keys.ts";
+import { section, wholeNumber, withDefault } from "./keys.ts";
 
 /** How this process trains and evaluates. */
 export const trainingSection = section({
@@ -8,5 +8,10 @@ export const trainingSection = section({
     v.picklist(["auto", "portable"]),
     "auto",
     "How products are added up; auto: in one rounding where the processor can; portable: in two, for the same bytes on every processor",
+  ),
+  threads: withDefault(
+    v.union([v.literal("auto"), wholeNumber(1)]),
+    1,
+    "Threads that share each step, with the same results for any number; auto: as many as cores",
   ),
 }, "How this process trains and evaluates");

@@ -25,6 +25,7 @@ export function conv2dForward(
   const { rows, columns } = conv2dAxes(shape);
   return gatherConvolution(module, {
     batch,
+    batchStride: shape.batchStride ?? batch,
     source: { channels: inputChannels, height: rows.input, width: columns.input },
     result: { channels: outputChannels, height: rows.output, width: columns.output },
     rows: forwardTaps(rows),

@@ -20,6 +20,8 @@ import { range, splitEvenly } from "./tiles.ts";
 /** One gathering convolution; weight strides count floats. */
 export interface GatherShape {
   readonly batch: number;
+  /** Floats from one channel to the next. */
+  readonly batchStride: number;
   readonly source: { readonly channels: number; readonly height: number; readonly width: number };
   readonly result: { readonly channels: number; readonly height: number; readonly width: number };
   readonly rows: AxisTaps;
@@ -41,12 +43,12 @@ export function gatherConvolution<S extends string, R extends string>(
   shape: GatherShape,
   { name, sourceName, resultName }: { name: string; sourceName: S; resultName: R },
 ): Kernel {
-  const { batch, source, result, rows, columns, weights, epilogue } = shape;
-  const key = `${name} ${JSON.stringify([batch, source, result, rows, columns, weights])} ${
-    epilogueKey(epilogue)
-  }`;
+  const { batch, batchStride, source, result, rows, columns, weights, epilogue } = shape;
+  const key = `${name} ${
+    JSON.stringify([batch, batchStride, source, result, rows, columns, weights])
+  } ${epilogueKey(epilogue)}`;
   const own = epilogueOperands(epilogue);
-  const lanes = batch * 4;
+  const lanes = batchStride * 4;
   const sourceRow = source.width * source.channels * lanes;
   const resultRow = result.width * result.channels * lanes;
   return defineKernel(module, {
@@ -101,8 +103,8 @@ function rowFunction(
     ["x", "w", "y", "taps", ...own].map((name) => [name, "i32" as const]),
   ) as Record<string, "i32">;
   const together = batch % 8 === 0 ? 1 : 2;
-  const sourcePixel = shape.source.channels * batch * 4;
-  const resultPixel = shape.result.channels * batch * 4;
+  const sourcePixel = shape.source.channels * shape.batchStride * 4;
+  const resultPixel = shape.result.channels * shape.batchStride * 4;
   return module.cached(name, () =>
     module.function(name, params, (f, args) => {
       for (const run of columns.runs) {
@@ -169,10 +171,10 @@ function tile(
   },
   at: TilePointers,
 ): void {
-  const { batch, source, rows, columns, weights, epilogue } = shape;
+  const { batchStride, source, rows, columns, weights, epilogue } = shape;
   const sums = range(size).map(() => vectors.map(() => f.let(f32x4.const(0))));
   if (reached) {
-    const lanes = batch * 4;
+    const lanes = batchStride * 4;
     const tapX = columns.tapSourceStep * source.channels * lanes;
     const tapW = columns.tapStep * weights.column * 4;
     const rowX = rows.tapSourceStep * source.width * source.channels * lanes;
@@ -212,7 +214,7 @@ function tile(
     for (const [v, value] of sum.entries()) {
       const place = {
         c: at.y,
-        offset: r * batch * 4 + vectors[v]!.result,
+        offset: r * batchStride * 4 + vectors[v]!.result,
         lanes: 4,
         mask: at.mask,
         bias,

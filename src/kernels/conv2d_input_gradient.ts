@@ -26,6 +26,7 @@ export function conv2dInputGradient(
   const { rows, columns } = conv2dAxes(shape);
   return gatherConvolution(module, {
     batch,
+    batchStride: shape.batchStride ?? batch,
     source: { channels: outputChannels, height: rows.output, width: columns.output },
     result: { channels: inputChannels, height: rows.input, width: columns.input },
     rows: gradientTaps(rows),

@@ -6,6 +6,11 @@
 export interface Conv2dShape {
   /** A multiple of 4; a multiple of 8 is faster. */
   readonly batch: number;
+  /**
+   * Floats from one channel to the next, for some samples of a larger batch: for pooling and for
+   * convolutions that `conv2d_gather.ts` computes. @default batch
+   */
+  readonly batchStride?: number;
   readonly inputHeight: number;
   readonly inputWidth: number;
   readonly inputChannels: number;

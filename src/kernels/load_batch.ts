@@ -17,6 +17,8 @@ export interface LoadShape {
   readonly samples: number;
   /** `samples` rounded up to a multiple of 4; the lanes behind get 0. */
   readonly batch: number;
+  /** Floats from one feature to the next. @default batch */
+  readonly batchStride?: number;
   /** Bytes from one item to the next; a multiple of 4 that leaves room for whole words. */
   readonly itemBytes: number;
   /** One number for each channel (the last axis), or one for all. */
@@ -26,7 +28,8 @@ export interface LoadShape {
 
 /** Operands `items` (with rows for the whole batch), `to`. */
 export function loadBatch(module: ModuleBuilder, shape: LoadShape): Kernel {
-  const { type, features, samples, batch, itemBytes, factors, offsets } = shape;
+  const { type, features, samples, batch, batchStride = batch, itemBytes, factors, offsets } =
+    shape;
   const channels = factors.length;
   // Whole pixels and whole words: the code of a block repeats.
   const word = type === "u8" ? 4 : 1;
@@ -49,7 +52,7 @@ export function loadBatch(module: ModuleBuilder, shape: LoadShape): Kernel {
             if (offset !== 0) value = f32x4.add(value, f32x4.const(offset));
             if (real < 4) value = v128.and(value, i32x4.const(...lanesMask(real)));
             f.store(target, value);
-            f.bump(target, batch * 4);
+            f.bump(target, batchStride * 4);
           };
           const words = (count: number) => {
             for (let i = 0; i < count; i += word) {

@@ -17,6 +17,11 @@ export interface MapShape {
   /** For each operand, which axes it has; it is the same along the others. */
   readonly present: readonly (readonly boolean[])[];
   readonly expression: ElementExpression;
+  /**
+   * Floats from one run of the last axis to the next, for some samples of a larger batch.
+   * @default the size of the last axis
+   */
+  readonly runStride?: number;
 }
 
 /** An axis after joining neighbours: its size, and floats from one element to the next. */
@@ -30,33 +35,40 @@ interface Axis {
 function joinAxes(
   sizes: readonly number[],
   present: readonly (readonly boolean[])[],
+  isLastApart: boolean,
 ): { readonly size: number; readonly present: readonly boolean[] }[] {
   const axes: { size: number; present: boolean[] }[] = [];
   sizes.forEach((size, axis) => {
     if (size === 1) return;
     const own = present.map((each) => each[axis]!);
     const last = axes.at(-1);
-    if (last !== undefined && String(last.present) === String(own)) last.size *= size;
+    const isApart = isLastApart && axis === sizes.length - 1;
+    if (!isApart && last !== undefined && String(last.present) === String(own)) last.size *= size;
     else axes.push({ size, present: own });
   });
   return axes.length > 0 ? axes : [{ size: 1, present: present.map(() => true) }];
 }
 
 /** Operands `0`, `1`, ... then `to`, which may be one of the operands that have all axes. */
-export function map(module: ModuleBuilder, { sizes, present, expression }: MapShape): Kernel {
-  const joined = joinAxes(sizes, present);
+export function map(module: ModuleBuilder, shape: MapShape): Kernel {
+  const { sizes, present, expression, runStride = sizes.at(-1) ?? 1 } = shape;
+  const isPartOfRuns = runStride !== (sizes.at(-1) ?? 1);
+  const joined = joinAxes(sizes, present, isPartOfRuns);
   const count = sizes.reduce((product, size) => product * size, 1);
   const names = present.map((_, i) => String(i));
   const strides = present.map(() => 1);
   let resultStride = 1;
-  const axes: Axis[] = joined.toReversed().map(({ size, present: own }) => {
+  const axes: Axis[] = joined.toReversed().map(({ size, present: own }, fromLast) => {
     const axis = { size, strides: own.map((has, i) => has ? strides[i]! : 0), resultStride };
-    own.forEach((has, i) => strides[i]! *= has ? size : 1);
-    resultStride *= size;
+    const extent = isPartOfRuns && fromLast === 0 ? runStride : size;
+    own.forEach((has, i) => strides[i]! *= has ? extent : 1);
+    resultStride *= extent;
     return axis;
   }).toReversed();
   return defineKernel(module, {
-    key: `map ${JSON.stringify(joined)} ${expressionKey(expression)}`,
+    key: `map ${JSON.stringify(isPartOfRuns ? [joined, runStride] : joined)} ${
+      expressionKey(expression)
+    }`,
     params: [...names, "to"],
     flops: count,
     build(f, args) {

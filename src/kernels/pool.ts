@@ -38,6 +38,19 @@ export function poolForward(module: ModuleBuilder, shape: PoolShape): Kernel {
   });
 }
 
+function overlaps(shape: Conv2dShape): boolean {
+  return Object.values(conv2dAxes(shape))
+    .some(({ stride, kernel, dilation }) => stride < (kernel - 1) * dilation + 1);
+}
+
+/** Whether each input is in exactly one window. */
+export function coversInput(shape: Conv2dShape): boolean {
+  return !overlaps(shape) &&
+    Object.values(conv2dAxes(shape)).every(({ input, output, stride, kernel, pad }) =>
+      stride === kernel && pad === 0 && output * stride === input
+    );
+}
+
 /**
  * Operands `dy`, `x`, `dx` of a greatest number, which goes to the first of equals; `dy`, `dx` of
  * an average, which is spread over the whole window, its missing part too.
@@ -48,13 +61,12 @@ export function poolGradient(module: ModuleBuilder, shape: PoolShape, positive =
   const axes = conv2dAxes(shape);
   const rows = forwardTaps(axes.rows), columns = forwardTaps(axes.columns);
   const channel = shape.inputChannels * shape.batch;
-  const { take, kernelHeight, kernelWidth } = shape;
-  const both = [axes.rows, axes.columns];
-  const overlap = both.some(({ stride, kernel, dilation }) => stride < (kernel - 1) * dilation + 1);
-  const covered = !overlap &&
-    both.every(({ input, output, stride, kernel, pad }) =>
-      stride === kernel && pad === 0 && output * stride === input
-    );
+  const { take, kernelHeight, kernelWidth, batchStride = shape.batch } = shape;
+  const overlap = overlaps(shape);
+  const covered = coversInput(shape);
+  if (!covered && batchStride !== shape.batch) {
+    throw new RangeError("Cannot clear some samples only, as windows leave inputs out or overlap");
+  }
   const bytes = axes.rows.input * axes.columns.input * channel * 4;
   return defineKernel(module, {
     key: `pool gradient ${JSON.stringify([shape, positive])}`,
@@ -102,13 +114,15 @@ export function poolGradient(module: ModuleBuilder, shape: PoolShape, positive =
  */
 function eachWindow(
   f: FunctionBuilder,
-  { batch, inputChannels, inputWidth }: PoolShape,
+  { batch, batchStride = batch, inputChannels, inputWidth }: PoolShape,
   { rows, columns }: { readonly rows: AxisTaps; readonly columns: AxisTaps },
   input: Local<"i32">,
   outputs: readonly Local<"i32">[],
   body: (outputs: readonly Local<"i32">[], input: Local<"i32">, taps: readonly number[]) => void,
 ): void {
-  const pixel = inputChannels * batch * 4;
+  const pixel = inputChannels * batchStride * 4;
+  // Channels of a whole batch are one long run.
+  const [runs, run] = batchStride === batch ? [1, inputChannels * batch] : [inputChannels, batch];
   const inputRow = inputWidth * pixel;
   const outputRow = columns.runs.reduce((sum, run) => sum + run.count, 0) * pixel;
   const offsets = (row: TapRun, column: TapRun) =>
@@ -126,10 +140,13 @@ function eachWindow(
         const from = f.let(i32.add(inputAt, column.source * pixel));
         const taps = offsets(row, column);
         f.loop(column.count, () => {
-          f.unrolledLoop(inputChannels * batch / 4, 1, () => {
-            body(own, from, taps);
-            f.bump(from, 16);
-            for (const output of own) f.bump(output, 16);
+          f.loop(runs, () => {
+            f.loop(run / 4, () => {
+              body(own, from, taps);
+              f.bump(from, 16);
+              for (const output of own) f.bump(output, 16);
+            });
+            for (const pointer of [from, ...own]) f.bump(pointer, (batchStride - batch) * 4);
           });
           f.bump(from, columns.sourceStep * pixel - pixel);
         });

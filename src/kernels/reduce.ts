@@ -17,6 +17,8 @@ export interface ReduceShape {
   readonly reduced: readonly boolean[];
   /** A multiple of 4, or null for numbers without batch. */
   readonly batch: number | null;
+  /** Floats from one number's run of samples to the next. @default batch */
+  readonly batchStride?: number;
   /** Sums over the batch too. */
   readonly overBatch: boolean;
 }
@@ -38,6 +40,7 @@ const WIDE = 8;
  */
 export function reduce(module: ModuleBuilder, shape: ReduceShape): Kernel {
   const { take, sizes, reduced, batch, overBatch } = shape;
+  const batchStride = shape.batchStride ?? batch ?? 1;
   if (batch !== null && batch % 4 !== 0) {
     throw new RangeError(`Cannot reduce a batch of ${batch}: pad it to a multiple of 4`);
   }
@@ -65,11 +68,11 @@ export function reduce(module: ModuleBuilder, shape: ReduceShape): Kernel {
   }
   const count = sizes.reduce((product, size) => product * size, batch ?? 1);
   return defineKernel(module, {
-    key: `reduce ${JSON.stringify([take, axes, batch, overBatch])}`,
+    key: `reduce ${JSON.stringify([take, axes, batch, batchStride, overBatch])}`,
     params: ["from", "to"],
     flops: count,
     build(f, { from, to }) {
-      const unit = (batch ?? 1) * 4;
+      const unit = batchStride * 4;
       const strides = axes.map((_, i) =>
         axes.slice(i + 1).reduce((product, { size }) => product * size, unit)
       );

@@ -22,8 +22,11 @@ import { lossOf } from "./losses.ts";
 import { Arena } from "./step/memory_plan.ts";
 import type { StepScalars } from "./optimizer_rules.ts";
 import { optimise } from "./step/passes/optimise.ts";
-import { lanesFor, type Plan, planStep, type Resident } from "./step/plan.ts";
+import { type ExtraCalls, type Plan, planStep } from "./step/plan.ts";
 import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.ts";
+import { LANES, lanesFor, type Resident } from "./step/sources.ts";
+import { planThreads } from "./step/threaded_plan.ts";
+import { StepThreads } from "./step_threads.ts";
 import { sizeOf, type StepGraph } from "./step/graph.ts";
 
 type Mode = "train" | "evaluate";
@@ -39,11 +42,18 @@ export interface LoadedPlan {
   readonly step: () => void;
 }
 
+/** What steps are compiled for; their results are the same for any number of threads. */
+export interface CompileOptions {
+  /** @default as chosen */
+  readonly arithmetic?: Arithmetic;
+  /** @default 1 */
+  readonly threads?: number;
+}
+
 /**
  * Records the steps of a model, each of which is compiled when its first batch comes.
  *
  * @param batchSizes of training and of evaluation, those that will be needed for certain
- * @param arithmetic of its kernels; as chosen unless given
  * @throws {NotRecordable} the model's step cannot be recorded
  * @throws {ModelError} a step needs more memory than there is
  */
@@ -52,9 +62,9 @@ export function compileLearner(
   settings: LearnerSettings,
   dataset: Dataset,
   batchSizes: Readonly<Record<Mode, readonly number[]>>,
-  arithmetic: Arithmetic = chosenArithmetic(),
+  { arithmetic = chosenArithmetic(), threads = 1 }: CompileOptions = {},
 ): CompiledLearner {
-  const learner = new CompiledLearner(built, settings, dataset, arithmetic);
+  const learner = new CompiledLearner(built, settings, dataset, arithmetic, threads);
   for (const mode of ["train", "evaluate"] as const) {
     for (const size of batchSizes[mode]) learner.prepare(mode, size);
   }
@@ -67,7 +77,8 @@ export class CompiledLearner implements Learner {
   readonly #settings: LearnerSettings;
   readonly #takesClasses: boolean;
   readonly #arithmetic: Arithmetic;
-  readonly #memory = new KernelMemory();
+  readonly #memory: KernelMemory;
+  readonly #stepThreads: StepThreads;
   /** Recorded steps that no batch has needed yet. */
   readonly #graphs = new Map<string, StepGraph>();
   readonly #plans = new Map<string, LoadedPlan>();
@@ -92,8 +103,11 @@ export class CompiledLearner implements Learner {
     settings: LearnerSettings,
     dataset: Dataset,
     arithmetic: Arithmetic,
+    readonly threads: number,
   ) {
     this.#arithmetic = arithmetic;
+    this.#memory = new KernelMemory(threads > 1);
+    this.#stepThreads = new StepThreads(this.#memory);
     this.#built = built;
     this.#settings = settings;
     this.#takesClasses = lossOf(settings.loss).takesClasses;
@@ -152,6 +166,7 @@ export class CompiledLearner implements Learner {
   dispose(): void {
     this.#graphs.clear();
     this.#plans.clear();
+    this.#stepThreads.close();
   }
 
   /** Records the step for batches of this size, which is compiled when the first one comes. */
@@ -185,26 +200,38 @@ export class CompiledLearner implements Learner {
     const graph = optimise(recorded, padded);
     const shape = loadShape(this.#dataset, samples, lanes);
     let staging = 0;
-    const plan = planStep(
-      graph,
-      lanes,
-      this.#resident!,
-      this.#arithmetic,
-      (module, inputs, randoms, arena) => {
-        const draws = randoms.map(({ address, elements: floats, batched }) => ({
-          kernel: uniform(module, { floats, alike: alone && batched }),
-          operands: [this.#generators, address],
-        }));
-        if (inputs["items"] === undefined) return draws;
-        staging = arena.take(lanes * shape.itemBytes).address;
-        const load = loadBatch(module, shape);
-        return [{ kernel: load, operands: [staging, inputs["items"]] }, ...draws];
-      },
-    );
-    const step = this.#memory.instantiate(plan.bytes, plan.top)["step"] as () => void;
+    const extra: ExtraCalls = (module, { inputs, randoms }, arena, parts) => {
+      const draws = randoms.map(({ address, elements: floats, batched }) => ({
+        kernel: uniform(module, { floats, alike: alone && batched }),
+        operands: [this.#generators, address],
+      }));
+      const items = inputs["items"];
+      if (items === undefined) return { loads: [], draws };
+      staging = arena.take(lanes * shape.itemBytes).address;
+      const loads = parts.map(({ first, count }) => {
+        const own = { ...shape, samples: samples - first, batch: count, batchStride: lanes };
+        const operands = [staging + first * shape.itemBytes, items + first * 4];
+        return [{ kernel: loadBatch(module, own), operands }];
+      });
+      return { loads, draws };
+    };
+    const { plan, step } = this.#compile(graph, lanes, extra);
     // What was needed to write the module is many times its size.
     collectGarbage();
     return { plan, samples, lanes, staging, itemBytes: shape.itemBytes, step };
+  }
+
+  #compile(graph: StepGraph, lanes: number, extra: ExtraCalls): { plan: Plan; step: () => void } {
+    const options = { arithmetic: this.#arithmetic, extra, memory: this.#memory.imported };
+    // Threads share whole vectors of samples.
+    const threads = Math.min(this.threads, lanes / LANES);
+    if (threads > 1) {
+      const plan = planThreads(graph, lanes, threads, this.#resident!, options);
+      return { plan, step: this.#stepThreads.load(plan) };
+    }
+    const plan = planStep(graph, lanes, this.#resident!, options);
+    const step = this.#memory.instantiate(plan.bytes, plan.top)["step"] as () => void;
+    return { plan, step };
   }
 
   #record(mode: Mode, { samples, padded }: BatchShape): StepGraph {

@@ -1,5 +1,6 @@
 /** The memory in which compiled steps and single kernels find their operands. */
 import { ModelError } from "../core/errors.ts";
+import type { MemoryImport } from "../kernels/mod.ts";
 
 const PAGE_BYTES = 65536;
 /** What the addresses of kernels reach, which are constants with a sign. */
@@ -18,11 +19,33 @@ function outOfMemory(bytes: number): ModelError {
   );
 }
 
+/** The pages of a memory that threads share. */
+const SHARED = { minimumPages: 1, maximumPages: LIMIT_BYTES / PAGE_BYTES, shared: true } as const;
+
 /** A memory that grows; its view is made anew when it does. */
 export class KernelMemory {
-  readonly #memory = new WebAssembly.Memory({ initial: 1 });
-  #floats = new Float32Array(this.#memory.buffer);
-  #bytes = new Uint8Array(this.#memory.buffer);
+  /** How modules must import it. */
+  readonly imported: MemoryImport;
+  readonly #memory: WebAssembly.Memory;
+  #floats: Float32Array;
+  #bytes: Uint8Array;
+
+  /** @param isShared whether threads share it @default {false} */
+  constructor(isShared = false) {
+    this.imported = isShared ? SHARED : {};
+    this.#memory = new WebAssembly.Memory(
+      isShared
+        ? { initial: SHARED.minimumPages, maximum: SHARED.maximumPages, shared: true }
+        : { initial: 1 },
+    );
+    this.#floats = new Float32Array(this.#memory.buffer);
+    this.#bytes = new Uint8Array(this.#memory.buffer);
+  }
+
+  /** The memory itself, for other threads. */
+  get shared(): WebAssembly.Memory {
+    return this.#memory;
+  }
 
   /** All of it, valid until the next {@link reserve}. */
   get floats(): Float32Array {

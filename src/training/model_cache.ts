@@ -32,6 +32,8 @@ interface Cached {
 export class ModelCache {
   readonly #notice: (text: string) => void;
   readonly #noticed = new Set<string>();
+  /** Threads that share the steps of learners made from now on. */
+  threads = 1;
   #cached: Cached | null = null;
 
   /** @param notice told once of each model that cannot be compiled */
@@ -84,7 +86,7 @@ export class ModelCache {
 
   #makeLearner(built: BuiltModel, dataset: Dataset, { settings, batches }: LearnerNeeds): Learner {
     try {
-      return compileLearner(built, settings, dataset, batches);
+      return compileLearner(built, settings, dataset, batches, { threads: this.threads });
     } catch (error) {
       if (!(error instanceof NotRecordable)) throw error;
       const text =

@@ -39,6 +39,8 @@ export type JobKind = keyof Jobs;
 /** How a worker computes, the same for all its jobs. */
 export interface EngineSettings {
   readonly arithmetic: ArithmeticChoice;
+  /** Threads that share each step; "auto": as many as cores. @default 1 */
+  readonly threads?: number | "auto";
 }
 
 /** To the worker. */

@@ -158,6 +158,8 @@ scope.onmessage = ({ data }) => {
 async function perform<K extends JobKind>({ id, kind, job, engine, cancel }: JobMessage<K>) {
   try {
     chooseArithmetic(engine.arithmetic);
+    const { threads = 1 } = engine;
+    models.threads = threads === "auto" ? navigator.hardwareConcurrency : threads;
     await ready;
     const answer = await HANDLERS[kind](job, {
       onProgress: (progress) => post({ id, kind: "progress", progress }),

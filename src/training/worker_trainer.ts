@@ -2,6 +2,8 @@
  * The real trainer: hands each call to a worker that may read one dataset's folder and nothing
  * else, and starts a new worker when another dataset is asked for or the old one died.
  */
+import { fileURLToPath } from "node:url";
+import { STEP_THREAD } from "./step_threads.ts";
 import { DataError, FlotillaError, ModelError, WeightsError } from "../core/errors.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import { readDatasetSpec } from "../data/spec.ts";
@@ -199,12 +201,15 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       ? this.#sharedFolders
       : [folder];
     this.#endWorker(new FlotillaError("The training worker was replaced"));
+    // A worker starts threads of its own only from modules that it may read.
+    const isAlone = (this.#engine.threads ?? 1) === 1;
+    const readable = isAlone ? folders : [...folders, fileURLToPath(new URL(".", STEP_THREAD))];
     const worker = new Worker(new URL("./worker.ts", import.meta.url).href, {
       type: "module",
       name: "training",
       deno: {
         permissions: {
-          read: folders.length === 0 ? false : [...folders],
+          read: readable.length === 0 ? false : [...readable],
           write: false,
           net: false,
           env: false,

@@ -48,7 +48,7 @@ function weightsWith(arithmetic: Arithmetic): Float32Array {
   const dataset = datasetOf(built, batches, true);
   const settings = { loss: "crossentropy", optimizer: { name: "sgd", args: {} } };
   const batchSizes = { train: [5], evaluate: [] };
-  const learner = compileLearner(built, settings, dataset, batchSizes, arithmetic);
+  const learner = compileLearner(built, settings, dataset, batchSizes, { arithmetic });
   const weights = Float32Array.from(weightsOf(built).flatMap((values) => [...values]));
   learner.setWeights(weights);
   learner.startTraining({ learningRate: 0.05, random: seeded(9) });

@@ -46,6 +46,19 @@ for (const arithmetic of ["auto", "portable"] as const) {
     }, { engine: { arithmetic } }));
 }
 
+Deno.test("train() gives the same bytes on 1 and 2 threads", async () => {
+  const results: string[] = [];
+  for (const threads of [1, 2]) {
+    await withTrainer(async (trainer, folder) => {
+      await writeHalves(folder, 100);
+      const request = await linearRequest(trainer, folder, { batchSize: 16 });
+      const { weights } = await trainer.train(request, ignore, never);
+      results.push(sha256(weights));
+    }, { engine: { arithmetic: "auto", threads } });
+  }
+  assert.equal(results[0], results[1]);
+});
+
 Deno.test("train() gives the same bytes in two fresh trainers, and others for another seed", async () => {
   const results: string[] = [];
   for (const seed of [2, 2, 9]) {

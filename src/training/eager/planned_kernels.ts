@@ -10,7 +10,8 @@ import { sizeOf, type Value } from "../step/graph.ts";
 import { Arena } from "../step/memory_plan.ts";
 import { NotRecordable } from "../step/not_recordable.ts";
 import { optimise } from "../step/passes/optimise.ts";
-import { lanesFor, type Plan, planStep } from "../step/plan.ts";
+import { type Plan, planStep } from "../step/plan.ts";
+import { lanesFor } from "../step/sources.ts";
 import { kernelCall, Recording } from "../step/recorder.ts";
 import { RULES } from "../step/rules/registry.ts";
 import { batched, materialised, plain } from "../step/symbol.ts";
@@ -150,7 +151,7 @@ function plan(
     step,
     lanes,
     { variables, scalars: {}, base: arena.top },
-    chosenArithmetic(),
+    { arithmetic: chosenArithmetic() },
   );
   const run = memory.instantiate(made.bytes, made.top)["step"] as () => void;
   return {

@@ -5,6 +5,7 @@ import {
   type Conv2dShape,
   conv2dWeightGradient,
   copy,
+  coversInput,
   depthwiseForward,
   depthwiseInputGradient,
   depthwiseWeightGradient,
@@ -21,6 +22,7 @@ import {
   sumRows,
   takeRows,
   transpose,
+  winogradPays,
 } from "../../kernels/mod.ts";
 import { type Finish, type Operation, sizeOf, type Value, type WindowShape } from "./graph.ts";
 
@@ -41,6 +43,12 @@ export interface Store {
   readonly update: boolean;
 }
 
+/** Neighbouring samples of a batch; both numbers are multiples of 4. */
+export interface LaneRange {
+  readonly first: number;
+  readonly count: number;
+}
+
 const RESULT = { of: "result" } as const;
 const SCRATCH = { of: "scratch" } as const;
 
@@ -50,22 +58,73 @@ export function canUpdate({ operation, inputs }: Value): boolean {
     (operation.kind !== "dense" || sizeOf(inputs[0]!.dims.slice(0, -1)) >= 1);
 }
 
-/** The calls that compute a value, in order. */
+/**
+ * Whether samples of a value can be computed apart from the others: {@link kernelsOf} takes ranges
+ * of them, and each has the bits that it has when all are computed at once.
+ */
+export function canSplit({ operation, batched }: Value, lanes: number): boolean {
+  if (!batched) return false;
+  switch (operation.kind) {
+    case "map":
+      return true;
+    case "reduce":
+      return !operation.batch;
+    case "dense":
+      return operation.part !== "weightGradient";
+    case "conv2d":
+      return operation.part !== "weightGradient" &&
+        !winogradPays(convShape(operation.shape, lanes));
+    case "pool":
+      return true;
+    case "poolGradient":
+      return coversInput(poolShape(operation, lanes));
+    default:
+      return false;
+  }
+}
+
+/**
+ * The calls that compute a value, in order.
+ *
+ * @param part the samples to compute of a value that {@link canSplit}; all by default
+ */
 export function kernelsOf(
   module: ModuleBuilder,
   value: Value,
   lanes: number,
   store: Store,
+  part: LaneRange = { first: 0, count: lanes },
+): KernelUse[] {
+  const uses = usesOf(module, value, lanes, store, part.count);
+  if (part.first === 0) return uses;
+  const isBatched = ({ of }: Operand) =>
+    of === "result" || (typeof of === "number" && value.inputs[of]!.batched);
+  return uses.map(({ kernel, operands }) => ({
+    kernel,
+    operands: operands.map((operand) =>
+      isBatched(operand) ? { ...operand, offset: (operand.offset ?? 0) + part.first * 4 } : operand
+    ),
+  }));
+}
+
+function usesOf(
+  module: ModuleBuilder,
+  value: Value,
+  lanes: number,
+  store: Store,
+  count: number,
 ): KernelUse[] {
   const { operation, inputs, dims, batched } = value;
   switch (operation.kind) {
     case "map": {
-      const sizes = batched ? [...dims, lanes] : dims;
+      const sizes = batched ? [...dims, count] : dims;
       const present = inputs.map((input) => {
         const own = dims.map((_, axis) => input.dims[axis] !== 1 || dims[axis] === 1);
         return batched ? [...own, input.batched] : own;
       });
-      const kernel = map(module, { sizes, present, expression: operation.expression });
+      const { expression } = operation;
+      const runStride = batched ? lanes : sizes.at(-1) ?? 1;
+      const kernel = map(module, { sizes, present, expression, runStride });
       return [{ kernel, operands: [...inputs.map((_, of) => ({ of })), RESULT] }];
     }
     case "reduce": {
@@ -74,23 +133,23 @@ export function kernelsOf(
         take: operation.take,
         sizes: input.dims,
         reduced: input.dims.map((_, axis) => operation.axes.includes(axis)),
-        batch: input.batched ? lanes : null,
+        ...(input.batched ? { batch: count, batchStride: lanes } : { batch: null }),
         overBatch: operation.batch,
       });
       return [{ kernel, operands: [{ of: 0 }, RESULT] }];
     }
     case "dense":
-      return dense(module, value, operation, lanes, store);
+      return dense(module, value, operation, lanes, store, count);
     case "conv2d":
-      return [convolution(module, operation, CONVOLUTIONS, lanes, store)];
+      return [convolution(module, operation, CONVOLUTIONS, lanes, store, count)];
     case "depthwise":
-      return [convolution(module, operation, DEPTHWISE, lanes, store)];
+      return [convolution(module, operation, DEPTHWISE, lanes, store, lanes)];
     case "pool": {
-      const kernel = poolForward(module, poolShape(operation, lanes));
+      const kernel = poolForward(module, poolShape(operation, lanes, count));
       return [{ kernel, operands: [{ of: 0 }, RESULT] }];
     }
     case "poolGradient": {
-      const kernel = poolGradient(module, poolShape(operation, lanes), operation.positive);
+      const kernel = poolGradient(module, poolShape(operation, lanes, count), operation.positive);
       return [{ kernel, operands: [...inputs.map((_, of) => ({ of })), RESULT] }];
     }
     case "oneHot": {
@@ -198,6 +257,7 @@ function dense(
   { part, finish }: Operation & { readonly kind: "dense" },
   lanes: number,
   store: Store,
+  count: number,
 ): KernelUse[] {
   const x = inputs[0]!.dims;
   const rows = sizeOf(x.slice(0, -1));
@@ -222,7 +282,7 @@ function dense(
     } else {
       const [aRow, aDepth] = part === "forward" ? [1, n] : [k, 1];
       const kernel = gemm(module, {
-        ...{ m: n, n: lanes, k, aRow, aDepth, bDepth: lanes, cRow: lanes },
+        ...{ m: n, n: count, k, aRow, aDepth, bDepth: lanes, cRow: lanes },
         epilogue: epilogueOf(finish),
       });
       const offset = row * n * lanes * 4;
@@ -260,8 +320,9 @@ function convolution(
   templates: typeof CONVOLUTIONS,
   lanes: number,
   store: Store,
+  count: number,
 ): KernelUse {
-  const extents = convShape(shape, lanes);
+  const extents = convShape(shape, lanes, count);
   const kernel = part === "weightGradient"
     ? templates.weightGradient(module, extents, sumEpilogue(store))
     : templates[part](module, extents, epilogueOf(finish));
@@ -276,12 +337,13 @@ function convolution(
 function poolShape(
   { take, shape }: Operation & { readonly kind: "pool" | "poolGradient" },
   lanes: number,
+  count = lanes,
 ) {
-  return { ...convShape(shape, lanes), take };
+  return { ...convShape(shape, lanes, count), take };
 }
 
 /** The padding behind is what makes the output as long as it is. */
-function convShape(shape: WindowShape, batch: number): Conv2dShape {
+function convShape(shape: WindowShape, lanes: number, count = lanes): Conv2dShape {
   const behind = (
     input: number,
     output: number,
@@ -293,7 +355,8 @@ function convShape(shape: WindowShape, batch: number): Conv2dShape {
   const { outputHeight, outputWidth, ...rest } = shape;
   return {
     ...rest,
-    batch,
+    batch: count,
+    ...(count === lanes ? {} : { batchStride: lanes }),
     padBottom: behind(
       shape.inputHeight,
       outputHeight,

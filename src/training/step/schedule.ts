@@ -91,6 +91,19 @@ export function schedule(graph: StepGraph): Instruction[] {
   return instructions;
 }
 
+/** The last instruction that reads each value; the results of the step are read at its end. */
+export function lastUses(
+  graph: StepGraph,
+  instructions: readonly Instruction[],
+): Map<Value, number> {
+  const last = new Map<Value, number>();
+  instructions.forEach(({ value }, index) => {
+    for (const input of value.inputs) last.set(rootOf(input), index);
+  });
+  for (const value of [graph.loss, graph.outputs]) last.set(rootOf(value), Infinity);
+  return last;
+}
+
 /** g, if a value is `w - g * learning rate`. */
 function plainStep({ operation, inputs }: Value, slot: number): Value | null {
   if (operation.kind !== "map" || inputs.length !== 3) return null;

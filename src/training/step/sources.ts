@@ -1,0 +1,98 @@
+/** What stands in memory before a step: weights, inputs, constants and random numbers. */
+import { checkBytes } from "../kernel_memory.ts";
+import { reachable, sizeOf, type StepGraph, type Value } from "./graph.ts";
+import type { Arena } from "./memory_plan.ts";
+
+/** Samples in a vector. */
+export const LANES = 4;
+
+/** Samples in memory for a batch: rounded up to whole vectors. */
+export function lanesFor(samples: number): number {
+  return Math.ceil(samples / LANES) * LANES;
+}
+
+/** Bytes of a value in memory. */
+export function bytesOf({ dims, batched }: Value, lanes: number): number {
+  return sizeOf(dims) * (batched ? lanes : 1) * 4;
+}
+
+/** Addresses of what outlives a step, the same for the plans of all batch sizes. */
+export interface Resident {
+  /** Of each variable, by slot. */
+  readonly variables: readonly number[];
+  /** Of each scalar by name, and of `minus learning rate`. */
+  readonly scalars: Readonly<Record<string, number>>;
+  /** The first byte that a plan may use for itself. */
+  readonly base: number;
+}
+
+/** A random tensor that must be filled before each step. */
+export interface RandomPlace {
+  readonly address: number;
+  readonly elements: number;
+  /** Its last axis is the batch. */
+  readonly batched: boolean;
+}
+
+/** Where a graph's values are that no kernel makes. */
+export interface Sources {
+  readonly addresses: ReadonlyMap<Value, number>;
+  /** Address of each input by name, [...dims][lanes]. */
+  readonly inputs: Readonly<Record<string, number>>;
+  /** Constants with their addresses, written once. */
+  readonly constants: readonly { readonly address: number; readonly values: Float32Array }[];
+  readonly randoms: readonly RandomPlace[];
+}
+
+/**
+ * Gives a place to each value that stands in memory before a step.
+ *
+ * @throws {ModelError} a value needs more memory than there can be
+ */
+export function placeSources(
+  graph: StepGraph,
+  lanes: number,
+  resident: Resident,
+  arena: Arena,
+): Sources {
+  const inputs: Record<string, number> = {};
+  const constants: { address: number; values: Float32Array }[] = [];
+  const randoms: RandomPlace[] = [];
+  const addresses = new Map<Value, number>();
+  for (const value of reachable(graph)) {
+    const bytes = bytesOf(value, lanes);
+    checkBytes(bytes);
+    const { operation } = value;
+    const own = () => arena.take(bytes).address;
+    switch (operation.kind) {
+      case "input":
+        addresses.set(value, inputs[operation.name] = own());
+        break;
+      case "variable":
+        addresses.set(value, resident.variables[operation.slot]!);
+        break;
+      case "scalar":
+        addresses.set(value, resident.scalars[operation.name]!);
+        break;
+      case "constant": {
+        const address = own();
+        constants.push({ address, values: operation.values });
+        addresses.set(value, address);
+        break;
+      }
+      case "lanes": {
+        const address = own();
+        const ones = Float32Array.from({ length: lanes }, (_, n) => n < graph.samples ? 1 : 0);
+        constants.push({ address, values: ones });
+        addresses.set(value, address);
+        break;
+      }
+      case "random": {
+        const address = own();
+        randoms.push({ address, elements: bytes / 4, batched: value.batched });
+        addresses.set(value, address);
+      }
+    }
+  }
+  return { addresses, inputs, constants, randoms };
+}

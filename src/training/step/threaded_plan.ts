@@ -1,0 +1,213 @@
+/**
+ * A graph as one WebAssembly module for several threads. Each thread computes its own samples of
+ * what can be computed sample by sample; the rest, such as the gradients of weights, goes to one
+ * thread each. So every number is computed as by one thread, and has the same bits.
+ *
+ * The step is cut into phases, between which all threads wait for each other: within a phase no
+ * thread reads what another one writes.
+ */
+import { ModuleBuilder } from "../../kernels/mod.ts";
+import { checkBytes } from "../kernel_memory.ts";
+import type { StepGraph, Value } from "./graph.ts";
+import {
+  canSplit,
+  kernelsOf,
+  type KernelUse,
+  type LaneRange,
+  secondScratchBytes,
+} from "./kernels_of_values.ts";
+import { Arena, type Place } from "./memory_plan.ts";
+import { phaseName } from "./phase_name.ts";
+import { addressOf, NO_EXTRA, operandPlaces, type Plan, type PlanOptions } from "./plan.ts";
+import { type Instruction, rootOf, schedule } from "./schedule.ts";
+import { bytesOf, LANES, placeSources, type Resident } from "./sources.ts";
+
+/** A compiled graph that exports `phase P of thread T` in place of `step`. */
+export interface ThreadedPlan extends Plan {
+  readonly threads: number;
+  readonly phases: number;
+}
+
+/** Where and when something is computed. */
+interface Turn {
+  readonly phase: number;
+  /** Null if each thread computes its samples. */
+  readonly thread: number | null;
+}
+
+/** An instruction with its kernels and its turn. */
+interface Task extends Turn {
+  readonly instruction: Instruction;
+  /** For each thread what it calls; a whole instruction is one thread's. */
+  readonly uses: readonly (readonly KernelUse[])[];
+}
+
+/** Each thread loads its samples. */
+const LOADING: Turn = { phase: 0, thread: null };
+/** Random numbers are drawn by one thread, in order. */
+const DRAWING: Turn = { phase: 0, thread: 0 };
+
+/** Cuts samples into vectors and these evenly. */
+export function laneRanges(lanes: number, threads: number): LaneRange[] {
+  const border = (thread: number) => Math.floor(lanes / LANES * thread / threads) * LANES;
+  return Array.from({ length: threads }, (_, t) => ({
+    first: border(t),
+    count: border(t + 1) - border(t),
+  }));
+}
+
+/**
+ * Compiles a graph for some threads.
+ *
+ * @param lanes as for `planStep`; at least one vector a thread
+ * @throws as `planStep`
+ */
+export function planThreads(
+  graph: StepGraph,
+  lanes: number,
+  threads: number,
+  resident: Resident,
+  { arithmetic, memory = {}, extra = NO_EXTRA }: PlanOptions,
+): ThreadedPlan {
+  const module = new ModuleBuilder({ arithmetic, memory });
+  const arena = new Arena(resident.base);
+  const sources = placeSources(graph, lanes, resident, arena);
+  const parts = laneRanges(lanes, threads);
+  const { loads, draws } = extra(module, sources, arena, parts);
+  const tasks = distribute(module, schedule(graph), lanes, parts);
+  const scratches = parts.map((_, thread) => takeScratches(tasks, thread, lanes, arena));
+  const { addresses, phases } = placePhases(tasks, graph, lanes, sources.addresses, arena);
+  checkBytes(arena.top);
+  for (let phase = 0; phase < phases; phase++) {
+    const own = tasks.filter((task) => task.phase === phase);
+    for (const thread of parts.keys()) {
+      const func = module.function(phaseName(phase, thread), {}, (f) => {
+        const before = phase > 0
+          ? []
+          : [...loads[thread] ?? [], ...thread === DRAWING.thread ? draws : []];
+        for (const { kernel, operands } of before) f.call(kernel.func, ...operands);
+        for (const { instruction, uses } of own) {
+          const places = operandPlaces(instruction, addresses, resident, scratches[thread]!);
+          for (const { kernel, operands } of uses[thread]!) {
+            f.call(kernel.func, ...operands.map((operand) => addressOf(operand, places)));
+          }
+        }
+      });
+      module.export(phaseName(phase, thread), func);
+    }
+  }
+  return {
+    bytes: module.bytes(),
+    inputs: sources.inputs,
+    constants: sources.constants,
+    loss: addresses.get(rootOf(graph.loss))!,
+    outputs: addresses.get(rootOf(graph.outputs))!,
+    top: arena.top,
+    calls: tasks.flatMap(({ instruction: { value }, uses }) =>
+      uses.flat().map(({ kernel }) => ({ value, kernel }))
+    ),
+    threads,
+    phases,
+  };
+}
+
+/** Room for the scratch of any task of a thread, which it does one after another. */
+function takeScratches(
+  tasks: readonly Task[],
+  thread: number,
+  lanes: number,
+  arena: Arena,
+): readonly [number, number] {
+  const own = tasks.filter((task) => (task.thread ?? thread) === thread);
+  const first = own.flatMap(({ uses }) => uses[thread]!.map(({ kernel }) => kernel.scratchBytes));
+  const second = own.map(({ instruction: { value } }) => secondScratchBytes(value, lanes));
+  const [one, two] = [first, second].map((bytes) => arena.take(Math.max(0, ...bytes)).address);
+  return [one!, two!];
+}
+
+/** Places of results; one is given back when the phase of its last use has ended. */
+function placePhases(
+  tasks: readonly Task[],
+  graph: StepGraph,
+  lanes: number,
+  sources: ReadonlyMap<Value, number>,
+  arena: Arena,
+): { addresses: ReadonlyMap<Value, number>; phases: number } {
+  const phases = Math.max(0, ...tasks.map(({ phase }) => phase)) + 1;
+  const lastPhase = new Map<Value, number>();
+  for (const { instruction, phase } of tasks) {
+    for (const input of instruction.value.inputs.map(rootOf)) {
+      lastPhase.set(input, Math.max(phase, lastPhase.get(input) ?? 0));
+    }
+  }
+  for (const value of [graph.loss, graph.outputs]) lastPhase.set(rootOf(value), Infinity);
+  const addresses = new Map(sources);
+  const taken = new Map<Value, Place>();
+  for (let phase = 0; phase < phases; phase++) {
+    for (const { instruction: { value, update }, phase: own } of tasks) {
+      if (own !== phase || update !== null) continue;
+      const place = arena.take(bytesOf(value, lanes));
+      taken.set(value, place);
+      addresses.set(value, place.address);
+    }
+    // Not before the phase ends, as threads are at different places within it.
+    for (const [value, place] of taken) {
+      if ((lastPhase.get(value) ?? phase) > phase) continue;
+      arena.release(place);
+      taken.delete(value);
+    }
+  }
+  return { addresses, phases };
+}
+
+/** Gives each instruction its phase, and each whole one its thread: the one with the least to do. */
+function distribute(
+  module: ModuleBuilder,
+  instructions: readonly Instruction[],
+  lanes: number,
+  parts: readonly LaneRange[],
+): Task[] {
+  const tasks: Task[] = [];
+  const makers = new Map<Value, Task>();
+  const turnOf = (value: Value): Turn | undefined => {
+    const { kind } = value.operation;
+    return kind === "input" ? LOADING : kind === "random" ? DRAWING : makers.get(value);
+  };
+  const readers = new Map<number, Task[]>();
+  /** FLOP of whole instructions by phase and thread. */
+  const loads: number[][] = [];
+  for (const instruction of instructions) {
+    const { value, update } = instruction;
+    const inputs = value.inputs.map(rootOf);
+    const store = { update: update?.accumulate === true };
+    const needed = new Set<Turn>(inputs.flatMap((input) => turnOf(input) ?? []));
+    // A variable may be written when all have read it.
+    if (update !== null) { for (const task of readers.get(update.slot) ?? []) needed.add(task); }
+    const least = Math.max(0, ...[...needed].map(({ phase }) => phase));
+    const latest = [...needed].filter(({ phase }) => phase === least);
+    let task: Task;
+    if (update === null && canSplit(value, lanes)) {
+      const follows = latest.some(({ thread }) => thread !== null);
+      const uses = parts.map((part) => kernelsOf(module, value, lanes, store, part));
+      task = { instruction, uses, phase: follows ? least + 1 : least, thread: null };
+    } else {
+      const threads = new Set(latest.map(({ thread }) => thread));
+      const [only] = threads;
+      const joins = threads.size === 1 && typeof only === "number";
+      const phase = joins || latest.length === 0 ? least : least + 1;
+      const load = loads[phase] ??= parts.map(() => 0);
+      const thread = joins ? only : load.indexOf(Math.min(...load));
+      const whole = kernelsOf(module, value, lanes, store);
+      load[thread]! += whole.reduce((sum, { kernel }) => sum + kernel.flops, 0);
+      const uses = parts.map((_, t) => t === thread ? whole : []);
+      task = { instruction, uses, phase, thread };
+    }
+    tasks.push(task);
+    if (update === null) makers.set(value, task);
+    for (const { operation } of inputs) {
+      if (operation.kind !== "variable") continue;
+      readers.set(operation.slot, [...readers.get(operation.slot) ?? [], task]);
+    }
+  }
+  return tasks;
+}

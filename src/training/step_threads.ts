@@ -1,0 +1,121 @@
+/** The threads that compute steps together with the one that asks for them. */
+import { messageOf } from "../core/errors.ts";
+import type { KernelMemory } from "./kernel_memory.ts";
+import {
+  Barriers,
+  COMMANDS,
+  CONTROL,
+  type Control,
+  CONTROL_COUNT,
+  fail,
+  throwIfFailed,
+} from "./step_barrier.ts";
+import { phaseName } from "./step/phase_name.ts";
+import type { ThreadedPlan } from "./step/threaded_plan.ts";
+import type { ThreadStart } from "./step_thread.ts";
+
+/** Address of the module of a thread, which the worker that starts it must be able to read. */
+export const STEP_THREAD = new URL("./step_thread.ts", import.meta.url);
+
+/** What the threads need of a plan. */
+export type ThreadedCode = Pick<ThreadedPlan, "bytes" | "top" | "phases" | "threads">;
+
+/** Threads on one shared memory, which start when the first plan that needs them is loaded. */
+export class StepThreads {
+  readonly #memory: KernelMemory;
+  readonly #limitMs: number;
+  readonly #control: Control = new Int32Array(
+    new SharedArrayBuffer(CONTROL_COUNT * Int32Array.BYTES_PER_ELEMENT),
+  );
+  #workers: Worker[] = [];
+  #plans = 0;
+
+  /** @param limitMs how long a thread may take for its part between two waits */
+  constructor(memory: KernelMemory, limitMs = 60_000) {
+    this.#memory = memory;
+    this.#limitMs = limitMs;
+  }
+
+  /**
+   * Loads a plan in its threads, this one included, and returns what runs it.
+   *
+   * @throws {FlotillaError} a thread does not start or failed: names it and the reason; what is
+   * returned throws the same, and all threads end
+   */
+  load({ bytes, top, phases, threads }: ThreadedCode): () => void {
+    const plan = this.#plans++;
+    const exports = this.#memory.instantiate(bytes, top + bytes.length);
+    this.#guarded(() => {
+      // Behind the plan's own memory, which other plans use only after all have read this.
+      this.#memory.bytes.set(bytes, top);
+      this.#control[CONTROL.codeAddress] = top;
+      this.#control[CONTROL.codeBytes] = bytes.length;
+      this.#control[CONTROL.phases] = phases;
+      this.#start(threads);
+      this.#command(COMMANDS.load, plan, threads).pass();
+    });
+    const own = Array.from(
+      { length: phases },
+      (_, phase) => exports[phaseName(phase, 0)] as () => void,
+    );
+    return () =>
+      this.#guarded(() => {
+        const barriers = this.#command(COMMANDS.run, plan, threads);
+        for (const phase of own) {
+          phase();
+          barriers.pass();
+        }
+      });
+  }
+
+  /** Ends the threads. */
+  close(): void {
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers = [];
+  }
+
+  #guarded<T>(work: () => T): T {
+    try {
+      throwIfFailed(this.#control);
+      return work();
+    } catch (error) {
+      fail(this.#control, 0, messageOf(error));
+      this.close();
+      throw error;
+    }
+  }
+
+  #start(threads: number): void {
+    for (let thread = this.#workers.length + 1; thread < threads; thread++) {
+      const worker = new Worker(new URL("./step_thread.ts", import.meta.url).href, {
+        type: "module",
+        name: `step ${thread}`,
+        deno: { permissions: "none" },
+      });
+      worker.onerror = (event) => {
+        event.preventDefault();
+        fail(this.#control, thread, event.message);
+      };
+      const start: ThreadStart = {
+        memory: this.#memory.shared,
+        control: this.#control,
+        thread,
+        commands: this.#control[CONTROL.commands]!,
+      };
+      worker.postMessage(start);
+      this.#workers.push(worker);
+    }
+  }
+
+  #command(command: number, plan: number, threads: number): Barriers {
+    const control = this.#control;
+    const base = Atomics.load(control, CONTROL.arrivals);
+    control[CONTROL.command] = command;
+    control[CONTROL.plan] = plan;
+    control[CONTROL.threads] = threads;
+    control[CONTROL.base] = base;
+    Atomics.add(control, CONTROL.commands, 1);
+    Atomics.notify(control, CONTROL.commands);
+    return new Barriers(control, threads, base, this.#limitMs);
+  }
+}

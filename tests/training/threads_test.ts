@@ -1,0 +1,85 @@
+/** Steps that threads share: the same bytes as by one, and an end of all threads when one fails. */
+import assert from "node:assert/strict";
+import { readPackage } from "../../src/config/read_package.ts";
+import type { JsonObject } from "../../src/core/json.ts";
+import { seeded } from "../../src/core/prng.ts";
+import { tf } from "../../src/training/backend.ts";
+import { type BuiltModel, describeBuilt } from "../../src/training/built_model.ts";
+import { compileLearner } from "../../src/training/compiled_learner.ts";
+import { buildModel } from "../../src/training/model_source.ts";
+import { datasetOf } from "./step/compare_training.ts";
+import { build, SAMPLE_MODELS, sampleBatch, weightsOf } from "./step/sample_models.ts";
+
+const STEPS = 4;
+
+/** Weights and losses after some steps of adam on so many threads. */
+function trained(built: BuiltModel, samples: number, threads: number): Float32Array {
+  const prng = seeded(3);
+  const batches = Array.from({ length: STEPS }, () => sampleBatch(built, samples, prng));
+  const learner = compileLearner(
+    built,
+    { loss: "crossentropy", optimizer: { name: "adam", args: {} } },
+    datasetOf(built, batches, true),
+    { train: [samples], evaluate: [samples] },
+    { threads },
+  );
+  try {
+    const weights = Float32Array.from(weightsOf(built).flatMap((values) => [...values]));
+    learner.setWeights(weights);
+    learner.startTraining({ learningRate: 0.01, random: seeded(9) });
+    const indices = (step: number) =>
+      Int32Array.from({ length: samples }, (_, n) => step * samples + n);
+    const losses = batches.map((_, step) => learner.train(indices(step)).loss);
+    const { loss } = learner.evaluate(indices(0));
+    learner.copyWeights(weights);
+    return Float32Array.of(...losses, loss, ...weights);
+  } finally {
+    learner.dispose();
+  }
+}
+
+function assertSameBytes(built: BuiltModel, batchSizes: readonly number[]): void {
+  for (const samples of batchSizes) {
+    const expected = trained(built, samples, 1);
+    assert.ok(expected.every(Number.isFinite));
+    for (const threads of [2, 3]) {
+      assert.deepEqual(trained(built, samples, threads), expected, `${samples} on ${threads}`);
+    }
+  }
+}
+
+for (const name of Object.keys(SAMPLE_MODELS)) {
+  Deno.test(`compileLearner() gives the same bytes of "${name}" on 1, 2 and 3 threads`, () => {
+    // 5 samples lie in 2 vectors: too few for a third thread.
+    assertSameBytes(build(name), [5, 18]);
+  });
+}
+
+Deno.test("compileLearner() gives the same bytes of dropout on 1, 2 and 3 threads", () => {
+  const { layers } = tf;
+  const model = tf.sequential({
+    layers: [
+      layers.dropout({ rate: 0.5, inputShape: [5] }),
+      layers.dense({ units: 7 }),
+      layers.dropout({ rate: 0.5 }),
+      layers.dense({ units: 3 }),
+    ],
+  });
+  assertSameBytes(describeBuilt(model), [1, 18]);
+});
+
+const ZOO: Readonly<Record<string, JsonObject>> = {
+  CharLSTM: { num_classes: 9, length: 7, units: 9 },
+  LeNet5: {},
+  MLP: {},
+  MobileNet: { width: 4, image_size: 16 },
+  ResNet: { width: 3, blocks: 1, image_size: 16 },
+};
+
+for (const [name, args] of Object.entries(ZOO)) {
+  Deno.test(`models/${name} trains to the same bytes on 1, 2 and 3 threads`, async () => {
+    const folder = new URL(`../../models/${name}`, import.meta.url).pathname;
+    const source = { modelPackage: await readPackage(folder, name), args };
+    assertSameBytes(describeBuilt(await buildModel(source, 1)), [32]);
+  });
+}
