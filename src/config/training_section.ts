@@ -9,4 +9,9 @@ export const trainingSection = section({
     "auto",
     "How products are added up; auto: in one rounding where the processor can; portable: in two, for the same bytes on every processor",
   ),
+  device: withDefault(
+    v.picklist(["auto", "cpu", "webgpu"]),
+    "cpu",
+    "What computes; webgpu: a GPU through WebGPU; auto: the one that a trial of a second finds faster, where there is a GPU",
+  ),
 }, "How this process trains and evaluates");
