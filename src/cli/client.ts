@@ -96,8 +96,9 @@ async function run(flags: ClientFlags): Promise<void> {
   const engine = {
     ...config.training,
     arithmetic: flags.arithmetic ?? config.training.arithmetic,
+    device: config.general_config.use_gpu ? config.training.device : "cpu" as const,
   };
-  const trainers = openTrainers(local, engine);
+  const trainers = openTrainers(local, engine, (text) => logger.info("trainer", text));
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];
   const monitor = flags.monitor
@@ -235,12 +236,13 @@ async function isFile(path: string): Promise<boolean> {
 function openTrainers(
   local: readonly Map<string, LocalDataset>[],
   engine: ClientConfig["training"],
+  onNotice: (text: string) => void,
 ): Trainer[] {
   const folders = local.flatMap((datasets) => [...datasets.values()].map(({ folder }) => folder));
   // A client of its own gets a worker that may read one dataset; many share workers.
   const options = local.length === 1
-    ? { engine }
-    : { engine, sharedFolders: [...new Set(folders)] };
+    ? { engine, onNotice }
+    : { engine, onNotice, sharedFolders: [...new Set(folders)] };
   const count = Math.min(local.length, navigator.hardwareConcurrency);
   return Array.from({ length: count }, () => createWorkerTrainer(options));
 }

@@ -168,7 +168,11 @@ async function startLeader(
     }),
     validationSets: validationSets(config.validation_data_dir_path),
     findPackage: (session) => findPackage(session, [config.models_dir_path, builtInModels()]),
-    openTrainer: () => createWorkerTrainer({ engine: config.training }),
+    openTrainer: () =>
+      createWorkerTrainer({
+        engine: config.training,
+        onNotice: (text) => logger.info("trainer", text),
+      }),
     newId: () => crypto.randomUUID(),
     drawSeed: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
     checkpoints: new CheckpointFolder(config.checkpoint_dir_path, versionInfo().flotilla),

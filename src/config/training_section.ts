@@ -14,4 +14,9 @@ export const trainingSection = section({
     1,
     "Threads that share each step, with the same results for any number; auto: as many as cores",
   ),
+  device: withDefault(
+    v.picklist(["auto", "cpu", "webgpu"]),
+    "cpu",
+    "What computes; webgpu: a GPU through WebGPU; auto: the one that a trial of a second finds faster, where there is a GPU",
+  ),
 }, "How this process trains and evaluates");

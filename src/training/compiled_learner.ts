@@ -73,6 +73,7 @@ export function compileLearner(
 
 /** Trains and evaluates by plans. */
 export class CompiledLearner implements Learner {
+  readonly device = "cpu";
   readonly #built: BuiltModel;
   readonly #settings: LearnerSettings;
   readonly #takesClasses: boolean;

@@ -10,6 +10,7 @@ import type {
   TrainingResult,
 } from "./trainer.ts";
 import type { ArithmeticChoice } from "./arithmetic_choice.ts";
+import type { DeviceChoice } from "./device_choice.ts";
 import type { Evaluation } from "../core/metrics.ts";
 
 /** A request with its dataset folder read into a description. */
@@ -41,6 +42,8 @@ export interface EngineSettings {
   readonly arithmetic: ArithmeticChoice;
   /** Threads that share each step; "auto": as many as cores. @default 1 */
   readonly threads?: number | "auto";
+  /** Where steps are computed. @default "cpu" */
+  readonly device?: DeviceChoice;
 }
 
 /** To the worker. */

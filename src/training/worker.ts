@@ -34,7 +34,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
   async initialise({ source, seed }) {
     const built = await models.build(source, seed);
     const encoded = allocateWeights(built.description.layout);
-    copyWeights(built, encoded.values);
+    await copyWeights(built, encoded.values);
     models.forget();
     return {
       weights: encoded.bytes,
@@ -64,7 +64,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     const given = decodeWeights(weights);
     checkWeights(given, built.description.layout);
     const { train, test } = splitIndices(dataset.count, splitSeed);
-    const learner = models.learnerFor(dataset, {
+    const learner = await models.learnerFor(dataset, {
       settings: {
         loss: settings.loss,
         optimizer: {
@@ -77,18 +77,23 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
         train: batchSizes(train.length, settings.batchSize),
         evaluate: batchSizes(test.length, evaluationBatch(settings.batchSize)),
       },
-    });
+    }, context.throwIfCancelled);
     learner.setWeights(given.values);
     const loop = { ...context, now: () => performance.now() };
-    const trained = trainItems(learner, dataset, train, settings, seed, loop);
+    const trained = await trainItems(learner, dataset, train, settings, seed, loop);
     const { throwIfCancelled } = context;
-    const tested = evaluateItems(learner, test, settings.batchSize, throwIfCancelled);
+    const tested = await evaluateItems(learner, test, settings.batchSize, throwIfCancelled);
     const encoded = allocateWeights(built.description.layout);
-    learner.copyWeights(encoded.values);
+    await learner.copyWeights(encoded.values);
     return {
       weights: encoded.bytes,
       samples: train.length,
-      metrics: { ...trained, test: tested, arithmetic: chosenArithmetic() },
+      metrics: {
+        ...trained,
+        test: tested,
+        device: learner.device,
+        ...(learner.device === "cpu" && { arithmetic: chosenArithmetic() }),
+      },
     };
   },
   async evaluate({ dataset: spec, weights, batchSize, loss, splitSeed, ...source }, context) {
@@ -100,12 +105,12 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     const indices = splitSeed === null
       ? allIndices(dataset.count)
       : splitIndices(dataset.count, splitSeed).test;
-    const learner = models.learnerFor(dataset, {
+    const learner = await models.learnerFor(dataset, {
       settings: { loss, optimizer: null },
       batches: { train: [], evaluate: batchSizes(indices.length, evaluationBatch(batchSize)) },
-    });
+    }, context.throwIfCancelled);
     learner.setWeights(given.values);
-    const result = evaluateItems(learner, indices, batchSize, context.throwIfCancelled);
+    const result = await evaluateItems(learner, indices, batchSize, context.throwIfCancelled);
     return result ?? { loss: 0, accuracy: null, samples: 0 };
   },
 };
@@ -160,6 +165,7 @@ async function perform<K extends JobKind>({ id, kind, job, engine, cancel }: Job
     chooseArithmetic(engine.arithmetic);
     const { threads = 1 } = engine;
     models.threads = threads === "auto" ? navigator.hardwareConcurrency : threads;
+    models.device = engine.device ?? "cpu";
     await ready;
     const answer = await HANDLERS[kind](job, {
       onProgress: (progress) => post({ id, kind: "progress", progress }),

@@ -272,6 +272,8 @@ function errorOf(name: string, reason: string): Error {
       return new DataError(reason);
     case "ModelError":
       return new ModelError(reason);
+    case "FlotillaError":
+      return new FlotillaError(reason);
     case "WeightsError":
       return new WeightsError(reason);
     default:
