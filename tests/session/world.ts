@@ -61,6 +61,8 @@ export class SumClient implements EdgeHandlers {
   readonly packages = new Set<string>();
   readonly weights = new Map<string, Uint8Array<ArrayBuffer>>();
   readonly jobs: TrainJob[] = [];
+  /** Sessions of which no result is wanted any more. */
+  readonly released: string[] = [];
   weightsReceived = 0;
 
   constructor(
@@ -116,6 +118,11 @@ export class SumClient implements EdgeHandlers {
 
   validate(): never {
     throw new Error("not used here");
+  }
+
+  release(session: string): Promise<void> {
+    this.released.push(session);
+    return Promise.resolve();
   }
 
   #trained(job: TrainJob): FinishedUpdate {
