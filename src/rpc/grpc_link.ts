@@ -1,7 +1,7 @@
 /** One client as the leader reaches it by gRPC. */
 import { type CallOptions as GrpcCallOptions, Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { Buffer } from "node:buffer";
-import type { ClientId, WeightsId } from "../core/ids.ts";
+import type { ClientId, SessionId, WeightsId } from "../core/ids.ts";
 import type { Benchmark, Evaluation } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { ByteBudget } from "./byte_budget.ts";
@@ -91,6 +91,10 @@ export class GrpcLink implements ClientLink {
   async benchmark(job: TrainJob, call: CallOptions): Promise<Benchmark> {
     const rpc = edgeRpcs().training.InitBench;
     return benchmarkFromWire(await this.#ask(this.#async, rpc, jobToWire(job), call));
+  }
+
+  async release(session: SessionId, call: CallOptions): Promise<void> {
+    await this.#ask(this.#async, edgeRpcs().training.ReleaseSession, { session }, call);
   }
 
   close(): void {

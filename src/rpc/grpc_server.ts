@@ -20,6 +20,7 @@ import {
   type JobRequest,
   type PackageStep,
   progressToWire,
+  type ReleaseRequest,
   type Text,
   type TrainingEvent,
   type UpdateChunk,
@@ -162,6 +163,10 @@ function addClientTraining(server: Server, handlers: EdgeHandlers, logger: Logge
     StartValidation: unary<JobRequest, object>(logger, async (request, signal) => ({
       evaluation: evaluationToWire(await handlers.validate(jobFromWire(request), signal)),
     })),
+    ReleaseSession: unary<ReleaseRequest, object>(logger, async ({ session }) => {
+      await handlers.release(session);
+      return {};
+    }),
     InitBench: unary<JobRequest, BenchResponse>(
       logger,
       (request, signal) => handlers.benchmark(jobFromWire(request), signal),

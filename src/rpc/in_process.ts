@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { FlotillaError, messageOf, RpcError } from "../core/errors.ts";
-import type { ClientId, WeightsId } from "../core/ids.ts";
+import type { ClientId, SessionId, WeightsId } from "../core/ids.ts";
 import type { Benchmark, Evaluation } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import { cancelled, failed, late, unavailable } from "./failures.ts";
@@ -115,6 +115,10 @@ class InProcessLink implements ClientLink {
 
   benchmark(job: TrainJob, call: CallOptions): Promise<Benchmark> {
     return this.#call("benchmark", call, (edge, signal) => edge.benchmark(job, signal));
+  }
+
+  release(session: SessionId, call: CallOptions): Promise<void> {
+    return this.#call("release", call, (edge) => edge.release(session));
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Edge } from "../../src/client/edge.ts";
+import { KeptResults } from "../../src/client/kept_results.ts";
 import { PackageCache } from "../../src/client/package_cache.ts";
 import { ModelError } from "../../src/core/errors.ts";
 import { modelPackage } from "../../src/core/model_package.ts";
@@ -52,6 +53,7 @@ async function withEdge(
       packages: await PackageCache.open(folder, silentLogger),
       weights: blobs,
       heldWeights,
+      results: await KeptResults.open(folder, silentLogger),
       trainer,
       logger: silentLogger,
       onPackages: () => changes++,

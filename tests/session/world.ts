@@ -64,6 +64,8 @@ export class SumClient implements EdgeHandlers {
   readonly packages = new Set<string>();
   readonly weights = new Map<string, Uint8Array<ArrayBuffer>>();
   readonly jobs: TrainJob[] = [];
+  /** Sessions of which no result is wanted any more. */
+  readonly released: string[] = [];
   weightsReceived = 0;
 
   constructor(
@@ -129,6 +131,11 @@ export class SumClient implements EdgeHandlers {
 
   async benchmark(job: TrainJob): Promise<Benchmark> {
     return await (this.inspected?.benchmark?.(job, this) ?? { miniBatches: 10, seconds: 1 });
+  }
+
+  release(session: string): Promise<void> {
+    this.released.push(session);
+    return Promise.resolve();
   }
 
   /** The update that the job asks for. */
