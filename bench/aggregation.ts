@@ -33,6 +33,9 @@ export async function aggregation(): Promise<void> {
         read: ({ weights }, from, to) =>
           Promise.resolve(values[Number(weights)]!.subarray(from, to)),
         state: {},
+        kept: [],
+        readKept: () => Promise.reject(new TypeError("nothing is kept")),
+        keep: () => Promise.resolve(),
       },
       {},
       result,

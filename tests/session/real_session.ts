@@ -28,7 +28,7 @@ import type { Store } from "../../src/state/store.ts";
 import { MortalStore } from "../fixtures/mortal_store.ts";
 import { VirtualClock } from "../fixtures/virtual_clock.ts";
 import { watchedStore } from "../fixtures/watched_store.ts";
-import { CLIENTS, RETURN_MS, ROUNDS, type Shown, STEPS, WAIT_MS } from "./reference_session.ts";
+import { CLIENTS, ROUNDS, type Shown, STEPS, WAIT_MS } from "./reference_session.ts";
 import { configOf, LAYOUT, PACKAGE, SumClient } from "./world.ts";
 
 const CONFIG = configOf({
@@ -129,7 +129,6 @@ class Leader implements Fleet {
       clock: this.clock,
       logger: silentLogger,
       longestCallMs: 60_000,
-      returnMs: RETURN_MS,
       isNeededElsewhere: () => false,
       saveResults: () => Promise.resolve(),
     };
