@@ -2,7 +2,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../core/clock.ts";
-import { type ResourceSummary, summariseResources } from "../core/resources.ts";
+import type { ResourceSample } from "../core/resources.ts";
 import type { Logger } from "../log/log.ts";
 import { type Monitor, startMonitor } from "../monitor/monitor.ts";
 import { appendSample, readSamples } from "../monitor/resources_csv.ts";
@@ -26,9 +26,9 @@ export function watchRuns(
   });
 }
 
-/** What was measured into the folder of a run; null if nothing was. */
-export async function measuredIn(folder: string): Promise<ResourceSummary | null> {
-  return summariseResources(await readSamples(join(folder, RESOURCES_FILE)));
+/** What was measured into the folder of a run; none if nothing was. */
+export function samplesIn(folder: string): Promise<ResourceSample[]> {
+  return readSamples(join(folder, RESOURCES_FILE));
 }
 
 /** Watches this process from now to its end; a file of an earlier process is replaced. */

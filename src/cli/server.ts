@@ -25,7 +25,7 @@ import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { builtInModels } from "./built_in_models.ts";
 import { examples } from "./command.ts";
 import { loadConfigFile } from "./config_file.ts";
-import { measuredIn, watchRuns } from "./resources.ts";
+import { samplesIn, watchRuns } from "./resources.ts";
 import { sessionRegistries } from "./session_registries.ts";
 import {
   addServiceFlags,
@@ -164,7 +164,7 @@ async function startLeader(
         const json = JSON.stringify(model.json);
         return { files: { "model.json": json, [WEIGHTS_FILE]: model.weights } };
       },
-      ...(monitored && { resources: measuredIn }),
+      ...(monitored && { samplesIn }),
     }),
     validationSets: validationSets(config.validation_data_dir_path),
     findPackage: (session) => findPackage(session, [config.models_dir_path, builtInModels()]),

@@ -5,7 +5,10 @@ import { UsageError } from "../core/errors.ts";
 import { CIFAR10_FILES, readCifar10 } from "./cifar10.ts";
 import { readCsvTable } from "./csv.ts";
 import type { Normalisation, RawData } from "./dataset.ts";
+import { isImageName } from "./image.ts";
+import { readImageFolders } from "./image_folders.ts";
 import { MNIST_FILES, readMnist } from "./mnist.ts";
+import { readParquetTable } from "./parquet.ts";
 import { readerOf } from "./readers.ts";
 import { DATASET_CONFIG_FILES, readDatasetSpec } from "./spec.ts";
 import { type TableChoice, tableData } from "./table.ts";
@@ -35,7 +38,9 @@ export interface SourceOptions {
 }
 
 const KNOWN = "mnist, cifar10, a folder of MNIST's or CIFAR-10's files, a folder of a dataset, " +
-  "or a .npz or .csv file";
+  "of class folders with images, or a .npz, .csv or .parquet file";
+
+const TABLE = /\.(csv(\.gz)?|parquet)$/i;
 
 /**
  * Opens what `--from` names.
@@ -45,10 +50,10 @@ const KNOWN = "mnist, cifar10, a folder of MNIST's or CIFAR-10's files, a folder
  */
 export async function openSource(from: string, options: SourceOptions = {}): Promise<Source> {
   const { column, label } = options;
-  const isTable = /\.csv(\.gz)?$/i.test(from);
+  const isTable = TABLE.test(from);
   if (!isTable && (column !== undefined || label !== undefined)) {
     throw new UsageError(
-      `Cannot choose a column of ${from} as it is no table: --column and --label want a .csv file`,
+      `Cannot choose a column of ${from} as it is no table: --column and --label want a .csv or .parquet file`,
     );
   }
   if (from === "mnist") return mnist(await readMnist("train"), await readMnist("test"));
@@ -92,6 +97,11 @@ async function openFolder(folder: string, from: string): Promise<Source> {
       models: ["FedAT_CNN", "AlexNet", "VGG", "MobileNet", "ResNet"],
     };
   }
+  const inner = [...Deno.readDirSync(folder)].filter(({ isDirectory }) => isDirectory);
+  const hasImages = inner.some(({ name }) =>
+    [...Deno.readDirSync(`${folder}/${name}`)].some((entry) => isImageName(entry.name))
+  );
+  if (hasImages) return plain(basename(folder), await readImageFolders(folder, "."));
   throw new UsageError(
     `Cannot tell what --from "${from}" is as it has neither ${
       DATASET_CONFIG_FILES.join(" nor ")
@@ -103,10 +113,11 @@ async function openFolder(folder: string, from: string): Promise<Source> {
 async function openFile(path: string, { column, label }: SourceOptions): Promise<Source> {
   const file = basename(path);
   const name = file.replace(/\.[^.]*(\.gz)?$/, "");
-  if (!/\.csv(\.gz)?$/i.test(file)) {
+  if (!TABLE.test(file)) {
     return plain(name, await readerOf({ name, files: file }).read(dirname(path)));
   }
-  const table = await readCsvTable(dirname(path), file);
+  const readTable = /\.parquet$/i.test(file) ? readParquetTable : readCsvTable;
+  const table = await readTable(dirname(path), file);
   const choice: TableChoice = {
     ...(label === undefined ? {} : { label }),
     ...(column === undefined ? {} : { without: column }),
@@ -114,7 +125,7 @@ async function openFile(path: string, { column, label }: SourceOptions): Promise
   const train = tableData(table, choice);
   const place = column === undefined ? -1 : table.columns.indexOf(column);
   const cells = place < 0 ? null : table.rows.map((row) => String(row[place] ?? ""));
-  return { ...plain(name, train), column: cells, models: ["Linear"] };
+  return { ...plain(name, train), column: cells, models: ["Linear", "TableMLP"] };
 }
 
 function mnist(train: RawData, test: RawData): Source {

@@ -1,7 +1,7 @@
 /** The folder that holds a folder of results for each run. */
 import { join, resolve } from "node:path";
 import type { SessionId } from "../core/ids.ts";
-import type { ResourceSummary } from "../core/resources.ts";
+import { type ResourceSample, summariseResources } from "../core/resources.ts";
 import type { SessionEntry } from "../session/events.ts";
 import type { ResultsContext } from "../session/results.ts";
 import type { SessionState } from "../session/state.ts";
@@ -18,8 +18,8 @@ export interface RunsFolderOptions {
   readonly journal: Journal;
   readonly context: ResultsContext;
   readonly modelFiles: ModelFiles;
-  /** What was measured into a run's folder while it went on; null if nothing was. */
-  readonly resources?: (folder: string) => Promise<ResourceSummary | null>;
+  /** Reads what was measured into a run's folder while it went on. @default none */
+  readonly samplesIn?: (folder: string) => Promise<readonly ResourceSample[]>;
 }
 
 /** Keeps results as files under `<folder>/<session id>/`. */
@@ -39,9 +39,10 @@ export class RunsFolder implements ResultsKeeper {
     last: SessionEntry,
     model: { initial: Pick<InitialModel, "topology">; weights: Uint8Array<ArrayBuffer> } | null,
   ): Promise<void> {
-    const { journal, context, modelFiles, resources } = this.#options;
+    const { journal, context, modelFiles, samplesIn } = this.#options;
     const folder = this.#pathOf(state.id);
-    const used = await resources?.(folder) ?? null;
+    const samples = await samplesIn?.(folder) ?? [];
+    const resources = summariseResources(samples);
     const trained = state.rounds.some(({ finished }) => finished !== null);
     await writeResults({
       folder,
@@ -50,7 +51,8 @@ export class RunsFolder implements ResultsKeeper {
       model: model === null || !trained
         ? null
         : { topology: model.initial.topology, weights: model.weights },
-      context: used === null ? context : { ...context, resources: used },
+      context: resources === null ? context : { ...context, resources },
+      samples,
       modelFiles,
       writeFile: writeFileAtomically,
     });
