@@ -297,43 +297,6 @@ Deno.test("Sessions.resume() fails a session whose model package is gone, and go
   await second.sessions.close();
 });
 
-Deno.test("Sessions keeps a model package as long as a session needs it", async () => {
-  const { store, put } = watchedStore();
-  const client = new HeldClient();
-  const leader = new Leader({ store, clients: [client] });
-  const first = await leader.sessions.submit(submission);
-  const second = await leader.sessions.submit(submission);
-  const third = await leader.sessions.submit({
-    ...submission,
-    modelPackage: modelPackage("other", PACKAGE.files),
-  });
-  const blobOf = async (id: string) => (await leader.sessions.get(id)).model.blob;
-  const [shared, own] = [await blobOf(first), await blobOf(third)];
-  assert.deepEqual([await blobOf(second), put.includes(own)], [shared, true]);
-  await client.atWork.first("training");
-  await leader.sessions.stop(third, "not needed");
-  await leader.sessions.stop(first, "not needed");
-  assert.deepEqual([await store.blobs.has(shared), await store.blobs.has(own)], [true, false]);
-  client.letGo();
-  await leader.events(second);
-  await leader.sessions.close();
-  assert.equal(await store.blobs.has(shared), false);
-});
-
-Deno.test("Sessions.resume() deletes packages that ended sessions have left", async () => {
-  const store = openMemoryStore();
-  const first = new Leader({ store, clients: [sumClient(1)] });
-  const ended = await first.sessions.submit(submission);
-  await first.events(ended);
-  await first.sessions.close();
-  const { id: left } = await store.blobs.put(packBlob(PACKAGE));
-  assert.equal(left, (await first.sessions.get(ended)).model.blob);
-  const second = new Leader({ store });
-  await second.sessions.resume();
-  await second.sessions.close();
-  assert.equal(await store.blobs.has(left), false);
-});
-
 Deno.test("Sessions fails a run whose journal cannot be written, and the next start goes on with it", async () => {
   const store = openMemoryStore();
   const client = new HeldClient();
