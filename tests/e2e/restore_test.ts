@@ -132,34 +132,44 @@ Deno.test("flotilla session --restore names the clients that are missing, and --
   assert.deepEqual(names[1], ["workstation_1", "workstation_3"]);
 });
 
-redisTest("flotilla state export from SQLite and import into Redis move a run that then gives the same model", async () => {
-  await using redis = await RedisServer.start();
-  const state = { state_location: "redis", state_hostname: "127.0.0.1", state_port: redis.port };
-  await using federation = await started();
-  const session = await federation.session(config, "--json");
-  await session.says(/"type":"progress","round":3/);
-  const id = JSON.parse(session.stdout.split("\n")[0]!).session as string;
-  federation.server.kill("SIGKILL");
-  await federation.server.ended;
+redisTest(
+  "flotilla state export from SQLite and import into Redis move a run that then gives the same model",
+  async () => {
+    await using redis = await RedisServer.start();
+    const state = { state_location: "redis", state_hostname: "127.0.0.1", state_port: redis.port };
+    await using federation = await started();
+    const session = await federation.session(config, "--json");
+    await session.says(/"type":"progress","round":3/);
+    const id = JSON.parse(session.stdout.split("\n")[0]!).session as string;
+    federation.server.kill("SIGKILL");
+    await federation.server.ended;
 
-  const move = async (...args: string[]) => {
-    const program = federation.run(["state", ...args]);
-    assert.equal(await program.exitCode(), 0, program.printed());
-    return program.stdout;
-  };
-  const place = ["--state", "redis", "--state-host", "127.0.0.1", "--state-port", `${redis.port}`];
-  assert.match(
-    await move("export", "all.flotilla", "--state", "sqlite", "--state-dir", "state"),
-    /^exported 1 runs/,
-  );
-  assert.match(await move("import", "all.flotilla", ...place), /^imported 1 runs/);
-  const twice = federation.run(["state", "import", "all.flotilla", ...place]);
-  assert.equal(await twice.exitCode(), 2);
-  assert.match(twice.stderr, /1 sessions are there already/);
+    const move = async (...args: string[]) => {
+      const program = federation.run(["state", ...args]);
+      assert.equal(await program.exitCode(), 0, program.printed());
+      return program.stdout;
+    };
+    const place = [
+      "--state",
+      "redis",
+      "--state-host",
+      "127.0.0.1",
+      "--state-port",
+      `${redis.port}`,
+    ];
+    assert.match(
+      await move("export", "all.flotilla", "--state", "sqlite", "--state-dir", "state"),
+      /^exported 1 runs/,
+    );
+    assert.match(await move("import", "all.flotilla", ...place), /^imported 1 runs/);
+    const twice = federation.run(["state", "import", "all.flotilla", ...place]);
+    assert.equal(await twice.exitCode(), 2);
+    assert.match(twice.stderr, /1 sessions are there already/);
 
-  Object.assign(federation.options, { serverConfig: { state } });
-  await federation.startServer();
-  assert.equal(await session.exitCode(), 0, session.printed());
-  assert.equal((await federation.results(id)).final.weights_id, await undisturbed());
-  assert.match(await succeeds(federation, "gc", "--dry-run"), /would free .* stay/);
-});
+    Object.assign(federation.options, { serverConfig: { state } });
+    await federation.startServer();
+    assert.equal(await session.exitCode(), 0, session.printed());
+    assert.equal((await federation.results(id)).final.weights_id, await undisturbed());
+    assert.match(await succeeds(federation, "gc", "--dry-run"), /would free .* stay/);
+  },
+);

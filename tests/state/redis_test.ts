@@ -67,6 +67,27 @@ Deno.test("openRedisStore() says that what answers is not Redis", async () => {
   await answered;
 });
 
+redisTest("openRedisStore() refuses keys of another version, and leaves them alone", async () => {
+  await using server = await RedisServer.start();
+  const redis = new Redis(server.port, HOST);
+  try {
+    for (const [version, writer] of [["2", "a newer Flotilla"], ["mine", "another program"]]) {
+      await redis.set("flotilla:version", version!);
+      await assert.rejects(openRedisStore(HOST, server.port), (error) => {
+        assert.ok(error instanceof FileAccessError);
+        assert.match(error.message, new RegExp(`as ${writer} has written its keys .*"${version}"`));
+        return true;
+      });
+      assert.equal(await redis.get("flotilla:version"), version);
+    }
+    await redis.del("flotilla:version");
+    await (await openRedisStore(HOST, server.port)).close();
+    assert.equal(await redis.get("flotilla:version"), "1");
+  } finally {
+    await redis.quit();
+  }
+});
+
 redisTest("read() names a journal entry that is damaged, its session and the server", async () => {
   await using server = await RedisServer.start();
   await using store = await opened(server);
