@@ -175,11 +175,11 @@ export class Sessions implements SessionService {
     const { store, clock, results } = this.#options;
     const { state } = this.#find(of);
     const config = changed ?? state.config;
-    checkForkConfig(state, round, config);
-    await results.checkWritable();
     const weights = await weightsToForkFrom(state, round, store.blobs);
     this.#forked.add(weights);
     try {
+      checkForkConfig(state, round, config);
+      await results.checkWritable();
       const modelPackage = await this.#storedPackage(state);
       const seed = config.session_config.seed ?? state.seed;
       const whole = withModelDefaults(config, modelPackage);
