@@ -11,13 +11,11 @@ import {
 import { modelPackage } from "../../src/core/model_package.ts";
 import { decodeWeights } from "../../src/core/weights.ts";
 import { createLogger, type LogRecord } from "../../src/log/log.ts";
-import { packBlob } from "../../src/server/package_blob.ts";
 import { UnknownSessionError } from "../../src/server/session_service.ts";
 import { openMemoryStore } from "../../src/state/memory.ts";
 import { openSqliteStore } from "../../src/state/sqlite.ts";
 import type { Store } from "../../src/state/store.ts";
 import { inTempFolder } from "../fixtures/temp_folder.ts";
-import { watchedStore } from "../fixtures/watched_store.ts";
 import { configOf, PACKAGE, SumClient } from "../session/world.ts";
 import { HeldClient, Leader } from "./sessions_world.ts";
 
