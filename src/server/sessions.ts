@@ -1,6 +1,5 @@
 /** The leader's runs: submitted, queued, run one at a time, followed, stopped, resumed. */
-import { Archive } from "../archive/archive.ts";
-import { exportState, importState, type StateSize } from "../archive/state_archive.ts";
+import type { StateSize } from "../archive/state_archive.ts";
 import { putBlobs } from "../archive/store_members.ts";
 import { aggregators } from "../aggregation/registry.ts";
 import type { SessionConfig } from "../config/session_config.ts";
@@ -26,7 +25,7 @@ import type { CheckpointFolder } from "./checkpoint_folder.ts";
 import { planContinuation } from "./continuation_plan.ts";
 import type { Directory } from "./directory.ts";
 import { checkFits, checkForkConfig, weightsToForkFrom } from "./fork_plan.ts";
-import { collectGarbage, type Garbage } from "./garbage.ts";
+import type { Garbage } from "./garbage.ts";
 import { withModelDefaults } from "./model_defaults.ts";
 import { checkConfig, openJournal } from "./open_journal.ts";
 import { packBlob, unpackBlob } from "./package_blob.ts";
@@ -40,6 +39,7 @@ import {
   type Submission,
   UnknownSessionError,
 } from "./session_service.ts";
+import { StateKeeper } from "./state_keeper.ts";
 
 /** Keeps what a run has produced. */
 export interface ResultsKeeper {
@@ -105,14 +105,13 @@ export class Sessions implements SessionService {
   readonly #journals = new Map<SessionId, SessionJournal>();
   readonly #prepared = new Map<SessionId, PreparedModel>();
   readonly #queue: SessionId[] = [];
+  readonly #keeper: StateKeeper;
   #running: Running | null = null;
   #trainer: Trainer | null = null;
   /** Ids made by this process: not to be resumed. */
   readonly #own = new Set<SessionId>();
   /** Submissions that are not queued yet: they need the trainer too. */
   #submitting = 0;
-  /** Ends when no garbage is being collected: what is stored meanwhile might be taken for it. */
-  #collecting: Promise<unknown> = Promise.resolve();
   /** Weights of rounds from which runs are being forked. */
   readonly #forked = new Set<WeightsId>();
   /** Runs that are about to be continued. */
@@ -124,6 +123,12 @@ export class Sessions implements SessionService {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    const isBusy = () => this.#running !== null || this.#submitting > 0;
+    this.#keeper = new StateKeeper(options.store, {
+      journals: () => [...this.#journals.values()],
+      isBusy,
+      isQuiet: () => !isBusy() && this.#queue.length === 0 && !this.#hasUnreadable,
+    }, options.about ?? {});
   }
 
   /**
@@ -175,11 +180,11 @@ export class Sessions implements SessionService {
     const { store, clock, results } = this.#options;
     const { state } = this.#find(of);
     const config = changed ?? state.config;
-    checkForkConfig(state, round, config);
-    await results.checkWritable();
     const weights = await weightsToForkFrom(state, round, store.blobs);
     this.#forked.add(weights);
     try {
+      checkForkConfig(state, round, config);
+      await results.checkWritable();
       const modelPackage = await this.#storedPackage(state);
       const seed = config.session_config.seed ?? state.seed;
       const whole = withModelDefaults(config, modelPackage);
@@ -218,7 +223,7 @@ export class Sessions implements SessionService {
       const prepared = await this.#prepare(config, modelPackage, seed);
       const id = this.#options.newId();
       this.#own.add(id);
-      await this.#collecting;
+      await this.#keeper.collected();
       const { id: blob } = await this.#options.store.blobs.put(packBlob(modelPackage));
       this.#enqueue(await journalled({ id, prepared, blob }), prepared);
       return id;
@@ -268,7 +273,7 @@ export class Sessions implements SessionService {
     });
     const { config, seed } = plan.state;
     const prepared = await this.#prepare(config, plan.modelPackage, seed);
-    await this.#collecting;
+    await this.#keeper.collected();
     this.#own.add(id);
     if (checkpoint !== null) {
       await putBlobs(checkpoint.archive, store.blobs);
@@ -283,34 +288,16 @@ export class Sessions implements SessionService {
     this.#enqueue(journal, prepared);
   }
 
-  async collectGarbage(isTrial: boolean): Promise<Garbage> {
-    const collected = this.#collecting.then(() =>
-      collectGarbage({
-        blobs: this.#options.store.blobs,
-        journals: [...this.#journals.values()],
-        isQuiet: this.#running === null && this.#queue.length === 0 && this.#submitting === 0 &&
-          !this.#hasUnreadable,
-        isTrial,
-      })
-    );
-    this.#collecting = collected.catch(() => {});
-    return await collected;
+  collectGarbage(isTrial: boolean): Promise<Garbage> {
+    return this.#keeper.collectGarbage(isTrial);
   }
 
-  async exportState(): Promise<AsyncIterable<Uint8Array>> {
-    if (this.#running !== null || this.#submitting > 0) {
-      throw new ContinuationError(
-        "Cannot export the state as a run is under way: wait until it ends, or stop it with " +
-          '"flotilla stop" and restore it where the state goes',
-      );
-    }
-    const { store, about = {} } = this.#options;
-    return (await exportState(store, about)).bytes;
+  exportState(): Promise<AsyncIterable<Uint8Array>> {
+    return this.#keeper.export();
   }
 
   async importState(path: string): Promise<StateSize> {
-    using archive = await Archive.open(path, "state");
-    const size = await importState(archive, this.#options.store);
+    const size = await this.#keeper.import(path);
     await this.resume();
     return size;
   }
@@ -361,7 +348,7 @@ export class Sessions implements SessionService {
     this.#closing.abort(new Shutdown("The server is shutting down"));
     this.#running?.controller.abort(new Shutdown("The server is shutting down"));
     await this.#running?.done;
-    await this.#collecting;
+    await this.#keeper.collected();
     this.#trainer?.close();
   }
 

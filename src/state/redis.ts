@@ -61,6 +61,8 @@ export async function openRedisStore(
 /** Marks the keys as of this format, or finds that they are. @throws {FileAccessError} they are not */
 async function claimFormat(connection: RedisConnection): Promise<void> {
   const found = await connection.call("open the store", async (redis) => {
+    const marked = await redis.get(VERSION);
+    if (marked !== null) return marked;
     await redis.setnx(VERSION, FORMAT_VERSION);
     return await redis.get(VERSION);
   });
