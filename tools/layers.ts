@@ -47,6 +47,7 @@ const front: Layer = {
     "core",
     "archive",
     "src/state/atomic_file.ts",
+    "src/state/file_access.ts",
     "src/log/log.ts",
   ],
   contractTypes: true,

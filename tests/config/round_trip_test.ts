@@ -29,6 +29,7 @@ function candidates(schema: v.GenericSchema): fc.Arbitrary<unknown> {
     options?: (v.GenericSchema | string)[];
     item?: v.GenericSchema;
     value?: v.GenericSchema;
+    literal?: unknown;
   };
   switch (schema.type) {
     case "optional":
@@ -45,6 +46,8 @@ function candidates(schema: v.GenericSchema): fc.Arbitrary<unknown> {
     }
     case "union":
       return fc.oneof(...parts.options!.map((option) => valid(option as v.GenericSchema)));
+    case "literal":
+      return fc.constant(parts.literal);
     case "picklist":
       return fc.constantFrom(...parts.options!);
     case "array":
@@ -102,6 +105,8 @@ Deno.test("any valid session configuration reads as itself from YAML", () => {
       ...config as Sections,
       session_config: { ...(config as Sections).session_config, ...strategies },
       client_training_config: { ...(config as Sections).client_training_config, ...builtIn },
+      // Clients are measured with the model that they train, which is the default.
+      benchmark_config: { ...(config as Sections).benchmark_config, model_id: null },
     }),
   );
   fc.assert(fc.property(sessions, (written) => {
