@@ -3,7 +3,7 @@
  * were killed, each run checked against the undisturbed one.
  */
 import { messageOf } from "../../src/core/errors.ts";
-import { checkLeftovers, checkRun, checkTrainedOnce } from "./invariants.ts";
+import { checkLeftovers, checkRun, checkTrainedOnce, keptBlobs } from "./invariants.ts";
 import { disturbancesOf, disturbanceText, type Surroundings } from "./plan.ts";
 import { type ChaosStore, Rig } from "./rig.ts";
 import { Watch } from "./watch.ts";
@@ -97,7 +97,7 @@ async function oneRun(
       await Promise.all([ended, happens(ended.catch(() => {}))]);
       await rig.allReady();
       const weights = await checkRun(rig, session!, command, watch.entries, expected);
-      await checkLeftovers(rig, new Set([weights]));
+      await checkLeftovers(rig, keptBlobs(watch.entries));
       if (KEEPS_RESULTS) checkTrainedOnce(rig, before);
       return weights;
     } finally {

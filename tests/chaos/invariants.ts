@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import type { SessionEntry } from "../../src/session/events.ts";
+import { keptWeights } from "../../src/session/kept_rounds.ts";
 import { fold } from "../../src/session/state.ts";
 import type { Program } from "../fixtures/federation.ts";
 import { clientName, CLIENTS, type Rig } from "./rig.ts";
@@ -40,6 +41,12 @@ export async function checkRun(
     assert.equal(weights, expectedWeights, "the model is not the undisturbed run's");
   }
   return weights;
+}
+
+/** Blobs that a run leaves on purpose, to be forked from: its model package and some weights. */
+export function keptBlobs(entries: readonly SessionEntry[]): ReadonlySet<string> {
+  const state = fold(entries)!;
+  return new Set([state.model.blob, ...keptWeights(state)]);
 }
 
 /** Checks, when nothing runs, that nothing is left that no run needs. @throws {AssertionError} */
