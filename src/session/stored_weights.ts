@@ -80,22 +80,26 @@ export class StoredWeights {
 }
 
 /**
- * Deletes the weights of a session that has ended, but those that its rule keeps and those that it
- * needs to be restored.
+ * Deletes the weights of a session that has ended, but those that its rule keeps and, unless it is
+ * finished, those that it needs to be restored.
  */
 export async function discardUnfinished({ journal, isNeededElsewhere }: Owner): Promise<void> {
   const { state, store } = journal;
   // Who was at work at the end owes nothing any more, and leaves what it started from.
   const started = state.rounds.map(({ startWeights }) => startWeights);
-  for (const id of new Set([...unevaluated(state), ...started])) {
-    const isNeeded = keptWeights(state).has(id) || held(state).has(id);
-    if (!isNeeded && !isNeededElsewhere(id)) await store.blobs.delete(id);
+  for (const id of new Set([...unevaluated(state), ...started, ...held(state)])) {
+    if (!isLasting(state, id) && !isNeededElsewhere(id)) await store.blobs.delete(id);
   }
+}
+
+/** Whether a session that has ended needs these weights. */
+function isLasting(state: SessionState, id: WeightsId): boolean {
+  return keptWeights(state).has(id) || state.status !== "finished" && held(state).has(id);
 }
 
 /** Whether a session needs these weights, now or when it is resumed, restored or forked. */
 export function needsWeights({ state, resumable }: SessionJournal, id: WeightsId): boolean {
-  return keptWeights(state).has(id) || held(state).has(id) ||
+  return isLasting(state, id) ||
     (resumable && unevaluated(state).includes(id));
 }
 

@@ -43,7 +43,7 @@ export function configOf(parts: {
   readonly benchmark?: Record<string, unknown>;
 } = {}): SessionConfig {
   const parsed = v.parse(sessionConfigSchema, {
-    session_config: { seed: 7, ...parts.session },
+    session_config: { seed: 7, keep_rounds: 1, ...parts.session },
     server_training_config: { num_training_rounds: 2, ...parts.server },
     benchmark_config: parts.benchmark,
     client_training_config: { model_id: "sum", dataset: "D", ...parts.client },
