@@ -36,14 +36,16 @@ function eventLines(event: SessionEvent, { state }: RunProgress): string[] {
       return [`started: ${countText(event.parameters)} parameters`];
     case "client_benchmarked":
       return [
-        `${event.client.name} ` + (event.benchmark === null
+        `${event.client.name} ` +
+        (event.benchmark === null
           ? `could not be measured: ${event.reason}`
           : `measured: ${event.benchmark.miniBatches} mini-batches in ` +
             secondsText(event.benchmark.seconds)),
       ];
     case "clients_validated":
       return event.results.map(({ client, evaluation, reason }) =>
-        `${round} ${client.name} ` + (evaluation === null
+        `${round} ${client.name} ` +
+        (evaluation === null
           ? `did not validate: ${reason}`
           : `validated: loss ${lossText(evaluation.loss)}, accuracy ${
             percentText(evaluation.accuracy)

@@ -21,6 +21,7 @@ import { Sessions } from "../server/sessions.ts";
 import { openStore } from "../state/open.ts";
 import type { StoreOptions } from "../state/store.ts";
 import { tfjsModelFiles, WEIGHTS_FILE } from "../training/tfjs_model_file.ts";
+import { openStrategy } from "../custom/open_strategy.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { builtInModels } from "./built_in_models.ts";
 import { examples } from "./command.ts";
@@ -163,6 +164,7 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
     validationSets: validationSets(config.validation_data_dir_path),
     findPackage: (session) => findPackage(session, [config.models_dir_path, builtInModels()]),
     openTrainer: () => createWorkerTrainer({ engine: config.training }),
+    openStrategy: (file, code) => openStrategy(file, code),
     newId: () => crypto.randomUUID(),
     drawSeed: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
     longestCallMs: grpc.timeout_s * 1000,

@@ -5,7 +5,8 @@ import { readConfigText } from "../config/load.ts";
 import { parseSessionConfig } from "../config/parse_session.ts";
 import { readPackage } from "../config/read_package.ts";
 import type { SessionConfig } from "../config/session_config.ts";
-import { ExitCode, UsageError } from "../core/errors.ts";
+import { ConfigError, ExitCode, messageOf, UsageError } from "../core/errors.ts";
+import { isStrategyFile, type StrategyFiles } from "../config/strategy_files.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import { examples } from "./command.ts";
 import { endpointOption, jsonOption } from "./flags.ts";
@@ -59,10 +60,11 @@ async function runSession(file: string, flags: SessionFlags): Promise<void> {
   const text = await readConfigText(file);
   const config = parseSessionConfig(text, file, sessionRegistries, flags.set);
   const modelPackage = await packageFor(config, file);
+  const strategies = await strategiesFor(config, file);
   const interrupt = interruptSignal();
   let session: string;
   try {
-    session = await leader.submit(config, modelPackage, interrupt);
+    session = await leader.submit(config, modelPackage, interrupt, strategies);
   } catch (error) {
     if (!interrupt.aborted) throw error;
     Deno.exitCode = ExitCode.interrupted;
@@ -101,6 +103,30 @@ async function packageFor(config: SessionConfig, file: string): Promise<ModelPac
     }
   }
   return null;
+}
+
+/** The text of the strategies that the config names by file, relative to the config's folder. */
+async function strategiesFor(
+  { session_config: session }: SessionConfig,
+  file: string,
+): Promise<StrategyFiles> {
+  const strategies: Record<string, string> = {};
+  for (const key of ["aggregator", "client_selection"] as const) {
+    const name = session[key];
+    if (!isStrategyFile(name)) continue;
+    try {
+      strategies[name] = await Deno.readTextFile(resolve(dirname(file), name));
+    } catch (error) {
+      const reason = error instanceof Deno.errors.NotFound
+        ? "there is no such file"
+        : messageOf(error);
+      throw new ConfigError(`cannot be "${name}": ${reason}`, {
+        file,
+        key: `session_config.${key}`,
+      });
+    }
+  }
+  return strategies;
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -1,11 +1,13 @@
 /** The leader's runs: submitted, queued, run one at a time, followed, stopped, resumed. */
 import { aggregators } from "../aggregation/registry.ts";
+import type { StrategyFiles } from "../config/strategy_files.ts";
 import type { SessionConfig } from "../config/session_config.ts";
 import type { Clock } from "../core/clock.ts";
 import { FlotillaError, messageOf, SessionFailedError } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { Logger } from "../log/log.ts";
+import type { OpenCustomStrategy } from "../custom/custom_strategy.ts";
 import { selectors } from "../selection/registry.ts";
 import { runSession, StopRequest } from "../session/engine.ts";
 import type { SessionEntry, StreamItem } from "../session/events.ts";
@@ -19,6 +21,15 @@ import type { InitialModel, Trainer } from "../training/trainer.ts";
 import type { Directory } from "./directory.ts";
 import { withModelDefaults } from "./model_defaults.ts";
 import { openJournal } from "./open_journal.ts";
+import {
+  checkOwn,
+  closeOwn,
+  neededFiles,
+  openOwn,
+  type OwnStrategies,
+  packFiles,
+  unpackFiles,
+} from "./own_strategies.ts";
 import { packBlob, unpackBlob } from "./package_blob.ts";
 import { type PreparedModel, prepareModel, runModel, type ValidationSets } from "./run_model.ts";
 import {
@@ -60,6 +71,8 @@ export interface SessionsOptions {
   findPackage(config: SessionConfig): Promise<ModelPackage>;
   /** Opens the trainer that builds and evaluates models; it is closed when no run is left. */
   openTrainer(): Trainer;
+  /** Opens a strategy that is the user's own code. */
+  readonly openStrategy: OpenCustomStrategy;
   /** A fresh session id. */
   newId(): SessionId;
   /** A random seed, for a config without one. */
@@ -129,6 +142,8 @@ export class Sessions implements SessionService {
     const sent = submission.modelPackage ?? await findPackage(submission.config);
     const config = withModelDefaults(submission.config, sent);
     await results.checkWritable();
+    const strategies = neededFiles(config, submission.strategies ?? {});
+    await this.#checkStrategies(config, strategies);
     const seed = config.session_config.seed ?? drawSeed();
     this.#submitting++;
     try {
@@ -137,12 +152,16 @@ export class Sessions implements SessionService {
       this.#own.add(id);
       await this.#discarding;
       const blob = await store.blobs.put(packBlob(sent));
+      const own = Object.keys(strategies).length === 0
+        ? null
+        : await store.blobs.put(packFiles(strategies));
       const journal = await SessionJournal.begin(store, clock, {
         type: "session_submitted",
         session: id,
         config,
         seed,
         model: { id: sent.id, hash: sent.hash, blob: blob.id },
+        ...(own && { strategies: own.id }),
       });
       this.#journals.set(id, journal);
       this.#prepared.set(id, prepared);
@@ -245,6 +264,7 @@ export class Sessions implements SessionService {
     const { aggregator, client_selection: selector } = config.session_config;
     // Not the whole model: its initial weights must go when the round loop lets go of them.
     let initial: Pick<InitialModel, "topology"> | null = null;
+    let own: OwnStrategies = {};
     const openModel = async (): Promise<RunModel> => {
       const model = this.#prepared.get(journal.id) ?? await this.#prepareAgain(journal);
       this.#prepared.delete(journal.id);
@@ -254,13 +274,16 @@ export class Sessions implements SessionService {
       return runModel(config, model, () => this.#trainer ??= this.#options.openTrainer());
     };
     try {
+      own = await this.#openStrategies(journal);
       const ended = await runSession(
         {
           journal,
           fleet: directory,
           // Both names have passed the config's schema.
-          selector: selectors[selector as keyof typeof selectors],
-          aggregator: aggregators[aggregator as keyof typeof aggregators],
+          selector: own.client_selection?.selector() ??
+            selectors[selector as keyof typeof selectors],
+          aggregator: own.aggregator?.aggregator() ??
+            aggregators[aggregator as keyof typeof aggregators],
           clock,
           logger: logger.with({ session: journal.id }),
           longestCallMs,
@@ -290,7 +313,31 @@ export class Sessions implements SessionService {
           `${messageOf(error)}. The server goes on with the run when it starts again`,
         );
       }
+    } finally {
+      closeOwn(own);
     }
+  }
+
+  /** Loads a run's own strategies once, so that what is wrong with them is known at once. */
+  async #checkStrategies(config: SessionConfig, files: StrategyFiles): Promise<void> {
+    const own = openOwn(config, files, this.#options.openStrategy);
+    try {
+      await checkOwn(own);
+    } finally {
+      closeOwn(own);
+    }
+  }
+
+  /** Opens a run's own strategies from where they are kept with it. */
+  async #openStrategies({ id, state, store }: SessionJournal): Promise<OwnStrategies> {
+    if (state.strategies === null) return {};
+    const bytes = await store.blobs.get(state.strategies);
+    if (bytes === null) {
+      throw new SessionFailedError(`Cannot run ${id} as the code of its strategies is gone`);
+    }
+    const own = openOwn(state.config, unpackFiles(bytes), this.#options.openStrategy);
+    await checkOwn(own);
+    return own;
   }
 
   /** Builds the model of a run that was submitted to an earlier process. */
@@ -307,10 +354,11 @@ export class Sessions implements SessionService {
     // A submission may just be storing one of them; the next start finds what stays here.
     if (this.#submitting > 0) return;
     const { store, logger } = this.#options;
-    const blobOf = ({ state }: SessionJournal) => state.model.blob;
+    const blobsOf = ({ state: { model, strategies } }: SessionJournal) =>
+      strategies === null ? [model.blob] : [model.blob, strategies];
     const open = [...this.#journals.values()].filter(({ resumable }) => resumable);
-    const needed = new Set(open.map(blobOf));
-    const spent = new Set(sessions.map(blobOf).filter((blob) => !needed.has(blob)));
+    const needed = new Set(open.flatMap(blobsOf));
+    const spent = new Set(sessions.flatMap(blobsOf).filter((blob) => !needed.has(blob)));
     const discard = async () => {
       for (const blob of spent) await store.blobs.delete(blob);
     };

@@ -21,6 +21,8 @@ export interface SessionSubmitted {
     /** Blob that holds the whole package, so that a run can go on after a restart. */
     readonly blob: string;
   };
+  /** Blob that holds the strategies which are the user's own code. @default none */
+  readonly strategies?: string;
 }
 
 /** The run has begun: the model is built and checked, its initial weights are stored. */

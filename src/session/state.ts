@@ -53,6 +53,8 @@ export interface SessionState {
   readonly config: SessionConfig;
   readonly seed: number;
   readonly model: SessionSubmitted["model"];
+  /** Blob of the strategies that are the user's own code; null if there are none. */
+  readonly strategies: string | null;
   readonly status: SessionStatus;
   /** Why it failed or was stopped. */
   readonly reason: string | null;
@@ -125,12 +127,13 @@ export function finishedRounds(state: SessionState): number {
 }
 
 function submitted(event: SessionSubmitted, at: number, seq: number): SessionState {
-  const { session, config, seed, model } = event;
+  const { session, config, seed, model, strategies = null } = event;
   return {
     id: session,
     config,
     seed,
     model,
+    strategies,
     status: "queued",
     reason: null,
     submittedAt: at,

@@ -18,6 +18,10 @@ export const SubmissionBody = v.strictObject({
       v.description("File contents in base64 by path inside the package"),
     ),
   })),
+  strategies: v.optional(v.pipe(
+    v.record(v.string(), v.string()),
+    v.description("Text of the strategies that the config names by file, by that name"),
+  )),
   queue: v.pipe(
     v.optional(v.boolean(), true),
     v.description("Whether to wait while another session runs; false answers 409 instead"),
@@ -40,6 +44,7 @@ export function routeSessions(app: Hono<RestEnv>, rest: Rest): void {
     const submission = {
       config: parseConfig(body.config),
       modelPackage: body.package === undefined ? null : decodePackage(body.package),
+      ...(body.strategies !== undefined && { strategies: body.strategies }),
     };
     if (!body.queue) submissions.refuseIfBusy(409);
     const id = await submissions.submit(submission);
