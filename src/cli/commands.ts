@@ -44,6 +44,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./model.ts"),
   },
   {
+    name: "new",
+    summary: "write a strategy of one's own to start from",
+    load: () => import("./new.ts"),
+  },
+  {
     name: "config",
     summary: "print the schema of a configuration file, or check one",
     load: () => import("./config.ts"),
