@@ -17,6 +17,7 @@ export async function aggregation(): Promise<void> {
   const updates = values.map((_, c) => ({
     client: { id: `${c}`, name: `c_${c}` },
     round: 1,
+    group: null,
     samples: c + 1,
     weights: `${c}`,
   }));
@@ -32,6 +33,9 @@ export async function aggregation(): Promise<void> {
         read: ({ weights }, from, to) =>
           Promise.resolve(values[Number(weights)]!.subarray(from, to)),
         state: {},
+        kept: [],
+        readKept: () => Promise.reject(new Error("nothing is kept")),
+        keep: () => Promise.resolve(),
       },
       {},
       result,

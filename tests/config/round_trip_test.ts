@@ -102,6 +102,8 @@ Deno.test("any valid session configuration reads as itself from YAML", () => {
       ...config as Sections,
       session_config: { ...(config as Sections).session_config, ...strategies },
       client_training_config: { ...(config as Sections).client_training_config, ...builtIn },
+      // Clients are measured with the model that they train, which is the default.
+      benchmark_config: { ...(config as Sections).benchmark_config, model_id: null },
     }),
   );
   fc.assert(fc.property(sessions, (written) => {
