@@ -17,8 +17,8 @@ export async function aggregation(): Promise<void> {
   const updates = values.map((_, c) => ({
     client: { id: `${c}`, name: `c_${c}` },
     round: 1,
-    samples: c + 1,
     group: null,
+    samples: c + 1,
     weights: `${c}`,
   }));
   const result = new Float32Array(FLOATS);

@@ -27,6 +27,7 @@ export const contractFiles: ReadonlySet<string> = new Set([
   "src/training/trainer.ts",
   "src/selection/selector.ts",
   "src/aggregation/aggregator.ts",
+  "src/custom/custom_strategy.ts",
   "src/log/log.ts",
 ]);
 
@@ -67,6 +68,10 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   selection: { imports: ["core"], contractTypes: true },
   aggregation: { imports: ["core"], contractTypes: true },
+  custom: {
+    imports: ["selection", "aggregation", "core", "src/training/strip_types.ts"],
+    contractTypes: true,
+  },
   partition: { imports: ["core"], contractTypes: false },
   monitor: { imports: ["core", "src/log/log.ts"], contractTypes: false },
   plot: { imports: [], contractTypes: false },

@@ -54,6 +54,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./data.ts"),
   },
   {
+    name: "new",
+    summary: "write a strategy of one's own to start from",
+    load: () => import("./new.ts"),
+  },
+  {
     name: "checkpoint",
     summary: "look into a checkpoint file",
     load: () => import("./checkpoint.ts"),

@@ -1,6 +1,7 @@
 /** A leader's REST interface (`/api/v1`) as typed calls; every failure becomes a named error. */
 import { Buffer } from "node:buffer";
 import type * as v from "valibot";
+import type { StrategyFiles } from "../config/strategy_files.ts";
 import type { SessionConfig } from "../config/session_config.ts";
 import { ExitCode, FlotillaError, messageOf, UnreachableError } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
@@ -48,16 +49,22 @@ export class LeaderApi {
     this.#base = `${baseUrl(endpoint)}/api/v1`;
   }
 
-  /** Submits a run; it is queued while others run. */
+  /**
+   * Submits a run; it is queued while others run.
+   *
+   * @param strategies text of those that the config names by file
+   */
   async submit(
     config: SessionConfig,
     modelPackage: ModelPackage | null,
     signal?: AbortSignal,
+    strategies: StrategyFiles = {},
   ): Promise<SessionId> {
     const body = {
       config,
       queue: true,
       ...(modelPackage && { package: encodePackage(modelPackage) }),
+      ...(Object.keys(strategies).length > 0 && { strategies }),
     };
     return await this.#started("/sessions", body, signal);
   }

@@ -21,6 +21,7 @@ import { RunsFolder } from "../server/runs_folder.ts";
 import { Sessions } from "../server/sessions.ts";
 import { openStore } from "../state/open.ts";
 import { tfjsModelFiles, WEIGHTS_FILE } from "../training/tfjs_model_file.ts";
+import { openStrategy } from "../custom/open_strategy.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { builtInModels } from "./built_in_models.ts";
 import { examples } from "./command.ts";
@@ -173,6 +174,7 @@ async function startLeader(
         engine: config.training,
         onNotice: (text) => logger.info("trainer", text),
       }),
+    openStrategy: (file, code) => openStrategy(file, code),
     newId: () => crypto.randomUUID(),
     drawSeed: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
     checkpoints: new CheckpointFolder(config.checkpoint_dir_path, versionInfo().flotilla),

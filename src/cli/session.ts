@@ -5,8 +5,9 @@ import { readConfigText } from "../config/load.ts";
 import { parseSessionConfig, sessionConfigFrom } from "../config/parse_session.ts";
 import { readPackage } from "../config/read_package.ts";
 import type { SessionConfig } from "../config/session_config.ts";
-import { ExitCode, UsageError } from "../core/errors.ts";
+import { ConfigError, ExitCode, messageOf, UsageError } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
+import { isStrategyFile, type StrategyFiles } from "../config/strategy_files.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import { examples } from "./command.ts";
 import { endpointOption, jsonOption } from "./flags.ts";
@@ -98,7 +99,8 @@ async function submissionOf(leader: LeaderApi, file: string, flags: SessionFlags
   const text = await readConfigText(file);
   const config = parseSessionConfig(text, file, sessionRegistries, flags.set);
   const modelPackage = await packageFor(config, file);
-  return (signal) => leader.submit(config, modelPackage, signal);
+  const strategies = await strategiesFor(config, file);
+  return (signal) => leader.submit(config, modelPackage, signal, strategies);
 }
 
 async function continuationOf(
@@ -122,8 +124,11 @@ async function continuationOf(
 async function forkOf(leader: LeaderApi, flags: SessionFlags): Promise<Begin> {
   const { from, round, set } = flags;
   const { session_id: parent, config } = await leader.session(from!);
-  const changed = sessionConfigFrom(config, `config of ${parent}`, sessionRegistries, set);
-  return (signal) => leader.fork(parent, { round: round!, config: changed }, signal);
+  const changedBy = (values: readonly string[]) =>
+    sessionConfigFrom(config, `config of ${parent}`, sessionRegistries, values);
+  const changed = changedBy(set);
+  const strategies = await newStrategies(changedBy([]).session_config, changed.session_config);
+  return (signal) => leader.fork(parent, { round: round!, config: changed, strategies }, signal);
 }
 
 /** @throws {UsageError} flags that make no sense together, or one that is missing */
@@ -194,6 +199,48 @@ async function packageFor(config: SessionConfig, file: string): Promise<ModelPac
     }
   }
   return null;
+}
+
+const STRATEGY_KEYS = ["aggregator", "client_selection"] as const;
+type StrategyKey = (typeof STRATEGY_KEYS)[number];
+type StrategyNames = Pick<SessionConfig["session_config"], StrategyKey>;
+
+/** The text of the strategies that the config names by file, relative to the config's folder. */
+async function strategiesFor(
+  { session_config: names }: SessionConfig,
+  file: string,
+): Promise<StrategyFiles> {
+  return await strategyTexts(names, STRATEGY_KEYS, file);
+}
+
+/** The strategies that a fork names and its parent does not, relative to the working folder. */
+async function newStrategies(before: StrategyNames, after: StrategyNames): Promise<StrategyFiles> {
+  const changed = STRATEGY_KEYS.filter((key) => before[key] !== after[key]);
+  return await strategyTexts(after, changed, "--set");
+}
+
+async function strategyTexts(
+  names: StrategyNames,
+  keys: readonly StrategyKey[],
+  file: string,
+): Promise<StrategyFiles> {
+  const strategies: Record<string, string> = {};
+  for (const key of keys) {
+    const name = names[key];
+    if (!isStrategyFile(name)) continue;
+    try {
+      strategies[name] = await Deno.readTextFile(resolve(dirname(file), name));
+    } catch (error) {
+      const reason = error instanceof Deno.errors.NotFound
+        ? "there is no such file"
+        : messageOf(error);
+      throw new ConfigError(`cannot be "${name}": ${reason}`, {
+        file,
+        key: `session_config.${key}`,
+      });
+    }
+  }
+  return strategies;
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import { type Problem, throwIfAny } from "./problems.ts";
 import { applyOverrides } from "./overrides.ts";
 import { type SessionConfig, sessionConfigSchema } from "./session_config.ts";
 import { type ConfigSource, isSection, type Path, sourceOf } from "./source.ts";
+import { isStrategyFile } from "./strategy_files.ts";
 import { suggestion } from "./suggestion.ts";
 import { check } from "./validate.ts";
 import { shown } from "./wording.ts";
@@ -79,30 +80,36 @@ function validSession(source: ConfigSource, registries: SessionRegistries): Sess
   };
 }
 
+type StrategyArgs = SessionConfig["session_config"]["aggregator_args"];
+
 /** Checks a strategy's name and, if it is known, its arguments. */
 function strategy(
   source: ConfigSource,
   output: unknown,
   key: "aggregator" | "client_selection",
   known: Strategies,
-): { args: SessionConfig["session_config"]["aggregator_args"]; problems: readonly Problem[] } {
+): { args: StrategyArgs; problems: readonly Problem[] } {
   const path = ["session_config", key];
   const name = valueAt(output, path);
   // Anything but text was reported by the schema.
   if (typeof name !== "string") return { args: {}, problems: [] };
+  const argsPath = ["session_config", `${key}_args`];
+  const args = valueAt(output, argsPath);
+  // An argument without a value takes its default, as every key does.
+  const given = isSection(args)
+    ? Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null))
+    : null;
+  // What a user's own strategy takes, only its code knows.
+  if (isStrategyFile(name)) return { args: (given ?? {}) as StrategyArgs, problems: [] };
   const found = Object.hasOwn(known, name) ? known[name] : undefined;
   if (found === undefined) {
     const kind = key === "aggregator" ? "an aggregator" : "a client selection";
     return { args: {}, problems: [unknownName(source, path, name, kind, Object.keys(known))] };
   }
-  const argsPath = ["session_config", `${key}_args`];
-  const args = valueAt(output, argsPath);
-  if (!isSection(args)) return { args: {}, problems: [] };
-  // An argument without a value takes its default, as every key does.
-  const given = Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null));
+  if (given === null) return { args: {}, problems: [] };
   const checked = check(found.args, given, source, argsPath);
   return {
-    args: checked.output as SessionConfig["session_config"]["aggregator_args"],
+    args: checked.output as StrategyArgs,
     problems: checked.problems,
   };
 }

@@ -29,9 +29,17 @@ export const sessionConfigSchema = v.strictObject({
   session_config: section({
     session_id: orNull(folderName, "Label of the run, for people; every run gets an id of its own"),
     use_gpu: withDefault(flag, false, "Whether the leader may use a GPU"),
-    aggregator: withDefault(text, "fedavg", "How updates become the global model"),
+    aggregator: withDefault(
+      text,
+      "fedavg",
+      "How updates become the global model: a name, or a file of your own (./my_strategy.ts)",
+    ),
     aggregator_args: withDefault(args, {}, "Arguments of the aggregator"),
-    client_selection: withDefault(text, "random", "Who trains in a round"),
+    client_selection: withDefault(
+      text,
+      "random",
+      "Who trains in a round: a name, or a file of your own (./my_strategy.ts)",
+    ),
     client_selection_args: withDefault(args, {}, "Arguments of the client selection"),
     checkpoint_interval: orNull(wholeNumber(0), "Rounds between two checkpoints; null or 0: none"),
     keep_rounds: withDefaultOrNull(

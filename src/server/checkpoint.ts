@@ -9,7 +9,7 @@ import { ArchiveError, messageOf } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { SessionEntry } from "../session/events.ts";
-import { fold, type SessionState } from "../session/state.ts";
+import { codeOf, fold, type SessionState } from "../session/state.ts";
 import { held } from "../session/stored_weights.ts";
 import type { Store } from "../state/store.ts";
 
@@ -73,7 +73,7 @@ export async function checkpointBytes(
     written_at: new Date(upTo.at(-1)!.at).toISOString(),
     flotilla,
   };
-  const blobs = new Set([state.model.blob, state.weights!, ...held(state)]);
+  const blobs = new Set([...codeOf(state), state.weights!, ...held(state)]);
   return archiveBytes("checkpoint", about, [
     textMember(CONFIG, `${JSON.stringify(state.config, null, 2)}\n`),
     await journalMember(store.journal, session, upTo.length, JOURNAL),
@@ -103,7 +103,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     await archive.verify();
     const entries = await journalFrom(archive, JOURNAL) as SessionEntry[];
     const state = foldAll(path, entries);
-    for (const id of [state.model.blob, state.weights!]) {
+    for (const id of [...codeOf(state), state.weights!]) {
       if (!archive.has(blobName(id))) throw unreadable(path, `it has no blob ${id}`);
     }
     return {

@@ -1,7 +1,7 @@
 /** What a leader's store holds that no run needs, and the end of it. */
 import type { WeightsId } from "../core/ids.ts";
 import type { SessionJournal } from "../session/session_journal.ts";
-import type { SessionState } from "../session/state.ts";
+import { codeOf, type SessionState } from "../session/state.ts";
 import { needsWeights } from "../session/stored_weights.ts";
 import type { Blobs, StoredBlob } from "../state/store.ts";
 
@@ -31,10 +31,10 @@ export interface GarbageOptions {
 export async function collectGarbage(
   { blobs, journals, isQuiet, isTrial }: GarbageOptions,
 ): Promise<Garbage> {
-  const packages = new Set(journals.map(({ state }) => state.model.blob));
+  const code = new Set(journals.flatMap(({ state }) => codeOf(state)));
   const named = new Set(journals.flatMap(({ state }) => [...weightsNamedBy(state)]));
   const isNeeded = (id: string) =>
-    packages.has(id) || journals.some((journal) => needsWeights(journal, id));
+    code.has(id) || journals.some((journal) => needsWeights(journal, id));
   const kept: StoredBlob[] = [];
   const spent: StoredBlob[] = [];
   const unknown: StoredBlob[] = [];

@@ -1,5 +1,6 @@
 /** What REST and other front doors can ask of a leader about its runs and clients. */
 import type { SessionConfig } from "../config/session_config.ts";
+import type { StrategyFiles } from "../config/strategy_files.ts";
 import type { ClientId, ClientName, SessionId } from "../core/ids.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { HardwareInfo } from "../discovery/discovery.ts";
@@ -14,6 +15,8 @@ export interface Submission {
   readonly config: SessionConfig;
   /** The model as the user sent it; null to take the leader's own of that id. */
   readonly modelPackage: ModelPackage | null;
+  /** Text of the strategies that the config names by file. @default none */
+  readonly strategies?: StrategyFiles;
 }
 
 /** A client as the directory knows it. */
@@ -67,6 +70,8 @@ export interface Fork {
   readonly round: number;
   /** Null for the parent's. */
   readonly config: SessionConfig | null;
+  /** Text of strategies that the config names by file and the parent has not. @default none */
+  readonly strategies?: StrategyFiles;
 }
 
 /** The leader's runs: one runs, the others wait in order of submission. */

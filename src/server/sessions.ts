@@ -2,6 +2,7 @@
 import type { StateSize } from "../archive/state_archive.ts";
 import { putBlobs } from "../archive/store_members.ts";
 import { aggregators } from "../aggregation/registry.ts";
+import type { StrategyFiles } from "../config/strategy_files.ts";
 import type { SessionConfig } from "../config/session_config.ts";
 import type { Clock } from "../core/clock.ts";
 import { FlotillaError, messageOf, SessionFailedError } from "../core/errors.ts";
@@ -9,10 +10,11 @@ import type { SessionId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { Logger } from "../log/log.ts";
+import type { OpenCustomStrategy } from "../custom/custom_strategy.ts";
 import { selectors } from "../selection/registry.ts";
 import { forked } from "../session/continuation.ts";
 import { runSession, StopRequest } from "../session/engine.ts";
-import type { SessionEntry, StreamItem } from "../session/events.ts";
+import type { SessionEntry, SessionSubmitted, StreamItem } from "../session/events.ts";
 import type { RunModel } from "../session/run_context.ts";
 import { initialWeightsSeed } from "../session/seeds.ts";
 import { SessionJournal } from "../session/session_journal.ts";
@@ -28,6 +30,15 @@ import { checkFits, checkForkConfig, weightsToForkFrom } from "./fork_plan.ts";
 import type { Garbage } from "./garbage.ts";
 import { withModelDefaults } from "./model_defaults.ts";
 import { checkConfig, openJournal } from "./open_journal.ts";
+import {
+  checkOwn,
+  closeOwn,
+  neededFiles,
+  openOwn,
+  type OwnStrategies,
+  packFiles,
+  unpackFiles,
+} from "./own_strategies.ts";
 import { packBlob, unpackBlob } from "./package_blob.ts";
 import { type PreparedModel, prepareModel, runModel, type ValidationSets } from "./run_model.ts";
 import {
@@ -73,6 +84,8 @@ export interface SessionsOptions {
   findPackage(config: SessionConfig): Promise<ModelPackage>;
   /** Opens the trainer that builds and evaluates models; it is closed when no run is left. */
   openTrainer(): Trainer;
+  /** Opens a strategy that is the user's own code. */
+  readonly openStrategy: OpenCustomStrategy;
   /** A fresh session id. */
   newId(): SessionId;
   /** A random seed, for a config without one. */
@@ -92,6 +105,15 @@ interface Running {
   readonly done: Promise<void>;
   /** Whether it needs the trainer: to build its model, then to evaluate it. */
   trains: boolean;
+}
+
+/** What a run begins with. */
+interface RunStart {
+  readonly config: SessionConfig;
+  readonly modelPackage: ModelPackage;
+  readonly seed: number;
+  /** Code of the strategies that are the user's own. */
+  readonly strategies: StrategyFiles;
 }
 
 /** The leader is shutting down: runs are left as they are, to be resumed. */
@@ -160,23 +182,16 @@ export class Sessions implements SessionService {
     const sent = submission.modelPackage ?? await findPackage(submission.config);
     const config = withModelDefaults(submission.config, sent);
     await results.checkWritable();
+    const strategies = neededFiles(config, submission.strategies ?? {});
+    await this.#checkStrategies(config, strategies);
     const seed = config.session_config.seed ?? drawSeed();
     return await this.#begin(
-      config,
-      sent,
-      seed,
-      async ({ id, blob }) =>
-        await SessionJournal.begin(store, clock, {
-          type: "session_submitted",
-          session: id,
-          config,
-          seed,
-          model: { id: sent.id, hash: sent.hash, blob },
-        }),
+      { config, modelPackage: sent, seed, strategies },
+      async (submitted) => await SessionJournal.begin(store, clock, submitted),
     );
   }
 
-  async fork(of: string, { round, config: changed }: Fork): Promise<SessionId> {
+  async fork(of: string, { round, config: changed, strategies: sent }: Fork): Promise<SessionId> {
     const { store, clock, results } = this.#options;
     const { state } = this.#find(of);
     const config = changed ?? state.config;
@@ -188,17 +203,14 @@ export class Sessions implements SessionService {
       const modelPackage = await this.#storedPackage(state);
       const seed = config.session_config.seed ?? state.seed;
       const whole = withModelDefaults(config, modelPackage);
-      return await this.#begin(whole, modelPackage, seed, async ({ id, prepared }) => {
+      const strategies = neededFiles(whole, { ...await this.#storedFiles(state), ...sent });
+      await this.#checkStrategies(whole, strategies);
+      const start = { config: whole, modelPackage, seed, strategies };
+      return await this.#begin(start, async (own, prepared) => {
         await checkFits(state.id, weights, prepared.initial.weights, store.blobs);
         const entries = await store.journal.read(state.id) as SessionEntry[];
-        const [submitted, ...taken] = forked(entries, {
-          type: "session_submitted",
-          session: id,
-          config: whole,
-          seed,
-          model: state.model,
-          parent: { session: state.id, round },
-        });
+        const parent = { session: state.id, round };
+        const [submitted, ...taken] = forked(entries, { ...own, parent });
         return await SessionJournal.begin(store, clock, submitted, taken);
       });
     } finally {
@@ -208,15 +220,8 @@ export class Sessions implements SessionService {
 
   /** Builds a run's model, journals the run by `journalled`, and queues it. */
   async #begin(
-    config: SessionConfig,
-    modelPackage: ModelPackage,
-    seed: number,
-    journalled: (run: {
-      readonly id: SessionId;
-      readonly prepared: PreparedModel;
-      /** Blob of the package. */
-      readonly blob: string;
-    }) => Promise<SessionJournal>,
+    { config, modelPackage, seed, strategies }: RunStart,
+    journalled: (submitted: SessionSubmitted, prepared: PreparedModel) => Promise<SessionJournal>,
   ): Promise<SessionId> {
     this.#submitting++;
     try {
@@ -224,8 +229,21 @@ export class Sessions implements SessionService {
       const id = this.#options.newId();
       this.#own.add(id);
       await this.#keeper.collected();
-      const { id: blob } = await this.#options.store.blobs.put(packBlob(modelPackage));
-      this.#enqueue(await journalled({ id, prepared, blob }), prepared);
+      const { blobs } = this.#options.store;
+      const { id: blob } = await blobs.put(packBlob(modelPackage));
+      const own = Object.keys(strategies).length === 0
+        ? {}
+        : { strategies: (await blobs.put(packFiles(strategies))).id };
+      const model = { id: modelPackage.id, hash: modelPackage.hash, blob };
+      const submitted: SessionSubmitted = {
+        type: "session_submitted",
+        session: id,
+        config,
+        seed,
+        model,
+        ...own,
+      };
+      this.#enqueue(await journalled(submitted, prepared), prepared);
       return id;
     } finally {
       this.#submitting--;
@@ -393,6 +411,7 @@ export class Sessions implements SessionService {
     const { aggregator, client_selection: selector } = config.session_config;
     // Not the whole model: its initial weights must go when the round loop lets go of them.
     let initial: Pick<InitialModel, "topology"> | null = null;
+    let own: OwnStrategies = {};
     const openModel = async (): Promise<RunModel> => {
       const model = this.#prepared.get(journal.id) ?? await this.#prepareAgain(journal);
       this.#prepared.delete(journal.id);
@@ -402,13 +421,16 @@ export class Sessions implements SessionService {
       return runModel(config, model, () => this.#trainer ??= this.#options.openTrainer());
     };
     try {
+      own = await this.#openStrategies(journal.state);
       const ended = await runSession(
         {
           journal,
           fleet: directory,
           // Both names have passed the config's schema.
-          selector: selectors[selector as keyof typeof selectors],
-          aggregator: aggregators[aggregator as keyof typeof aggregators],
+          selector: own.client_selection?.selector() ??
+            selectors[selector as keyof typeof selectors],
+          aggregator: own.aggregator?.aggregator() ??
+            aggregators[aggregator as keyof typeof aggregators],
           clock,
           logger: logger.with({ session: journal.id }),
           longestCallMs,
@@ -438,6 +460,8 @@ export class Sessions implements SessionService {
           `${messageOf(error)}. The server goes on with the run when it starts again`,
         );
       }
+    } finally {
+      closeOwn(own);
     }
   }
 
@@ -451,6 +475,31 @@ export class Sessions implements SessionService {
     } catch (error) {
       logger.error("checkpoint_failed", messageOf(error), { session, round });
     }
+  }
+
+  /** Loads a run's own strategies once, so that what is wrong with them is known at once. */
+  async #checkStrategies(config: SessionConfig, files: StrategyFiles): Promise<void> {
+    const own = openOwn(config, files, this.#options.openStrategy);
+    try {
+      await checkOwn(own);
+    } finally {
+      closeOwn(own);
+    }
+  }
+
+  /** Opens a run's own strategies from where they are kept with it. */
+  async #openStrategies(state: SessionState): Promise<OwnStrategies> {
+    const own = openOwn(state.config, await this.#storedFiles(state), this.#options.openStrategy);
+    await checkOwn(own);
+    return own;
+  }
+
+  /** Code of a run's own strategies. */
+  async #storedFiles({ id, strategies }: SessionState): Promise<StrategyFiles> {
+    if (strategies === null) return {};
+    const bytes = await this.#options.store.blobs.get(strategies);
+    if (bytes !== null) return unpackFiles(bytes);
+    throw new SessionFailedError(`Cannot run ${id} as the code of its strategies is gone`);
   }
 
   /** Builds the model of a run that was submitted to an earlier process. */

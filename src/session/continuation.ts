@@ -86,7 +86,7 @@ export function forked(
       ...resumePoint(state),
       // What another strategy has noted down means nothing to this one.
       ...(isOther("client_selection") && { selectorState: null }),
-      ...(isOther("aggregator") && { aggregatorState: null }),
+      ...(isOther("aggregator") && { aggregatorState: null, kept: {} }),
     },
   }];
 }

@@ -22,6 +22,8 @@ export interface SessionSubmitted {
     /** Blob that holds the whole package, so that a run can go on after a restart. */
     readonly blob: string;
   };
+  /** Blob that holds the strategies which are the user's own code. @default none */
+  readonly strategies?: string;
   /** The run of which this one is a fork, and after which of its rounds. @default none */
   readonly parent?: Parent;
 }

@@ -58,6 +58,8 @@ export interface SessionState {
   readonly model: SessionSubmitted["model"];
   /** The run of which it is a fork; null if it began by itself. */
   readonly parent: Parent | null;
+  /** Blob of the strategies that are the user's own code; null if there are none. */
+  readonly strategies: string | null;
   readonly status: SessionStatus;
   /** Why it failed or was stopped. */
   readonly reason: string | null;
@@ -90,7 +92,7 @@ export interface SessionState {
 
 /** What describes a run, its rounds and its journal. */
 const DESCRIPTION = [
-  ...["id", "config", "seed", "model", "parent", "rounds", "parameters"] as const,
+  ...["id", "config", "seed", "model", "strategies", "parent", "rounds", "parameters"] as const,
   ...["status", "reason", "submittedAt", "startedAt", "endedAt", "seq", "continued"] as const,
 ] satisfies readonly (keyof SessionState)[];
 
@@ -147,14 +149,22 @@ export function finishedRounds(state: SessionState): number {
   return state.rounds.length - (openRound(state) === null ? 0 : 1);
 }
 
+/** Blobs of the code that a run consists of: its model's package, and strategies of the user. */
+export function codeOf(
+  { model, strategies }: Pick<SessionState, "model" | "strategies">,
+): string[] {
+  return strategies === null ? [model.blob] : [model.blob, strategies];
+}
+
 function submitted(event: SessionSubmitted, at: number, seq: number): SessionState {
-  const { session, config, seed, model, parent = null } = event;
+  const { session, config, seed, model, strategies = null, parent = null } = event;
   return {
     id: session,
     config,
     seed,
     model,
     parent,
+    strategies,
     status: "queued",
     reason: null,
     submittedAt: at,

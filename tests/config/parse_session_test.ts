@@ -390,3 +390,32 @@ Deno.test("sessionConfigFrom() refuses what is not an object", () => {
     'request body must be a section of keys: got "hi"',
   ]);
 });
+
+Deno.test("parseSessionConfig() refuses to measure clients with another model than they train", () => {
+  const text = `
+benchmark_config: { skip_benchmark: false, model_id: Other }
+server_training_config: { num_training_rounds: 1 }
+client_training_config: { model_id: MLP, dataset: D }
+`;
+  const read = (from: string) => parseSessionConfig(from, "c.yaml", registries);
+  assert.throws(
+    () => read(text),
+    /c\.yaml:2:54 benchmark_config\.model_id must be "MLP", the model_id of client_training_config/,
+  );
+  assert.equal(read(text.replace("Other", "MLP")).benchmark_config.model_id, "MLP");
+  assert.equal(read(text.replace("false", "true")).benchmark_config.model_id, "Other");
+});
+
+Deno.test("parseSessionConfig() takes a file for a strategy, with arguments that only it knows", () => {
+  const { session_config: session } = parseSessionConfig(
+    `
+session_config: { aggregator: ./mine.ts, aggregator_args: { anything: [1, 2], nothing: null } }
+server_training_config: { num_training_rounds: 1 }
+client_training_config: { model_id: MLP, dataset: D }
+`,
+    "c.yaml",
+    registries,
+  );
+  assert.deepEqual(session.aggregator_args, { anything: [1, 2] });
+  assert.equal(session.aggregator, "./mine.ts");
+});

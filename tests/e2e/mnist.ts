@@ -27,14 +27,16 @@ export interface ConfigChanges {
   readonly session?: Record<string, unknown>;
   readonly server?: Record<string, unknown>;
   readonly client?: Record<string, unknown>;
+  readonly benchmark?: Record<string, unknown>;
 }
 
 /** A session config: all clients, at least two, two rounds of the MLP, seed 42. */
-export function runConfig({ session, server, client }: ConfigChanges = {}) {
+export function runConfig({ session, server, client, benchmark }: ConfigChanges = {}) {
   return {
     session_config: { client_selection: "all", min_clients: 2, seed: 42, ...session },
     server_training_config: { model_dir: MLP, num_training_rounds: 2, ...server },
     client_training_config: { model_id: "MLP", dataset: "MNIST", learning_rate: 0.1, ...client },
+    ...(benchmark && { benchmark_config: benchmark }),
   };
 }
 

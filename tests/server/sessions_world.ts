@@ -4,6 +4,7 @@
  */
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import type { ModelPackage } from "../../src/core/model_package.ts";
+import { openStrategy } from "../../src/custom/open_strategy.ts";
 import { type Logger, silentLogger } from "../../src/log/log.ts";
 import { createInProcessTransport } from "../../src/rpc/in_process.ts";
 import type { CheckpointFolder } from "../../src/server/checkpoint_folder.ts";
@@ -91,6 +92,7 @@ export class Leader {
         this.trainers.push(trainer);
         return trainer;
       },
+      openStrategy: (file, code) => openStrategy(file, code, { callLimitMs: 2000 }),
       newId: options.newId ?? (() => crypto.randomUUID()),
       drawSeed: () => 99,
       checkpoints: options.checkpoints ?? null,

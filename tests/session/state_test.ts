@@ -51,6 +51,7 @@ Deno.test("reduce() begins with a queued session", () => {
     config: CONFIG,
     seed: 42,
     model: { id: "MLP", hash: hash(9), blob: hash(8) },
+    strategies: null,
     status: "queued",
     reason: null,
     submittedAt: START,

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { checkBody, readJson } from "./body.ts";
 import type { Rest, RestEnv } from "./context.ts";
 import { ConfigObject } from "./session_view.ts";
+import { StrategyTexts } from "./sessions.ts";
 
 const round = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 const queue = v.pipe(
@@ -42,6 +43,7 @@ export const ForkBody = v.strictObject({
     v.optional(ConfigObject),
     v.description("The config of the new session; by default the parent's"),
   ),
+  strategies: StrategyTexts,
   queue,
 });
 
@@ -60,8 +62,12 @@ export function routeContinuations(app: Hono<RestEnv>, rest: Rest): void {
     return c.json({ session_id: id }, 202, { location: `/api/v1/sessions/${id}` });
   });
   app.post("/api/v1/sessions/:id/fork", async (c) => {
-    const { round, config, queue } = checkBody(ForkBody, await readJson(c, rest));
-    const fork = { round, config: config === undefined ? null : parseConfig(config) };
+    const { round, config, strategies, queue } = checkBody(ForkBody, await readJson(c, rest));
+    const fork = {
+      round,
+      config: config === undefined ? null : parseConfig(config),
+      strategies,
+    };
     if (!queue) submissions.refuseIfBusy(409);
     const id = await submissions.started(service.fork(c.req.param("id"), fork));
     return c.json({ session_id: id }, 201, { location: `/api/v1/sessions/${id}` });

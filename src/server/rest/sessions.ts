@@ -8,6 +8,12 @@ import type { Rest, RestContext, RestEnv } from "./context.ts";
 import { RestError } from "./errors.ts";
 import { ConfigObject, SessionSummary, sessionSummary, sessionView } from "./session_view.ts";
 
+/** Strategies that are the user's own code. */
+export const StrategyTexts = v.pipe(
+  v.optional(v.record(v.string(), v.string()), {}),
+  v.description("Text of the strategies that the config names by file, by that name"),
+);
+
 /** Body of a submission. */
 export const SubmissionBody = v.strictObject({
   config: ConfigObject,
@@ -18,6 +24,7 @@ export const SubmissionBody = v.strictObject({
       v.description("File contents in base64 by path inside the package"),
     ),
   })),
+  strategies: StrategyTexts,
   queue: v.pipe(
     v.optional(v.boolean(), true),
     v.description("Whether to wait while another session runs; false answers 409 instead"),
@@ -40,6 +47,7 @@ export function routeSessions(app: Hono<RestEnv>, rest: Rest): void {
     const submission = {
       config: parseConfig(body.config),
       modelPackage: body.package === undefined ? null : decodePackage(body.package),
+      strategies: body.strategies,
     };
     if (!body.queue) submissions.refuseIfBusy(409);
     const id = await submissions.submit(submission);
