@@ -32,4 +32,6 @@ export interface TrainingMetrics {
   readonly trainSeconds: number;
   /** Absent if nothing was computed, or if the client does not tell. */
   readonly arithmetic?: Arithmetic;
+  /** How many threads shared each step; absent as `arithmetic`. */
+  readonly threads?: number;
 }

@@ -64,10 +64,11 @@ interface Update extends Omit<UpdateHeader, "metrics"> {
   readonly metrics: Metrics | null;
 }
 
-interface Metrics extends Omit<TrainingMetrics, "accuracy" | "test" | "arithmetic"> {
+interface Metrics extends Omit<TrainingMetrics, "accuracy" | "test" | "arithmetic" | "threads"> {
   readonly accuracy?: number;
   readonly test: Evaluation | null;
   readonly arithmetic: string;
+  readonly threads?: number;
 }
 
 interface Evaluation extends Omit<CoreEvaluation, "accuracy"> {
@@ -196,6 +197,7 @@ export function updateFromWire(update: Update): UpdateHeader {
       miniBatches: checkedSize(metrics.miniBatches),
       trainSeconds: metrics.trainSeconds,
       ...arithmeticFromWire(metrics.arithmetic),
+      ...(metrics.threads ? { threads: metrics.threads } : {}),
     },
   };
 }

@@ -24,6 +24,8 @@ export interface UpdateResult {
   readonly train_seconds: number;
   /** How the client added up products, if it tells. */
   readonly arithmetic?: Arithmetic;
+  /** How many threads of the client shared each step, if it tells. */
+  readonly threads?: number;
   readonly bytes_down: number;
   readonly bytes_up: number;
   /** On the client's own test split, if it has one. */
@@ -128,6 +130,7 @@ function updateResult(update: UpdateReceived, round: number): UpdateResult {
     ...quality(metrics),
     train_seconds: metrics.trainSeconds,
     ...(metrics.arithmetic !== undefined && { arithmetic: metrics.arithmetic }),
+    ...(metrics.threads !== undefined && { threads: metrics.threads }),
     bytes_down: update.bytesDown,
     bytes_up: update.bytesUp,
     ...(test && { test_loss: test.loss, test_accuracy: test.accuracy }),

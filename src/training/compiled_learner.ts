@@ -26,7 +26,7 @@ import { type ExtraCalls, type Plan, planStep } from "./step/plan.ts";
 import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.ts";
 import { LANES, lanesFor, type Resident } from "./step/sources.ts";
 import { planThreads } from "./step/threaded_plan.ts";
-import { StepThreads } from "./step_threads.ts";
+import { StepThreads } from "./threads/step_threads.ts";
 import { sizeOf, type StepGraph } from "./step/graph.ts";
 
 type Mode = "train" | "evaluate";

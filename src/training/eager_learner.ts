@@ -13,6 +13,7 @@ const NOTHING: BatchOutcome = { loss: NaN, right: null };
 
 /** A learner that runs the model itself, whose variables hold the weights. */
 export class EagerLearner implements Learner {
+  readonly threads = 1;
   readonly #built: BuiltModel;
   readonly #settings: LearnerSettings;
   readonly #loss: Loss;

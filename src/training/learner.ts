@@ -26,6 +26,8 @@ export interface TrainingStart {
 
 /** A model with its loss and optimizer, ready for batches of one dataset at a time. */
 export interface Learner {
+  /** How many threads share a step; fewer for batches with less than 4 samples a thread. */
+  readonly threads: number;
   /** Takes the following batches from this dataset. */
   useDataset(dataset: Dataset): void;
   /** Overwrites all weights with flat ones, in the order of the model's layout. */

@@ -36,7 +36,7 @@ export class ModelCache {
   threads = 1;
   #cached: Cached | null = null;
 
-  /** @param notice told once of each model that cannot be compiled */
+  /** @param notice told what a person should know, such as of a model that cannot be compiled */
   constructor(notice: (text: string) => void) {
     this.#notice = notice;
   }
@@ -89,13 +89,20 @@ export class ModelCache {
       return compileLearner(built, settings, dataset, batches, { threads: this.threads });
     } catch (error) {
       if (!(error instanceof NotRecordable)) throw error;
-      const text =
-        "Model trains slowly, kernel by kernel in tfjs, as its step cannot be compiled: " +
-        error.reason;
-      if (!this.#noticed.has(text)) this.#notice(text);
-      this.#noticed.add(text);
+      const alone = this.threads > 1 ? " and on one thread" : "";
+      this.noticeOnce(
+        `Model trains slowly, kernel by kernel in tfjs${alone}, as its step cannot be compiled: ` +
+          error.reason,
+      );
       return new EagerLearner(built, settings, dataset);
     }
+  }
+
+  /** Tells a person something, the first time. */
+  noticeOnce(text: string): void {
+    if (this.#noticed.has(text)) return;
+    this.#noticed.add(text);
+    this.#notice(text);
   }
 
   /** Frees the model that was kept. */

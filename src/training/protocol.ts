@@ -10,6 +10,7 @@ import type {
   TrainingResult,
 } from "./trainer.ts";
 import type { ArithmeticChoice } from "./arithmetic_choice.ts";
+import type { ThreadsChoice } from "./threads_choice.ts";
 import type { Evaluation } from "../core/metrics.ts";
 
 /** A request with its dataset folder read into a description. */
@@ -40,7 +41,7 @@ export type JobKind = keyof Jobs;
 export interface EngineSettings {
   readonly arithmetic: ArithmeticChoice;
   /** Threads that share each step; "auto": as many as cores. @default 1 */
-  readonly threads?: number | "auto";
+  readonly threads?: ThreadsChoice;
 }
 
 /** To the worker. */

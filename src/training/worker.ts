@@ -17,6 +17,7 @@ import { collectGarbage } from "./garbage.ts";
 import { forbidEnding } from "./guarded_globals.ts";
 import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
 import { allIndices, splitIndices } from "./split.ts";
+import { threadsFor } from "./threads_choice.ts";
 import { trainItems } from "./train_loop.ts";
 import type { OnProgress } from "./trainer.ts";
 
@@ -84,7 +85,12 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     return {
       weights: encoded.bytes,
       samples: train.length,
-      metrics: { ...trained, test: tested, arithmetic: chosenArithmetic() },
+      metrics: {
+        ...trained,
+        test: tested,
+        arithmetic: chosenArithmetic(),
+        threads: learner.threads,
+      },
     };
   },
   async evaluate({ dataset: spec, weights, batchSize, loss, splitSeed, ...source }, context) {
@@ -154,8 +160,7 @@ scope.onmessage = ({ data }) => {
 async function perform<K extends JobKind>({ id, kind, job, engine, cancel }: JobMessage<K>) {
   try {
     chooseArithmetic(engine.arithmetic);
-    const { threads = 1 } = engine;
-    models.threads = threads === "auto" ? navigator.hardwareConcurrency : threads;
+    models.threads = threadsFor(engine.threads ?? 1);
     await ready;
     const answer = await HANDLERS[kind](job, {
       onProgress: (progress) => post({ id, kind: "progress", progress }),
@@ -167,6 +172,8 @@ async function perform<K extends JobKind>({ id, kind, job, engine, cancel }: Job
     post({ id, kind: "done", answer }, weights);
   } catch (error) {
     if (error instanceof Cancelled) return post({ id, kind: "cancelled" });
+    // What a step that failed leaves, such as ended threads, must not meet the next job.
+    models.forget();
     const name = error instanceof Error ? error.name : "Error";
     post({ id, kind: "failed", error: name, reason: messageOf(error) });
   }

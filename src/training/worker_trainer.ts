@@ -3,7 +3,7 @@
  * else, and starts a new worker when another dataset is asked for or the old one died.
  */
 import { fileURLToPath } from "node:url";
-import { STEP_THREAD } from "./step_threads.ts";
+import { threadsFor, threadsNotice } from "./threads_choice.ts";
 import { DataError, FlotillaError, ModelError, WeightsError } from "../core/errors.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import { readDatasetSpec } from "../data/spec.ts";
@@ -26,6 +26,8 @@ import type {
   TrainingRequest,
   TrainingResult,
 } from "./trainer.ts";
+
+const THREAD_MODULES = fileURLToPath(new URL("./threads/", import.meta.url));
 
 /** Limits of a trainer. */
 export interface WorkerTrainerOptions {
@@ -94,6 +96,8 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     this.#buildLimitMs = buildLimitMs;
     this.#abortGraceMs = abortGraceMs;
     this.#onNotice = onNotice;
+    const notice = threadsNotice(engine.threads ?? 1);
+    if (notice !== null) onNotice(notice);
   }
 
   initialise(source: ModelSource, seed: number): Promise<InitialModel> {
@@ -202,8 +206,8 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       : [folder];
     this.#endWorker(new FlotillaError("The training worker was replaced"));
     // A worker starts threads of its own only from modules that it may read.
-    const isAlone = (this.#engine.threads ?? 1) === 1;
-    const readable = isAlone ? folders : [...folders, fileURLToPath(new URL(".", STEP_THREAD))];
+    const isAlone = threadsFor(this.#engine.threads ?? 1) === 1;
+    const readable = isAlone ? folders : [...folders, THREAD_MODULES];
     const worker = new Worker(new URL("./worker.ts", import.meta.url).href, {
       type: "module",
       name: "training",

@@ -46,18 +46,66 @@ for (const arithmetic of ["auto", "portable"] as const) {
     }, { engine: { arithmetic } }));
 }
 
-Deno.test("train() gives the same bytes on 1 and 2 threads", async () => {
+Deno.test("train() gives the same bytes on 1 and 2 threads, which it reports", async () => {
   const results: string[] = [];
   for (const threads of [1, 2]) {
     await withTrainer(async (trainer, folder) => {
       await writeHalves(folder, 100);
       const request = await linearRequest(trainer, folder, { batchSize: 16 });
-      const { weights } = await trainer.train(request, ignore, never);
+      const { weights, metrics } = await trainer.train(request, ignore, never);
+      assert.equal(metrics.threads, threads);
       results.push(sha256(weights));
     }, { engine: { arithmetic: "auto", threads } });
   }
   assert.equal(results[0], results[1]);
 });
+
+Deno.test("train() on more threads than cores says so once", async () => {
+  const notices: string[] = [];
+  const cores = navigator.hardwareConcurrency;
+  await withTrainer(async (trainer, folder) => {
+    await writeHalves(folder, 100);
+    const request = await linearRequest(trainer, folder, { batchSize: 4 * (cores + 1) });
+    for (let round = 0; round < 2; round++) {
+      const { metrics } = await trainer.train(request, ignore, never);
+      assert.equal(metrics.threads, cores + 1);
+    }
+  }, {
+    engine: { arithmetic: "auto", threads: cores + 1 },
+    onNotice: (text) => void notices.push(text),
+  });
+  assert.equal(notices.length, 1, notices.join("\n"));
+  assert.match(notices[0]!, new RegExp(`${cores + 1} threads on ${cores} cores`));
+});
+
+Deno.test(
+  "close() ends the threads of a step too",
+  { ignore: Deno.build.os !== "linux" },
+  async () => {
+    const before = await workersRunning();
+    await withTrainer(async (trainer, folder) => {
+      await writeHalves(folder, 100);
+      const request = await linearRequest(trainer, folder, { batchSize: 16 });
+      await trainer.train(request, ignore, never);
+      assert.equal(await workersRunning(), before + 2);
+    }, { engine: { arithmetic: "auto", threads: 2 } });
+    const deadline = performance.now() + 10_000;
+    while (await workersRunning() > before) {
+      assert.ok(performance.now() < deadline, "a thread is left");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  },
+);
+
+/** How many threads of this process run a worker. */
+async function workersRunning(): Promise<number> {
+  let count = 0;
+  for await (const { name } of Deno.readDir("/proc/self/task")) {
+    const thread = await Deno.readTextFile(`/proc/self/task/${name}/comm`).catch(() => "");
+    if (thread.startsWith("worker")) count += 1;
+  }
+  return count;
+}
 
 Deno.test("train() gives the same bytes in two fresh trainers, and others for another seed", async () => {
   const results: string[] = [];

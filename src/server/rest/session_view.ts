@@ -50,6 +50,9 @@ const UpdateView = v.object({
       v.description("How the client added up products, if it tells"),
     ),
   ),
+  threads: v.optional(
+    v.pipe(count, v.description("How many threads of the client shared each step, if it tells")),
+  ),
   seconds,
   bytes_down: bytes,
   bytes_up: bytes,
@@ -187,6 +190,7 @@ function update(event: UpdateReceived): v.InferOutput<typeof UpdateView> {
     mini_batches: metrics.miniBatches,
     train_seconds: metrics.trainSeconds,
     ...(metrics.arithmetic !== undefined && { arithmetic: metrics.arithmetic }),
+    ...(metrics.threads !== undefined && { threads: metrics.threads }),
     seconds: event.seconds,
     bytes_down: event.bytesDown,
     bytes_up: event.bytesUp,

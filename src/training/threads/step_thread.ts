@@ -2,9 +2,8 @@
  * A worker that computes its part of compiled steps: it waits for commands in shared memory, and
  * never returns to its event loop after it has started.
  */
-import { messageOf } from "../core/errors.ts";
-import { Barriers, COMMANDS, CONTROL, type Control, fail, waitUntil } from "./step_barrier.ts";
-import { phaseName } from "./step/phase_name.ts";
+import { Barriers, COMMANDS, CONTROL, type Control, fail, waitUntil } from "./barrier.ts";
+import { phaseName } from "./phase_name.ts";
 
 /** What a thread starts with. */
 export interface ThreadStart {
@@ -21,7 +20,7 @@ scope.onmessage = ({ data }) => {
   try {
     serve(data);
   } catch (error) {
-    fail(data.control, data.thread, messageOf(error));
+    fail(data.control, data.thread, error instanceof Error ? error.message : String(error));
   }
 };
 

@@ -1,8 +1,8 @@
 /**
  * How the threads of a step wait for each other: numbers in shared memory that only grow, watched
- * for a moment and then slept on. No event loop takes part, as a step is one synchronous call.
+ * for a moment and then slept on. No event loop takes part, as a step is one synchronous call. The
+ * worker of a thread may read this folder alone, so its modules import no others.
  */
-import { FlotillaError } from "../core/errors.ts";
 
 /** Places in the control numbers; those that are watched have a cache line of their own. */
 export const CONTROL = {
@@ -36,7 +36,7 @@ export const COMMANDS = { load: 1, run: 2 } as const;
 export type Control = Int32Array<SharedArrayBuffer>;
 
 /** How long to watch before sleeping: to wake a thread takes about as long. */
-const WATCH_MS = 0.1;
+const WATCH_MS = 1;
 /** Looks between two looks at the clock. */
 const LOOKS = 500;
 /** A sleeper looks up so often, in case that nobody wakes it. */
@@ -45,7 +45,7 @@ const SLEEP_MS = 250;
 /**
  * Waits until a number that grows reaches a value; both may wrap around.
  *
- * @throws {FlotillaError} another thread failed, or the number does not reach it within the limit
+ * @throws {Error} another thread failed, or the number does not reach it within the limit
  */
 export function waitUntil(
   control: Control,
@@ -61,7 +61,7 @@ export function waitUntil(
     if (waited < WATCH_MS) continue;
     throwIfFailed(control);
     if (waited > limitMs) {
-      throw new FlotillaError(
+      throw new Error(
         `Cannot finish a step on several threads as one gives no sign for ${limitMs / 1000} s`,
       );
     }
@@ -97,7 +97,7 @@ export class Barriers {
     this.#target = base;
   }
 
-  /** @throws {FlotillaError} as {@link waitUntil} */
+  /** @throws {Error} as {@link waitUntil} */
   pass(): void {
     this.#target = (this.#target + this.threads) | 0;
     const arrivals = (Atomics.add(this.control, CONTROL.arrivals, 1) + 1) | 0;
@@ -118,12 +118,12 @@ export function fail(control: Control, thread: number, reason: string): void {
   Atomics.notify(control, CONTROL.arrivals);
 }
 
-/** @throws {FlotillaError} a thread failed: names it and its reason */
+/** @throws {Error} a thread failed: names it and its reason */
 export function throwIfFailed(control: Control): void {
   const failed = Atomics.load(control, CONTROL.failed);
   if (failed === 0) return;
   const reason = new TextDecoder().decode(reasonOf(control, control[CONTROL.reasonBytes]!).slice());
-  throw new FlotillaError(`Cannot finish a step as its thread ${failed - 1} failed: ${reason}`);
+  throw new Error(`Cannot finish a step as its thread ${failed - 1} failed: ${reason}`);
 }
 
 function reasonOf(control: Control, bytes: number): Uint8Array<SharedArrayBuffer> {

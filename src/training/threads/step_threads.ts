@@ -1,6 +1,6 @@
 /** The threads that compute steps together with the one that asks for them. */
-import { messageOf } from "../core/errors.ts";
-import type { KernelMemory } from "./kernel_memory.ts";
+import { FlotillaError, messageOf } from "../../core/errors.ts";
+import type { KernelMemory } from "../kernel_memory.ts";
 import {
   Barriers,
   COMMANDS,
@@ -9,13 +9,13 @@ import {
   CONTROL_COUNT,
   fail,
   throwIfFailed,
-} from "./step_barrier.ts";
-import { phaseName } from "./step/phase_name.ts";
-import type { ThreadedPlan } from "./step/threaded_plan.ts";
+} from "./barrier.ts";
+import { phaseName } from "./phase_name.ts";
+import type { ThreadedPlan } from "../step/threaded_plan.ts";
 import type { ThreadStart } from "./step_thread.ts";
 
-/** Address of the module of a thread, which the worker that starts it must be able to read. */
-export const STEP_THREAD = new URL("./step_thread.ts", import.meta.url);
+/** A thread that does not start says so to an event loop that waits, so this is found by waiting. */
+const START_LIMIT_MS = 10_000;
 
 /** What the threads need of a plan. */
 export type ThreadedCode = Pick<ThreadedPlan, "bytes" | "top" | "phases" | "threads">;
@@ -52,7 +52,7 @@ export class StepThreads {
       this.#control[CONTROL.codeBytes] = bytes.length;
       this.#control[CONTROL.phases] = phases;
       this.#start(threads);
-      this.#command(COMMANDS.load, plan, threads).pass();
+      this.#command(COMMANDS.load, plan, threads, START_LIMIT_MS).pass();
     });
     const own = Array.from(
       { length: phases },
@@ -60,7 +60,7 @@ export class StepThreads {
     );
     return () =>
       this.#guarded(() => {
-        const barriers = this.#command(COMMANDS.run, plan, threads);
+        const barriers = this.#command(COMMANDS.run, plan, threads, this.#limitMs);
         for (const phase of own) {
           phase();
           barriers.pass();
@@ -79,9 +79,10 @@ export class StepThreads {
       throwIfFailed(this.#control);
       return work();
     } catch (error) {
-      fail(this.#control, 0, messageOf(error));
+      const reason = messageOf(error);
+      fail(this.#control, 0, reason);
       this.close();
-      throw error;
+      throw new FlotillaError(reason, { cause: error });
     }
   }
 
@@ -107,7 +108,7 @@ export class StepThreads {
     }
   }
 
-  #command(command: number, plan: number, threads: number): Barriers {
+  #command(command: number, plan: number, threads: number, limitMs: number): Barriers {
     const control = this.#control;
     const base = Atomics.load(control, CONTROL.arrivals);
     control[CONTROL.command] = command;
@@ -116,6 +117,6 @@ export class StepThreads {
     control[CONTROL.base] = base;
     Atomics.add(control, CONTROL.commands, 1);
     Atomics.notify(control, CONTROL.commands);
-    return new Barriers(control, threads, base, this.#limitMs);
+    return new Barriers(control, threads, base, limitMs);
   }
 }
