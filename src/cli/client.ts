@@ -95,7 +95,7 @@ async function run(flags: ClientFlags): Promise<void> {
     ...config.training,
     arithmetic: flags.arithmetic ?? config.training.arithmetic,
   };
-  const trainers = openTrainers(local, engine);
+  const trainers = openTrainers(local, engine, logger);
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];
   try {
@@ -228,13 +228,25 @@ async function isFile(path: string): Promise<boolean> {
 /** As many trainers as there are cores, or clients if they are fewer. */
 function openTrainers(
   local: readonly Map<string, LocalDataset>[],
-  engine: ClientConfig["training"],
+  { arithmetic, threads }: ClientConfig["training"],
+  logger: Logger,
 ): Trainer[] {
   const folders = local.flatMap((datasets) => [...datasets.values()].map(({ folder }) => folder));
-  // A client of its own gets a worker that may read one dataset; many share workers.
-  const options = local.length === 1
-    ? { engine }
-    : { engine, sharedFolders: [...new Set(folders)] };
-  const count = Math.min(local.length, navigator.hardwareConcurrency);
+  const cores = navigator.hardwareConcurrency;
+  const count = Math.min(local.length, cores);
+  const told = new Set<string>();
+  const options = {
+    // Trainers at work at the same time share the cores.
+    engine: {
+      arithmetic,
+      threads: threads === "auto" ? Math.max(1, Math.floor(cores / count)) : threads,
+    },
+    // A client of its own gets a worker that may read one dataset; many share workers.
+    sharedFolders: local.length === 1 ? [] : [...new Set(folders)],
+    onNotice(text: string) {
+      if (!told.has(text)) logger.warning("training", text);
+      told.add(text);
+    },
+  };
   return Array.from({ length: count }, () => createWorkerTrainer(options));
 }

@@ -162,7 +162,11 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
     }),
     validationSets: validationSets(config.validation_data_dir_path),
     findPackage: (session) => findPackage(session, [config.models_dir_path, builtInModels()]),
-    openTrainer: () => createWorkerTrainer({ engine: config.training }),
+    openTrainer: () =>
+      createWorkerTrainer({
+        engine: config.training,
+        onNotice: (text) => logger.warning("training", text),
+      }),
     newId: () => crypto.randomUUID(),
     drawSeed: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
     longestCallMs: grpc.timeout_s * 1000,

@@ -7,6 +7,7 @@ import { EagerLearner } from "./eager_learner.ts";
 import type { Learner, LearnerSettings } from "./learner.ts";
 import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
+import type { EndFlag } from "./threads/barrier.ts";
 import type { ModelSource } from "./trainer.ts";
 
 /** What a learner is needed for. */
@@ -34,6 +35,8 @@ export class ModelCache {
   readonly #noticed = new Set<string>();
   /** Threads that share the steps of learners made from now on. */
   threads = 1;
+  /** Ends these threads. */
+  ended: EndFlag = new Int32Array(new SharedArrayBuffer(4));
   #cached: Cached | null = null;
 
   /** @param notice told what a person should know, such as of a model that cannot be compiled */
@@ -86,7 +89,10 @@ export class ModelCache {
 
   #makeLearner(built: BuiltModel, dataset: Dataset, { settings, batches }: LearnerNeeds): Learner {
     try {
-      return compileLearner(built, settings, dataset, batches, { threads: this.threads });
+      return compileLearner(built, settings, dataset, batches, {
+        threads: this.threads,
+        ended: this.ended,
+      });
     } catch (error) {
       if (!(error instanceof NotRecordable)) throw error;
       const alone = this.threads > 1 ? " and on one thread" : "";

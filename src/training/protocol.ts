@@ -10,6 +10,7 @@ import type {
   TrainingResult,
 } from "./trainer.ts";
 import type { ArithmeticChoice } from "./arithmetic_choice.ts";
+import type { EndFlag } from "./threads/barrier.ts";
 import type { ThreadsChoice } from "./threads_choice.ts";
 import type { Evaluation } from "../core/metrics.ts";
 
@@ -52,6 +53,8 @@ export interface JobMessage<K extends JobKind = JobKind> {
   readonly engine: EngineSettings;
   /** One 32-bit number, not 0 once the job shall end: seen within a step, without an event loop. */
   readonly cancel: Int32Array<SharedArrayBuffer>;
+  /** Set when the worker is ended, for the threads that it has started. */
+  readonly ended: EndFlag;
 }
 
 /** From the worker. */

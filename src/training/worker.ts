@@ -157,9 +157,10 @@ scope.onmessage = ({ data }) => {
   last = last.then(() => perform(data));
 };
 
-async function perform<K extends JobKind>({ id, kind, job, engine, cancel }: JobMessage<K>) {
+async function perform<K extends JobKind>({ id, kind, job, engine, cancel, ended }: JobMessage<K>) {
   try {
     chooseArithmetic(engine.arithmetic);
+    models.ended = ended;
     models.threads = threadsFor(engine.threads ?? 1);
     await ready;
     const answer = await HANDLERS[kind](job, {

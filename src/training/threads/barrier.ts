@@ -35,6 +35,17 @@ export const COMMANDS = { load: 1, run: 2 } as const;
 /** The control numbers of a group of threads. */
 export type Control = Int32Array<SharedArrayBuffer>;
 
+/** One number, not 0 once the threads shall end. */
+export type EndFlag = Int32Array<SharedArrayBuffer>;
+
+/** How long to wait for others. */
+export interface Patience {
+  /** @default {Infinity} */
+  readonly limitMs?: number;
+  /** Ends a wait too. @default never */
+  readonly ended?: EndFlag;
+}
+
 /** How long to watch before sleeping: to wake a thread takes about as long. */
 const WATCH_MS = 1;
 /** Looks between two looks at the clock. */
@@ -45,13 +56,13 @@ const SLEEP_MS = 250;
 /**
  * Waits until a number that grows reaches a value; both may wrap around.
  *
- * @throws {Error} another thread failed, or the number does not reach it within the limit
+ * @throws {Error} another thread failed, all shall end, or the number does not reach it within the limit
  */
 export function waitUntil(
   control: Control,
   place: number,
   value: number,
-  limitMs = Infinity,
+  { limitMs = Infinity, ended }: Patience = {},
 ): void {
   if (sees(control, place, value)) return;
   const start = performance.now();
@@ -60,6 +71,7 @@ export function waitUntil(
     const waited = performance.now() - start;
     if (waited < WATCH_MS) continue;
     throwIfFailed(control);
+    if (ended !== undefined && Atomics.load(ended, 0) !== 0) throw new Error("The trainer ended");
     if (waited > limitMs) {
       throw new Error(
         `Cannot finish a step on several threads as one gives no sign for ${limitMs / 1000} s`,
@@ -87,12 +99,11 @@ function reaches(count: number, value: number): boolean {
 export class Barriers {
   #target: number;
 
-  /** @param limitMs how long the others may take to arrive */
   constructor(
     readonly control: Control,
     readonly threads: number,
     base: number,
-    readonly limitMs = Infinity,
+    readonly patience: Patience,
   ) {
     this.#target = base;
   }
@@ -102,7 +113,7 @@ export class Barriers {
     this.#target = (this.#target + this.threads) | 0;
     const arrivals = (Atomics.add(this.control, CONTROL.arrivals, 1) + 1) | 0;
     if (arrivals === this.#target) Atomics.notify(this.control, CONTROL.arrivals);
-    else waitUntil(this.control, CONTROL.arrivals, this.#target, this.limitMs);
+    else waitUntil(this.control, CONTROL.arrivals, this.#target, this.patience);
   }
 }
 

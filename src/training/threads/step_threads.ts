@@ -7,6 +7,7 @@ import {
   CONTROL,
   type Control,
   CONTROL_COUNT,
+  type EndFlag,
   fail,
   throwIfFailed,
 } from "./barrier.ts";
@@ -27,12 +28,21 @@ export class StepThreads {
   readonly #control: Control = new Int32Array(
     new SharedArrayBuffer(CONTROL_COUNT * Int32Array.BYTES_PER_ELEMENT),
   );
+  readonly #ended: EndFlag;
   #workers: Worker[] = [];
   #plans = 0;
 
-  /** @param limitMs how long a thread may take for its part between two waits */
-  constructor(memory: KernelMemory, limitMs = 60_000) {
+  /**
+   * @param limitMs how long a thread may take for its part between two waits
+   * @param ended set by others to end the threads, whatever becomes of this one
+   */
+  constructor(
+    memory: KernelMemory,
+    limitMs = 60_000,
+    ended: EndFlag = new Int32Array(new SharedArrayBuffer(4)),
+  ) {
     this.#memory = memory;
+    this.#ended = ended;
     this.#limitMs = limitMs;
   }
 
@@ -102,6 +112,7 @@ export class StepThreads {
         control: this.#control,
         thread,
         commands: this.#control[CONTROL.commands]!,
+        ended: this.#ended,
       };
       worker.postMessage(start);
       this.#workers.push(worker);
@@ -117,6 +128,6 @@ export class StepThreads {
     control[CONTROL.base] = base;
     Atomics.add(control, CONTROL.commands, 1);
     Atomics.notify(control, CONTROL.commands);
-    return new Barriers(control, threads, base, limitMs);
+    return new Barriers(control, threads, base, { limitMs });
   }
 }
