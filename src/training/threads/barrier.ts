@@ -46,7 +46,7 @@ export interface Patience {
   readonly ended?: EndFlag;
 }
 
-/** How long to watch before sleeping: to wake a thread takes about as long. */
+/** How long to watch before sleeping: to wake a thread takes up to half of it. */
 const WATCH_MS = 1;
 /** Looks between two looks at the clock. */
 const LOOKS = 500;
