@@ -1,6 +1,7 @@
 /**
- * `deno task bench:train [--seconds S] [--json] MODEL...`: training throughput through the public
- * trainer. Batch 32, SGD, cross-entropy, random data; the median of the epochs after a warm-up.
+ * `deno task bench:train [--seconds S] [--threads N] [--json] MODEL...`: training throughput through
+ * the public trainer. Batch 32, SGD, cross-entropy, random data; the median of the epochs after a
+ * warm-up. With `--threads`, epochs on one and on N threads take turns.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,6 +11,7 @@ import type { JsonObject } from "../src/core/json.ts";
 import { seeded } from "../src/core/prng.ts";
 import { sizeOf } from "../src/core/weights.ts";
 import { encodeIdx } from "../src/data/idx.ts";
+import type { Trainer, TrainingRequest } from "../src/training/trainer.ts";
 import { createWorkerTrainer } from "../src/training/worker_trainer.ts";
 
 const BATCH = 32;
@@ -40,52 +42,79 @@ interface Throughput {
   readonly params: number;
   readonly batch: number;
   readonly samples_per_s: number;
+  readonly threads?: number;
+  readonly threaded_samples_per_s?: number;
 }
 
-async function measure(model: string, seconds: number): Promise<Throughput> {
+async function measure(model: string, seconds: number, threads: number): Promise<Throughput> {
   const data = await Deno.makeTempDir();
-  const trainer = createWorkerTrainer();
+  const counts = threads > 1 ? [1, threads] : [1];
+  const trainers = counts.map((count) =>
+    createWorkerTrainer({ engine: { arithmetic: "auto", threads: count } })
+  );
   try {
     const measured = MODELS[model]!;
     await writeRandomItems(data, measured);
     const folder = new URL(`../models/${model}`, import.meta.url).pathname;
     const source = { modelPackage: await readPackage(folder, model), args: measured.args };
-    const { weights, layout } = await trainer.initialise(source, 1);
-    const epoch = async () => {
-      const { metrics, samples } = await trainer.train(
-        {
-          ...source,
-          datasetFolder: data,
-          weights,
-          settings: {
-            batchSize: BATCH,
-            epochs: 1,
-            learningRate: 0.01,
-            loss: "crossentropy",
-            optimizer: "sgd",
-            optimizerArgs: {},
-            timeLimitSeconds: null,
-            maxMiniBatches: null,
-          },
-          splitSeed: 1,
-          seed: 1,
-        },
-        () => {},
-        new AbortController().signal,
-      );
-      return samples / metrics.trainSeconds;
-    };
-    await epoch();
-    const rates: number[] = [];
+    const { weights, layout } = await trainers[0]!.initialise(source, 1);
+    const request = { ...source, datasetFolder: data, weights };
+    for (const trainer of trainers) await epochRate(trainer, request);
+    const rates: number[][] = trainers.map(() => []);
     const end = performance.now() + seconds * 1000;
-    do rates.push(await epoch()); while (performance.now() < end);
-    rates.sort((a, b) => a - b);
-    const rate = rates[Math.floor(rates.length / 2)]!;
-    return { model, params: sizeOf(layout), batch: BATCH, samples_per_s: Math.round(rate) };
+    do {
+      for (const [i, trainer] of trainers.entries()) {
+        rates[i]!.push(await epochRate(trainer, request));
+      }
+    } while (performance.now() < end);
+    const [one, several] = rates.map(median);
+    return {
+      ...{ model, params: sizeOf(layout), batch: BATCH, samples_per_s: one! },
+      ...(several === undefined ? {} : { threads, threaded_samples_per_s: several }),
+    };
   } finally {
-    trainer.close();
+    for (const trainer of trainers) trainer.close();
     await Deno.remove(data, { recursive: true });
   }
+}
+
+/** Samples per second of one epoch. */
+async function epochRate(
+  trainer: Trainer,
+  request: Omit<TrainingRequest, "settings" | "splitSeed" | "seed">,
+): Promise<number> {
+  const { metrics, samples } = await trainer.train(
+    {
+      ...request,
+      settings: {
+        batchSize: BATCH,
+        epochs: 1,
+        learningRate: 0.01,
+        loss: "crossentropy",
+        optimizer: "sgd",
+        optimizerArgs: {},
+        timeLimitSeconds: null,
+        maxMiniBatches: null,
+      },
+      splitSeed: 1,
+      seed: 1,
+    },
+    () => {},
+    new AbortController().signal,
+  );
+  return samples / metrics.trainSeconds;
+}
+
+function median(rates: readonly number[]): number {
+  return Math.round(rates.toSorted((a, b) => a - b)[Math.floor(rates.length / 2)]!);
+}
+
+function textOf({ model, params, samples_per_s: one, ...more }: Throughput): string {
+  const { threads, threaded_samples_per_s: several } = more;
+  const line = `${model}: ${params} parameters, batch ${BATCH}: ${one} samples/s`;
+  if (threads === undefined || several === undefined) return line;
+  const ratio = (several / one).toFixed(2);
+  return `${line}; threads ${threads}: ${several} samples/s, threads ${threads} / threads 1: ${ratio}`;
 }
 
 async function writeRandomItems(
@@ -113,6 +142,7 @@ if (import.meta.main) {
     allowPositionals: true,
     options: {
       seconds: { type: "string", default: "4" },
+      threads: { type: "string", default: "1" },
       json: { type: "boolean", default: false },
     },
   });
@@ -125,12 +155,8 @@ if (import.meta.main) {
       unknown = true;
       continue;
     }
-    const result = await measure(model, Number(values.seconds));
-    console.log(
-      values.json
-        ? JSON.stringify(result)
-        : `${model}: ${result.params} parameters, batch ${BATCH}: ${result.samples_per_s} samples/s`,
-    );
+    const result = await measure(model, Number(values.seconds), Number(values.threads));
+    console.log(values.json ? JSON.stringify(result) : textOf(result));
   }
   if (unknown) Deno.exit(ExitCode.usage);
 }

@@ -9,6 +9,9 @@ import { filesUnder, projectRoot } from "./project.ts";
 /** Folders that the program reads beside its code. */
 const ASSETS = ["proto", "config", "models", "examples", "LICENSE"];
 
+/** Workers that may read nothing but their own folder, and so share no code with others. */
+const ALONE = ["src/training/threads/step_thread.ts"];
+
 /** What to bundle. */
 export interface BundleOptions {
   /** Folder to write to; emptied first. */
@@ -39,8 +42,13 @@ export async function makeBundle({ out, first = [] }: BundleOptions): Promise<Bu
     const workers = await stageSources(stage, first);
     await rm(out, { recursive: true, force: true });
     await mkdir(out, { recursive: true });
-    await runBundler(stage, out, ["main.ts", ...workers.map((_, index) => workerEntry(index))]);
+    const sharing = ["main.ts", ...workers.map((_, index) => workerEntry(index))];
+    await runBundler(stage, ["--code-splitting", "--outdir", out, ...sharing]);
     for (const [index, worker] of workers.entries()) {
+      if (ALONE.includes(worker)) {
+        await runBundler(stage, ["--output", `${out}/${worker}`, worker]);
+        continue;
+      }
       const toRoot = relative(dirname(worker), ".");
       await write(
         `${out}/${worker}`,
@@ -107,9 +115,9 @@ function workerEntry(index: number): string {
   return `worker_${index + 1}.ts`;
 }
 
-async function runBundler(stage: string, out: string, entries: string[]): Promise<void> {
+async function runBundler(stage: string, args: readonly string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "-q", "--platform=deno", "--code-splitting", "--outdir", out, ...entries],
+    args: ["bundle", "-q", "--platform=deno", ...args],
     cwd: stage,
     env: { NO_COLOR: "1" },
   }).output();

@@ -136,7 +136,7 @@ async function prepare(folder: string): Promise<void> {
   const ports = { sync_port: await freePort(), async_port: await freePort() };
   await Deno.writeTextFile(
     `${folder}/client.yaml`,
-    JSON.stringify({ comm_config: { grpc: ports } }),
+    JSON.stringify({ comm_config: { grpc: ports }, training: { threads: 2 } }),
   );
   await succeed(Deno.execPath(), [
     ...["run", "-q", "-A", `${projectRoot}/tools/demo_data.ts`, "--out", folder],

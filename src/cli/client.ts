@@ -99,7 +99,7 @@ async function run(flags: ClientFlags): Promise<void> {
     arithmetic: flags.arithmetic ?? config.training.arithmetic,
     device: config.general_config.use_gpu ? config.training.device : "cpu" as const,
   };
-  const trainers = openTrainers(local, engine, (text) => logger.info("trainer", text));
+  const trainers = openTrainers(local, engine, logger);
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];
   const monitor = flags.monitor
@@ -238,13 +238,25 @@ async function isFile(path: string): Promise<boolean> {
 function openTrainers(
   local: readonly Map<string, LocalDataset>[],
   engine: ClientConfig["training"],
-  onNotice: (text: string) => void,
+  logger: Logger,
 ): Trainer[] {
   const folders = local.flatMap((datasets) => [...datasets.values()].map(({ folder }) => folder));
-  // A client of its own gets a worker that may read one dataset; many share workers.
-  const options = local.length === 1
-    ? { engine, onNotice }
-    : { engine, onNotice, sharedFolders: [...new Set(folders)] };
-  const count = Math.min(local.length, navigator.hardwareConcurrency);
+  const { threads } = engine;
+  const cores = navigator.hardwareConcurrency;
+  const count = Math.min(local.length, cores);
+  const told = new Set<string>();
+  const options = {
+    // Trainers at work at the same time share the cores.
+    engine: {
+      ...engine,
+      threads: threads === "auto" ? Math.max(1, Math.floor(cores / count)) : threads,
+    },
+    // A client of its own gets a worker that may read one dataset; many share workers.
+    sharedFolders: local.length === 1 ? [] : [...new Set(folders)],
+    onNotice(text: string) {
+      if (!told.has(text)) logger.info("trainer", text);
+      told.add(text);
+    },
+  };
   return Array.from({ length: count }, () => createWorkerTrainer(options));
 }

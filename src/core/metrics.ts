@@ -37,6 +37,8 @@ export interface TrainingMetrics {
   readonly arithmetic?: Arithmetic;
   /** Absent as `arithmetic` is, which a GPU leaves out. */
   readonly device?: Device;
+  /** How many threads shared each step; absent as `arithmetic`. */
+  readonly threads?: number;
 }
 
 /** How fast a client trains a model, measured by training it for a while. */

@@ -74,11 +74,14 @@ interface Update extends Omit<UpdateHeader, "metrics"> {
   readonly metrics: Metrics | null;
 }
 
-interface Metrics extends Omit<TrainingMetrics, "accuracy" | "test" | "arithmetic" | "device"> {
+type Unsaid = "accuracy" | "test" | "arithmetic" | "device" | "threads";
+
+interface Metrics extends Omit<TrainingMetrics, Unsaid> {
   readonly accuracy?: number;
   readonly test: Evaluation | null;
   readonly arithmetic: string;
   readonly device: string;
+  readonly threads?: number;
 }
 
 interface Evaluation extends Omit<CoreEvaluation, "accuracy"> {
@@ -227,6 +230,7 @@ export function updateFromWire(update: Update): UpdateHeader {
       trainSeconds: metrics.trainSeconds,
       ...present("arithmetic", keyOf(ARITHMETICS, metrics.arithmetic)),
       ...present("device", keyOf(DEVICES, metrics.device)),
+      ...present("threads", metrics.threads || null),
     },
   };
 }

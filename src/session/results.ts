@@ -27,6 +27,8 @@ export interface UpdateResult {
   readonly arithmetic?: Arithmetic;
   /** What computed the client's steps, if it tells. */
   readonly device?: Device;
+  /** How many threads of the client shared each step, if it tells. */
+  readonly threads?: number;
   readonly bytes_down: number;
   readonly bytes_up: number;
   /** On the client's own test split, if it has one. */
@@ -143,6 +145,7 @@ function updateResult(update: UpdateReceived, round: number): UpdateResult {
     train_seconds: metrics.trainSeconds,
     ...(metrics.arithmetic !== undefined && { arithmetic: metrics.arithmetic }),
     ...(metrics.device !== undefined && { device: metrics.device }),
+    ...(metrics.threads !== undefined && { threads: metrics.threads }),
     bytes_down: update.bytesDown,
     bytes_up: update.bytesUp,
     ...(test && { test_loss: test.loss, test_accuracy: test.accuracy }),

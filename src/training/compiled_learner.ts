@@ -26,7 +26,8 @@ import { type ExtraCalls, type Plan, planStep } from "./step/plan.ts";
 import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.ts";
 import { LANES, lanesFor, type Resident } from "./step/sources.ts";
 import { planThreads } from "./step/threaded_plan.ts";
-import { StepThreads } from "./step_threads.ts";
+import type { EndFlag } from "./threads/barrier.ts";
+import { StepThreads } from "./threads/step_threads.ts";
 import { sizeOf, type StepGraph } from "./step/graph.ts";
 
 type Mode = "train" | "evaluate";
@@ -48,6 +49,8 @@ export interface CompileOptions {
   readonly arithmetic?: Arithmetic;
   /** @default 1 */
   readonly threads?: number;
+  /** Ends the threads, as they outlive their starter. @default never set */
+  readonly ended?: EndFlag;
 }
 
 /**
@@ -62,9 +65,9 @@ export function compileLearner(
   settings: LearnerSettings,
   dataset: Dataset,
   batchSizes: Readonly<Record<Mode, readonly number[]>>,
-  { arithmetic = chosenArithmetic(), threads = 1 }: CompileOptions = {},
+  { arithmetic = chosenArithmetic(), threads = 1, ended }: CompileOptions = {},
 ): CompiledLearner {
-  const learner = new CompiledLearner(built, settings, dataset, arithmetic, threads);
+  const learner = new CompiledLearner(built, settings, dataset, arithmetic, threads, ended);
   for (const mode of ["train", "evaluate"] as const) {
     for (const size of batchSizes[mode]) learner.prepare(mode, size);
   }
@@ -105,10 +108,11 @@ export class CompiledLearner implements Learner {
     dataset: Dataset,
     arithmetic: Arithmetic,
     readonly threads: number,
+    ended?: EndFlag,
   ) {
     this.#arithmetic = arithmetic;
     this.#memory = new KernelMemory(threads > 1);
-    this.#stepThreads = new StepThreads(this.#memory);
+    this.#stepThreads = new StepThreads(this.#memory, undefined, ended);
     this.#built = built;
     this.#settings = settings;
     this.#takesClasses = lossOf(settings.loss).takesClasses;

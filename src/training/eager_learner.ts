@@ -26,6 +26,7 @@ interface StepTensors {
 /** A learner that runs the model itself, whose variables hold the weights. */
 export class EagerLearner implements Learner {
   readonly device: Device;
+  readonly threads = 1;
   readonly #built: BuiltModel;
   readonly #settings: LearnerSettings;
   readonly #loss: Loss;

@@ -37,6 +37,8 @@ export interface TrainingStart {
 export interface Learner {
   /** Where its steps are computed. */
   readonly device: Device;
+  /** How many threads share a step; fewer for batches with less than 4 samples a thread. */
+  readonly threads: number;
   /** Takes the following batches from this dataset. */
   useDataset(dataset: Dataset): void;
   /** Overwrites all weights with flat ones, in the order of the model's layout. */

@@ -12,6 +12,7 @@ import type { Learner, LearnerSettings } from "./learner.ts";
 import { allIndices } from "./split.ts";
 import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
+import type { EndFlag } from "./threads/barrier.ts";
 import type { ModelSource } from "./trainer.ts";
 import { startWebGpu } from "./webgpu.ts";
 
@@ -43,9 +44,11 @@ export class ModelCache {
   threads = 1;
   /** Where learners made from now on compute. */
   device: DeviceChoice = "cpu";
+  /** Ends these threads. */
+  ended: EndFlag = new Int32Array(new SharedArrayBuffer(4));
   #cached: Cached | null = null;
 
-  /** @param notice told once of each model that cannot be compiled */
+  /** @param notice told what a person should know, such as of a model that cannot be compiled */
   constructor(notice: (text: string) => void) {
     this.#notice = notice;
   }
@@ -117,7 +120,7 @@ export class ModelCache {
       return await contestant(learner, built, needs, throwIfCancelled);
     });
     throwIfCancelled();
-    this.#noticeOnce(text);
+    this.noticeOnce(text);
     for (const [other, learner] of made) if (other !== device) learner.dispose();
     return made.get(device) ?? await make(device);
   }
@@ -131,20 +134,26 @@ export class ModelCache {
 
   #cpuLearner(built: BuiltModel, dataset: Dataset, { settings, batches }: LearnerNeeds): Learner {
     try {
-      return compileLearner(built, settings, dataset, batches, { threads: this.threads });
+      return compileLearner(built, settings, dataset, batches, {
+        threads: this.threads,
+        ended: this.ended,
+      });
     } catch (error) {
       if (!(error instanceof NotRecordable)) throw error;
-      const text =
-        "Model trains slowly, kernel by kernel in tfjs, as its step cannot be compiled: " +
-        error.reason;
-      this.#noticeOnce(text);
+      const alone = this.threads > 1 ? " and on one thread" : "";
+      this.noticeOnce(
+        `Model trains slowly, kernel by kernel in tfjs${alone}, as its step cannot be compiled: ` +
+          error.reason,
+      );
       return new EagerLearner(built, settings, dataset);
     }
   }
 
-  #noticeOnce(text: string): void {
-    if (!this.#noticed.has(text)) this.#notice(text);
+  /** Tells a person something, the first time. */
+  noticeOnce(text: string): void {
+    if (this.#noticed.has(text)) return;
     this.#noticed.add(text);
+    this.#notice(text);
   }
 
   /** Frees the model that was kept. */

@@ -11,6 +11,8 @@ import type {
 } from "./trainer.ts";
 import type { ArithmeticChoice } from "./arithmetic_choice.ts";
 import type { DeviceChoice } from "./device_choice.ts";
+import type { EndFlag } from "./threads/barrier.ts";
+import type { ThreadsChoice } from "./threads_choice.ts";
 import type { Evaluation } from "../core/metrics.ts";
 
 /** A request with its dataset folder read into a description. */
@@ -41,7 +43,7 @@ export type JobKind = keyof Jobs;
 export interface EngineSettings {
   readonly arithmetic: ArithmeticChoice;
   /** Threads that share each step; "auto": as many as cores. @default 1 */
-  readonly threads?: number | "auto";
+  readonly threads?: ThreadsChoice;
   /** Where steps are computed. @default "cpu" */
   readonly device?: DeviceChoice;
 }
@@ -54,6 +56,8 @@ export interface JobMessage<K extends JobKind = JobKind> {
   readonly engine: EngineSettings;
   /** One 32-bit number, not 0 once the job shall end: seen within a step, without an event loop. */
   readonly cancel: Int32Array<SharedArrayBuffer>;
+  /** Set when the worker is ended, for the threads that it has started. */
+  readonly ended: EndFlag;
 }
 
 /** From the worker. */

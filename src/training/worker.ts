@@ -17,6 +17,7 @@ import { collectGarbage } from "./garbage.ts";
 import { forbidEnding } from "./guarded_globals.ts";
 import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
 import { allIndices, splitIndices } from "./split.ts";
+import { threadsFor } from "./threads_choice.ts";
 import { trainItems } from "./train_loop.ts";
 import type { OnProgress } from "./trainer.ts";
 
@@ -92,7 +93,10 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
         ...trained,
         test: tested,
         device: learner.device,
-        ...(learner.device === "cpu" && { arithmetic: chosenArithmetic() }),
+        ...(learner.device === "cpu" && {
+          arithmetic: chosenArithmetic(),
+          threads: learner.threads,
+        }),
       },
     };
   },
@@ -160,11 +164,11 @@ scope.onmessage = ({ data }) => {
   last = last.then(() => perform(data));
 };
 
-async function perform<K extends JobKind>({ id, kind, job, engine, cancel }: JobMessage<K>) {
+async function perform<K extends JobKind>({ id, kind, job, engine, cancel, ended }: JobMessage<K>) {
   try {
     chooseArithmetic(engine.arithmetic);
-    const { threads = 1 } = engine;
-    models.threads = threads === "auto" ? navigator.hardwareConcurrency : threads;
+    models.ended = ended;
+    models.threads = threadsFor(engine.threads ?? 1);
     models.device = engine.device ?? "cpu";
     await ready;
     const answer = await HANDLERS[kind](job, {
@@ -177,6 +181,8 @@ async function perform<K extends JobKind>({ id, kind, job, engine, cancel }: Job
     post({ id, kind: "done", answer }, weights);
   } catch (error) {
     if (error instanceof Cancelled) return post({ id, kind: "cancelled" });
+    // What a step that failed leaves, such as ended threads, must not meet the next job.
+    models.forget();
     const name = error instanceof Error ? error.name : "Error";
     post({ id, kind: "failed", error: name, reason: messageOf(error) });
   }

@@ -3,7 +3,8 @@
  * else, and starts a new worker when another dataset is asked for or the old one died.
  */
 import { fileURLToPath } from "node:url";
-import { STEP_THREAD } from "./step_threads.ts";
+import type { EndFlag } from "./threads/barrier.ts";
+import { threadsFor, threadsNotice } from "./threads_choice.ts";
 import { DataError, FlotillaError, ModelError, WeightsError } from "../core/errors.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import { readDatasetSpec } from "../data/spec.ts";
@@ -26,6 +27,8 @@ import type {
   TrainingRequest,
   TrainingResult,
 } from "./trainer.ts";
+
+const THREAD_MODULES = fileURLToPath(new URL("./threads/", import.meta.url));
 
 /** Limits of a trainer. */
 export interface WorkerTrainerOptions {
@@ -57,6 +60,8 @@ export function createWorkerTrainer(
 interface RunningWorker {
   readonly worker: Worker;
   readonly folders: readonly string[];
+  /** Set when it has ended. */
+  readonly ended: EndFlag;
 }
 
 /** The call that the worker is busy with. */
@@ -94,6 +99,8 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     this.#buildLimitMs = buildLimitMs;
     this.#abortGraceMs = abortGraceMs;
     this.#onNotice = onNotice;
+    const notice = threadsNotice(engine.threads ?? 1);
+    if (notice !== null) onNotice(notice);
   }
 
   initialise(source: ModelSource, seed: number): Promise<InitialModel> {
@@ -168,7 +175,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     signal: AbortSignal,
     onProgress: OnProgress = () => {},
   ): Promise<Answers[K]> {
-    const { worker } = this.#workerFor(dataset?.folder ?? null);
+    const { worker, ended } = this.#workerFor(dataset?.folder ?? null);
     const cancel = new Int32Array(new SharedArrayBuffer(4));
     const id = ++this.#lastId;
     let graceTimer: ReturnType<typeof setTimeout> | undefined;
@@ -181,7 +188,8 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     try {
       return await new Promise<Answers[K]>((resolve, reject) => {
         this.#inFlight = { id, onProgress, resolve: resolve as CallInFlight["resolve"], reject };
-        worker.postMessage({ id, kind, job, engine: this.#engine, cancel } satisfies JobMessage<K>);
+        const message: JobMessage<K> = { id, kind, job, engine: this.#engine, cancel, ended };
+        worker.postMessage(message);
         if (signal.aborted) stop();
       });
     } catch (error) {
@@ -202,8 +210,8 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       : [folder];
     this.#endWorker(new FlotillaError("The training worker was replaced"));
     // A worker starts threads of its own only from modules that it may read.
-    const isAlone = (this.#engine.threads ?? 1) === 1;
-    const readable = isAlone ? folders : [...folders, fileURLToPath(new URL(".", STEP_THREAD))];
+    const isAlone = threadsFor(this.#engine.threads ?? 1) === 1;
+    const readable = isAlone ? folders : [...folders, THREAD_MODULES];
     const worker = new Worker(new URL("./worker.ts", import.meta.url).href, {
       type: "module",
       name: "training",
@@ -220,7 +228,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
         },
       },
     });
-    this.#running = { worker, folders };
+    this.#running = { worker, folders, ended: new Int32Array(new SharedArrayBuffer(4)) };
     worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => this.#receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
@@ -251,7 +259,10 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   }
 
   #endWorker(reason: unknown): void {
-    this.#running?.worker.terminate();
+    if (this.#running !== null) {
+      this.#running.worker.terminate();
+      Atomics.store(this.#running.ended, 0, 1);
+    }
     this.#running = null;
     this.#inFlight?.reject(reason);
     this.#inFlight = null;

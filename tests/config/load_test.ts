@@ -135,6 +135,17 @@ for (const schema of [serverConfigSchema, clientConfigSchema]) {
       "Known: auto, portable",
     ]);
   });
+
+  Deno.test(`parseConfig() takes auto or a count for the threads of ${nameOf(schema)}`, () => {
+    const threadsOf = (value: string) =>
+      parseConfig(schema, `training: {threads: ${value}}`, "x.yaml").training.threads;
+    assert.equal(threadsOf("3"), 3);
+    assert.equal(threadsOf("auto"), "auto");
+    for (const bad of ["0", "-1", "1.5", "many"]) {
+      const [problem] = problemsOf(() => threadsOf(bad));
+      assert.match(problem!, /^x\.yaml:1:21 training\.threads /);
+    }
+  });
 }
 
 function nameOf(schema: typeof serverConfigSchema | typeof clientConfigSchema): string {

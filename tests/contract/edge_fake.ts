@@ -73,6 +73,7 @@ export function updateOf(bytes: Uint8Array): FinishedUpdate {
     trainSeconds: 0.125,
     arithmetic: "portable" as const,
     device: "cpu" as const,
+    threads: 2,
   };
   const header = { weights: weightsId(bytes), bytes: bytes.length, samples: 32, metrics };
   return { header, bytes };

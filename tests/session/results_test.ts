@@ -103,14 +103,15 @@ Deno.test("resultsOf() has the clients' own test results where they have a test 
   assert.equal(result!.test_accuracy, 0.5);
 });
 
-Deno.test("resultsOf() has arithmetic and device of the clients that tell them", () => {
+Deno.test("resultsOf() has arithmetic, device and threads of the clients that tell them", () => {
   const silent = update(1, ANNA, 100, 0.5, 0.75);
-  const own = { arithmetic: "portable", device: "cpu" } as const;
+  const own = { arithmetic: "portable", device: "cpu", threads: 2 } as const;
   const telling = { ...silent, metrics: { ...silent.metrics, ...own } };
   const { rounds } = resultsFrom(journal([submitted, started, roundStarted(1), silent, telling]));
   const { updates } = rounds[0]!;
   assert.deepEqual(updates.map(({ arithmetic }) => arithmetic), [undefined, "portable"]);
   assert.deepEqual(updates.map(({ device }) => device), [undefined, "cpu"]);
+  assert.deepEqual(updates.map(({ threads }) => threads), [undefined, 2]);
 });
 
 Deno.test("resultsOf() names those who were replaced, and who came for them", () => {

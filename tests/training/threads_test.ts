@@ -7,6 +7,12 @@ import { tf } from "../../src/training/backend.ts";
 import { type BuiltModel, describeBuilt } from "../../src/training/built_model.ts";
 import { compileLearner } from "../../src/training/compiled_learner.ts";
 import { buildModel } from "../../src/training/model_source.ts";
+import { KernelMemory } from "../../src/training/kernel_memory.ts";
+import { StepThreads } from "../../src/training/threads/step_threads.ts";
+import { laneRanges } from "../../src/training/step/threaded_plan.ts";
+import { ModuleBuilder } from "../../src/kernels/mod.ts";
+import type { FunctionBuilder } from "../../src/kernels/emitter/function_builder.ts";
+import { f32x4, i32 } from "../../src/kernels/emitter/instructions.ts";
 import { datasetOf } from "./step/compare_training.ts";
 import { build, SAMPLE_MODELS, sampleBatch, weightsOf } from "./step/sample_models.ts";
 
@@ -83,3 +89,47 @@ for (const [name, args] of Object.entries(ZOO)) {
     assertSameBytes(describeBuilt(await buildModel(source, 1)), [32]);
   });
 }
+
+/** Two threads that run a plan made by hand, with what thread 1 does in its only phase. */
+function twoThreads(second: (f: FunctionBuilder) => void, limitMs: number) {
+  const memory = new KernelMemory(true);
+  const module = new ModuleBuilder({ arithmetic: "portable", memory: memory.imported });
+  module.export("phase 0 of thread 0", module.function("first", {}, () => {}));
+  module.export("phase 0 of thread 1", module.function("second", {}, second));
+  const threads = new StepThreads(memory, limitMs);
+  const step = threads.load({ bytes: module.bytes(), top: 64, phases: 1, threads: 2 });
+  return { threads, step };
+}
+
+Deno.test("StepThreads ends a step with the reason of the thread that fails, and all after it", () => {
+  // An address that no memory reaches.
+  const { threads, step } = twoThreads(
+    (f) => f.store(f.let(i32.const(-64)), f32x4.const(0)),
+    60_000,
+  );
+  try {
+    const failure = { name: "FlotillaError", message: /its thread 1 failed: .*out of bounds/ };
+    assert.throws(step, failure);
+    assert.throws(step, failure);
+  } finally {
+    threads.close();
+  }
+});
+
+Deno.test("StepThreads ends a step of which a thread gives no sign within the limit", () => {
+  const forever = (f: FunctionBuilder) => f.loop(2 ** 31 - 1, () => f.loop(2 ** 31 - 1, () => {}));
+  const { threads, step } = twoThreads(forever, 300);
+  try {
+    assert.throws(step, {
+      name: "FlotillaError",
+      message: /one gives no sign for 0\.3 s/,
+    });
+  } finally {
+    threads.close();
+  }
+});
+
+Deno.test("laneRanges() cuts samples into whole vectors for each thread", () => {
+  assert.deepEqual(laneRanges(20, 2), [{ first: 0, count: 8 }, { first: 8, count: 12 }]);
+  assert.deepEqual(laneRanges(8, 2), [{ first: 0, count: 4 }, { first: 4, count: 4 }]);
+});

@@ -46,18 +46,73 @@ for (const arithmetic of ["auto", "portable"] as const) {
     }, { engine: { arithmetic } }));
 }
 
-Deno.test("train() gives the same bytes on 1 and 2 threads", async () => {
+Deno.test("train() gives the same bytes on 1 and 2 threads, which it reports", async () => {
   const results: string[] = [];
   for (const threads of [1, 2]) {
     await withTrainer(async (trainer, folder) => {
       await writeHalves(folder, 100);
       const request = await linearRequest(trainer, folder, { batchSize: 16 });
-      const { weights } = await trainer.train(request, ignore, never);
+      const { weights, metrics } = await trainer.train(request, ignore, never);
+      assert.equal(metrics.threads, threads);
       results.push(sha256(weights));
     }, { engine: { arithmetic: "auto", threads } });
   }
   assert.equal(results[0], results[1]);
 });
+
+Deno.test("train() on more threads than cores says so once", async () => {
+  const notices: string[] = [];
+  const cores = navigator.hardwareConcurrency;
+  await withTrainer(async (trainer, folder) => {
+    await writeHalves(folder, 100);
+    const request = await linearRequest(trainer, folder, { batchSize: 4 * (cores + 1) });
+    for (let round = 0; round < 2; round++) {
+      const { metrics } = await trainer.train(request, ignore, never);
+      assert.equal(metrics.threads, cores + 1);
+    }
+  }, {
+    engine: { arithmetic: "auto", threads: cores + 1 },
+    onNotice: (text) => void notices.push(text),
+  });
+  assert.equal(notices.length, 1, notices.join("\n"));
+  assert.match(notices[0]!, new RegExp(`${cores + 1} threads on ${cores} cores`));
+});
+
+Deno.test({
+  name: "close() ends the threads of a step too",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    // Those of the tests before may still be on their way out.
+    await untilWorkers(0);
+    await withTrainer(async (trainer, folder) => {
+      await writeHalves(folder, 100);
+      const request = await linearRequest(trainer, folder, { batchSize: 16 });
+      await trainer.train(request, ignore, never);
+      // That of the training, and one that shares its steps.
+      await untilWorkers(2);
+    }, { engine: { arithmetic: "auto", threads: 2 } });
+    await untilWorkers(0);
+  },
+});
+
+/** Waits until so many threads of this process run workers. */
+async function untilWorkers(count: number): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (await workersRunning() !== count) {
+    assert.ok(performance.now() < deadline, `${await workersRunning()} workers run, not ${count}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** How many threads of this process run a worker. */
+async function workersRunning(): Promise<number> {
+  let count = 0;
+  for await (const { name } of Deno.readDir("/proc/self/task")) {
+    const thread = await Deno.readTextFile(`/proc/self/task/${name}/comm`).catch(() => "");
+    if (thread.startsWith("worker")) count += 1;
+  }
+  return count;
+}
 
 Deno.test("train() gives the same bytes in two fresh trainers, and others for another seed", async () => {
   const results: string[] = [];

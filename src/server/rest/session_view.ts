@@ -56,6 +56,9 @@ const UpdateView = v.object({
       v.description("What computed the client's steps, if it tells"),
     ),
   ),
+  threads: v.optional(
+    v.pipe(count, v.description("How many threads of the client shared each step, if it tells")),
+  ),
   seconds,
   bytes_down: bytes,
   bytes_up: bytes,
@@ -199,6 +202,7 @@ function update(event: UpdateReceived): v.InferOutput<typeof UpdateView> {
     train_seconds: metrics.trainSeconds,
     ...(metrics.arithmetic !== undefined && { arithmetic: metrics.arithmetic }),
     ...(metrics.device !== undefined && { device: metrics.device }),
+    ...(metrics.threads !== undefined && { threads: metrics.threads }),
     seconds: event.seconds,
     bytes_down: event.bytesDown,
     bytes_up: event.bytesUp,

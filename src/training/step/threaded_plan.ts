@@ -17,7 +17,7 @@ import {
   secondScratchBytes,
 } from "./kernels_of_values.ts";
 import { Arena, type Place } from "./memory_plan.ts";
-import { phaseName } from "./phase_name.ts";
+import { phaseName } from "../threads/phase_name.ts";
 import { addressOf, NO_EXTRA, operandPlaces, type Plan, type PlanOptions } from "./plan.ts";
 import { type Instruction, rootOf, schedule } from "./schedule.ts";
 import { bytesOf, LANES, placeSources, type Resident } from "./sources.ts";

@@ -1,21 +1,22 @@
 /** The threads that compute steps together with the one that asks for them. */
-import { messageOf } from "../core/errors.ts";
-import type { KernelMemory } from "./kernel_memory.ts";
+import { FlotillaError, messageOf } from "../../core/errors.ts";
+import type { KernelMemory } from "../kernel_memory.ts";
 import {
   Barriers,
   COMMANDS,
   CONTROL,
   type Control,
   CONTROL_COUNT,
+  type EndFlag,
   fail,
   throwIfFailed,
-} from "./step_barrier.ts";
-import { phaseName } from "./step/phase_name.ts";
-import type { ThreadedPlan } from "./step/threaded_plan.ts";
+} from "./barrier.ts";
+import { phaseName } from "./phase_name.ts";
+import type { ThreadedPlan } from "../step/threaded_plan.ts";
 import type { ThreadStart } from "./step_thread.ts";
 
-/** Address of the module of a thread, which the worker that starts it must be able to read. */
-export const STEP_THREAD = new URL("./step_thread.ts", import.meta.url);
+/** A thread that does not start says so to an event loop that waits, so this is found by waiting. */
+const START_LIMIT_MS = 10_000;
 
 /** What the threads need of a plan. */
 export type ThreadedCode = Pick<ThreadedPlan, "bytes" | "top" | "phases" | "threads">;
@@ -27,12 +28,21 @@ export class StepThreads {
   readonly #control: Control = new Int32Array(
     new SharedArrayBuffer(CONTROL_COUNT * Int32Array.BYTES_PER_ELEMENT),
   );
+  readonly #ended: EndFlag;
   #workers: Worker[] = [];
   #plans = 0;
 
-  /** @param limitMs how long a thread may take for its part between two waits */
-  constructor(memory: KernelMemory, limitMs = 60_000) {
+  /**
+   * @param limitMs how long a thread may take for its part between two waits
+   * @param ended set by others to end the threads, whatever becomes of this one
+   */
+  constructor(
+    memory: KernelMemory,
+    limitMs = 60_000,
+    ended: EndFlag = new Int32Array(new SharedArrayBuffer(4)),
+  ) {
     this.#memory = memory;
+    this.#ended = ended;
     this.#limitMs = limitMs;
   }
 
@@ -52,7 +62,7 @@ export class StepThreads {
       this.#control[CONTROL.codeBytes] = bytes.length;
       this.#control[CONTROL.phases] = phases;
       this.#start(threads);
-      this.#command(COMMANDS.load, plan, threads).pass();
+      this.#command(COMMANDS.load, plan, threads, START_LIMIT_MS).pass();
     });
     const own = Array.from(
       { length: phases },
@@ -60,7 +70,7 @@ export class StepThreads {
     );
     return () =>
       this.#guarded(() => {
-        const barriers = this.#command(COMMANDS.run, plan, threads);
+        const barriers = this.#command(COMMANDS.run, plan, threads, this.#limitMs);
         for (const phase of own) {
           phase();
           barriers.pass();
@@ -79,9 +89,10 @@ export class StepThreads {
       throwIfFailed(this.#control);
       return work();
     } catch (error) {
-      fail(this.#control, 0, messageOf(error));
+      const reason = messageOf(error);
+      fail(this.#control, 0, reason);
       this.close();
-      throw error;
+      throw new FlotillaError(reason, { cause: error });
     }
   }
 
@@ -101,13 +112,14 @@ export class StepThreads {
         control: this.#control,
         thread,
         commands: this.#control[CONTROL.commands]!,
+        ended: this.#ended,
       };
       worker.postMessage(start);
       this.#workers.push(worker);
     }
   }
 
-  #command(command: number, plan: number, threads: number): Barriers {
+  #command(command: number, plan: number, threads: number, limitMs: number): Barriers {
     const control = this.#control;
     const base = Atomics.load(control, CONTROL.arrivals);
     control[CONTROL.command] = command;
@@ -116,6 +128,6 @@ export class StepThreads {
     control[CONTROL.base] = base;
     Atomics.add(control, CONTROL.commands, 1);
     Atomics.notify(control, CONTROL.commands);
-    return new Barriers(control, threads, base, this.#limitMs);
+    return new Barriers(control, threads, base, { limitMs });
   }
 }

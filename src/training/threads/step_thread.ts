@@ -2,9 +2,16 @@
  * A worker that computes its part of compiled steps: it waits for commands in shared memory, and
  * never returns to its event loop after it has started.
  */
-import { messageOf } from "../core/errors.ts";
-import { Barriers, COMMANDS, CONTROL, type Control, fail, waitUntil } from "./step_barrier.ts";
-import { phaseName } from "./step/phase_name.ts";
+import {
+  Barriers,
+  COMMANDS,
+  CONTROL,
+  type Control,
+  type EndFlag,
+  fail,
+  waitUntil,
+} from "./barrier.ts";
+import { phaseName } from "./phase_name.ts";
 
 /** What a thread starts with. */
 export interface ThreadStart {
@@ -14,24 +21,31 @@ export interface ThreadStart {
   readonly thread: number;
   /** Commands that were given before it started. */
   readonly commands: number;
+  /** A worker does not end with the one that started it, so it looks here now and then. */
+  readonly ended: EndFlag;
 }
 
-const scope = self as unknown as { onmessage: (event: MessageEvent<ThreadStart>) => void };
+const scope = self as unknown as {
+  onmessage: (event: MessageEvent<ThreadStart>) => void;
+  close(): void;
+};
 scope.onmessage = ({ data }) => {
   try {
     serve(data);
   } catch (error) {
-    fail(data.control, data.thread, messageOf(error));
+    fail(data.control, data.thread, error instanceof Error ? error.message : String(error));
+  } finally {
+    scope.close();
   }
 };
 
-function serve({ memory, control, thread, commands }: ThreadStart): never {
+function serve({ memory, control, thread, commands, ended }: ThreadStart): never {
   const plans = new Map<number, readonly (() => void)[]>();
   for (let next = commands + 1;; next = (next + 1) | 0) {
-    waitUntil(control, CONTROL.commands, next);
+    waitUntil(control, CONTROL.commands, next, { ended });
     const threads = control[CONTROL.threads]!;
     if (thread >= threads) continue;
-    const barriers = new Barriers(control, threads, control[CONTROL.base]!);
+    const barriers = new Barriers(control, threads, control[CONTROL.base]!, { ended });
     const plan = control[CONTROL.plan]!;
     if (control[CONTROL.command] === COMMANDS.load) {
       plans.set(plan, load(memory, control, thread));

@@ -1,8 +1,8 @@
 /**
  * How the threads of a step wait for each other: numbers in shared memory that only grow, watched
- * for a moment and then slept on. No event loop takes part, as a step is one synchronous call.
+ * for a moment and then slept on. No event loop takes part, as a step is one synchronous call. The
+ * worker of a thread may read this folder alone, so its modules import no others.
  */
-import { FlotillaError } from "../core/errors.ts";
 
 /** Places in the control numbers; those that are watched have a cache line of their own. */
 export const CONTROL = {
@@ -35,8 +35,19 @@ export const COMMANDS = { load: 1, run: 2 } as const;
 /** The control numbers of a group of threads. */
 export type Control = Int32Array<SharedArrayBuffer>;
 
-/** How long to watch before sleeping: to wake a thread takes about as long. */
-const WATCH_MS = 0.1;
+/** One number, not 0 once the threads shall end. */
+export type EndFlag = Int32Array<SharedArrayBuffer>;
+
+/** How long to wait for others. */
+export interface Patience {
+  /** @default {Infinity} */
+  readonly limitMs?: number;
+  /** Ends a wait too. @default never */
+  readonly ended?: EndFlag;
+}
+
+/** How long to watch before sleeping: to wake a thread takes up to half of it. */
+const WATCH_MS = 1;
 /** Looks between two looks at the clock. */
 const LOOKS = 500;
 /** A sleeper looks up so often, in case that nobody wakes it. */
@@ -45,13 +56,13 @@ const SLEEP_MS = 250;
 /**
  * Waits until a number that grows reaches a value; both may wrap around.
  *
- * @throws {FlotillaError} another thread failed, or the number does not reach it within the limit
+ * @throws {Error} another thread failed, all shall end, or the number does not reach it within the limit
  */
 export function waitUntil(
   control: Control,
   place: number,
   value: number,
-  limitMs = Infinity,
+  { limitMs = Infinity, ended }: Patience = {},
 ): void {
   if (sees(control, place, value)) return;
   const start = performance.now();
@@ -60,8 +71,9 @@ export function waitUntil(
     const waited = performance.now() - start;
     if (waited < WATCH_MS) continue;
     throwIfFailed(control);
+    if (ended !== undefined && Atomics.load(ended, 0) !== 0) throw new Error("The trainer ended");
     if (waited > limitMs) {
-      throw new FlotillaError(
+      throw new Error(
         `Cannot finish a step on several threads as one gives no sign for ${limitMs / 1000} s`,
       );
     }
@@ -87,22 +99,21 @@ function reaches(count: number, value: number): boolean {
 export class Barriers {
   #target: number;
 
-  /** @param limitMs how long the others may take to arrive */
   constructor(
     readonly control: Control,
     readonly threads: number,
     base: number,
-    readonly limitMs = Infinity,
+    readonly patience: Patience,
   ) {
     this.#target = base;
   }
 
-  /** @throws {FlotillaError} as {@link waitUntil} */
+  /** @throws {Error} as {@link waitUntil} */
   pass(): void {
     this.#target = (this.#target + this.threads) | 0;
     const arrivals = (Atomics.add(this.control, CONTROL.arrivals, 1) + 1) | 0;
     if (arrivals === this.#target) Atomics.notify(this.control, CONTROL.arrivals);
-    else waitUntil(this.control, CONTROL.arrivals, this.#target, this.limitMs);
+    else waitUntil(this.control, CONTROL.arrivals, this.#target, this.patience);
   }
 }
 
@@ -118,12 +129,12 @@ export function fail(control: Control, thread: number, reason: string): void {
   Atomics.notify(control, CONTROL.arrivals);
 }
 
-/** @throws {FlotillaError} a thread failed: names it and its reason */
+/** @throws {Error} a thread failed: names it and its reason */
 export function throwIfFailed(control: Control): void {
   const failed = Atomics.load(control, CONTROL.failed);
   if (failed === 0) return;
   const reason = new TextDecoder().decode(reasonOf(control, control[CONTROL.reasonBytes]!).slice());
-  throw new FlotillaError(`Cannot finish a step as its thread ${failed - 1} failed: ${reason}`);
+  throw new Error(`Cannot finish a step as its thread ${failed - 1} failed: ${reason}`);
 }
 
 function reasonOf(control: Control, bytes: number): Uint8Array<SharedArrayBuffer> {
