@@ -54,7 +54,9 @@ class MemoryJournal implements Journal {
     if (events.length === 0) return [];
     const at = this.#now();
     const appended = events.map((event, i) => ({ seq: expectedSeq + i + 1, at, event }));
-    this.#entries.set(session, [...entries, ...appended.map((entry) => JSON.stringify(entry))]);
+    const texts = appended.map((entry) => JSON.stringify(entry));
+    for (const text of texts) entries.push(text);
+    this.#entries.set(session, entries);
     return appended;
   }
 

@@ -2,7 +2,7 @@
  * A process that is started again whenever it dies, as systemd or Kubernetes would, and whose
  * deaths are decided beforehand.
  */
-import { Program } from "../fixtures/federation.ts";
+import type { Program } from "../fixtures/federation.ts";
 import { type Fate, fateText } from "./plan.ts";
 
 /** One process as a supervisor keeps it. */
