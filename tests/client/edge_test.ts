@@ -268,3 +268,32 @@ Deno.test("Edge.train() passes on why the trainer refuses", async () => {
     }),
   );
 });
+
+Deno.test("Edge.train() delivers a finished result again instead of training, until release()", async () => {
+  await withEdge(async ({ edge, trainer, send, train }) => {
+    await edge.receivePackage(PACKAGE);
+    const job = trainJob(await send(2));
+    const first = await train(job);
+    const again = await train(job);
+    assert.deepEqual(again.header, first.header);
+    assert.deepEqual(new Uint8Array(again.bytes), new Uint8Array(first.bytes));
+    assert.equal(trainer.trained.length, 1);
+    await edge.release("another session");
+    await train(job);
+    assert.equal(trainer.trained.length, 1);
+    await edge.release(job.session);
+    await train(job);
+    assert.equal(trainer.trained.length, 2);
+  });
+});
+
+Deno.test("Edge.train() takes a session's next job as the record of the last result", async () => {
+  await withEdge(async ({ edge, trainer, send, train }) => {
+    await edge.receivePackage(PACKAGE);
+    const weights = await send(2);
+    await train(trainJob(weights, { round: 1 }));
+    await train(trainJob(weights, { round: 2 }));
+    await train(trainJob(weights, { round: 1 }));
+    assert.equal(trainer.trained.length, 3);
+  });
+});
