@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { join } from "node:path";
 import { Edge, type LocalDataset } from "../client/edge.ts";
 import { loadIdentity } from "../client/identity.ts";
+import { KeptResults } from "../client/kept_results.ts";
 import { PackageCache } from "../client/package_cache.ts";
 import { Presence } from "../client/presence.ts";
 import { type ClientConfig, clientConfigSchema } from "../config/client_config.ts";
@@ -151,6 +152,7 @@ async function startClient(
       packages,
       weights,
       heldWeights: await weights.ids(),
+      results: await KeptResults.open(tempFolder, own),
       trainer,
       logger: own,
       onPackages: () => presence?.refresh(),

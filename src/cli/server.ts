@@ -166,6 +166,7 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
     newId: () => crypto.randomUUID(),
     drawSeed: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
     longestCallMs: grpc.timeout_s * 1000,
+    returnMs: silentMs,
   });
   const rest = serveRest(
     createRest(sessions, {

@@ -1,6 +1,6 @@
 /** What a client answers to its leader: takes packages and weights, trains, evaluates. */
 import { crashPoint } from "../core/crash_point.ts";
-import { DataError, RpcError } from "../core/errors.ts";
+import { DataError, messageOf, RpcError } from "../core/errors.ts";
 import type { ClientName, WeightsId } from "../core/ids.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import { deriveSeed } from "../core/prng.ts";
@@ -16,7 +16,9 @@ import type {
 } from "../rpc/transport.ts";
 import type { Blobs } from "../state/store.ts";
 import type { ModelSource, Trainer } from "../training/trainer.ts";
+import type { KeptResults } from "./kept_results.ts";
 import { checkPackage, type PackageCache } from "./package_cache.ts";
+import { Trainings } from "./trainings.ts";
 
 /** A dataset that a client may train on. */
 export interface LocalDataset {
@@ -34,6 +36,7 @@ export interface EdgeOptions {
   readonly weights: Blobs;
   /** Those that an earlier process has kept, the oldest first. @default {[]} */
   readonly heldWeights?: readonly WeightsId[];
+  readonly results: KeptResults;
   readonly trainer: Trainer;
   readonly logger: Logger;
   /** Called when the packages held have changed. */
@@ -48,6 +51,7 @@ export class Edge implements EdgeHandlers {
   readonly #options: EdgeOptions;
   /** Ids of the weights received, the newest last. */
   #received: WeightsId[];
+  readonly #trainings = new Trainings();
 
   constructor(options: EdgeOptions) {
     this.#options = options;
@@ -94,10 +98,43 @@ export class Edge implements EdgeHandlers {
     onProgress: (progress: TrainProgress) => void,
     signal: AbortSignal,
   ): Promise<FinishedUpdate> {
-    const { trainer, logger } = this.#options;
-    const { folder, description } = this.#dataset(job);
+    const { description } = this.#dataset(job);
+    if (job.trainer === "echo") return echoed(job, await this.#weights(job), description);
+    const kept = await this.#keptResult(job);
+    if (kept !== null) return kept;
+    return await this.#trainings.join(
+      job,
+      (progress, stop) => this.#train(job, progress, stop),
+      onProgress,
+      signal,
+    );
+  }
+
+  async release(session: string): Promise<void> {
+    this.#trainings.end(session);
+    await this.#options.results.release(session);
+  }
+
+  /** The result of a job that was finished before; it is delivered, not trained, again. */
+  async #keptResult(job: TrainJob): Promise<FinishedUpdate | null> {
+    const { results, logger } = this.#options;
+    if (this.#trainings.has(job)) return null;
+    await results.release(job.session, job);
+    const kept = await results.find(job);
+    if (kept !== null) {
+      logger.info("kept_result", `Delivering round ${job.round} again, trained before`);
+    }
+    return kept;
+  }
+
+  async #train(
+    job: TrainJob,
+    onProgress: (progress: TrainProgress) => void,
+    signal: AbortSignal,
+  ): Promise<FinishedUpdate> {
+    const { trainer, results, logger } = this.#options;
+    const { folder } = this.#dataset(job);
     const weights = await this.#weights(job);
-    if (job.trainer === "echo") return echoed(job, weights, description);
     logger.info("training", `Training ${job.modelId} on ${job.dataset}, round ${job.round}`);
     const { weights: bytes, samples, metrics } = await trainer.train(
       {
@@ -112,15 +149,20 @@ export class Edge implements EdgeHandlers {
       signal,
     );
     crashPoint("trained");
+    const update = {
+      header: { weights: weightsId(bytes), bytes: bytes.length, samples, metrics },
+      bytes,
+    };
+    await results.keep(job, update).catch((error) => {
+      // The leader can have it all the same; only a crash before that would cost a training.
+      logger.warning("result_not_kept", messageOf(error));
+    });
     logger.info(
       "trained",
       `Trained round ${job.round}: loss ${metrics.loss.toFixed(4)}, ` +
         `${metrics.miniBatches} batches in ${metrics.trainSeconds.toFixed(2)} s`,
     );
-    return {
-      header: { weights: weightsId(bytes), bytes: bytes.length, samples, metrics },
-      bytes,
-    };
+    return update;
   }
 
   async validate(job: TrainJob, signal: AbortSignal): Promise<Evaluation> {

@@ -1,7 +1,7 @@
 /** One client as the leader reaches it by gRPC. */
 import { type CallOptions as GrpcCallOptions, Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { Buffer } from "node:buffer";
-import type { ClientId, WeightsId } from "../core/ids.ts";
+import type { ClientId, SessionId, WeightsId } from "../core/ids.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { ByteBudget } from "./byte_budget.ts";
@@ -86,6 +86,10 @@ export class GrpcLink implements ClientLink {
     const rpc = edgeRpcs().training.StartValidation;
     const { evaluation } = await this.#ask(this.#async, rpc, jobToWire(job), call);
     return evaluationFromWire(evaluation);
+  }
+
+  async release(session: SessionId, call: CallOptions): Promise<void> {
+    await this.#ask(this.#async, edgeRpcs().training.ReleaseSession, { session }, call);
   }
 
   close(): void {

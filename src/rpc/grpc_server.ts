@@ -19,6 +19,7 @@ import {
   type JobRequest,
   type PackageStep,
   progressToWire,
+  type ReleaseRequest,
   type Text,
   type TrainingEvent,
   type UpdateChunk,
@@ -161,6 +162,10 @@ function addClientTraining(server: Server, handlers: EdgeHandlers, logger: Logge
     StartValidation: unary<JobRequest, object>(logger, async (request, signal) => ({
       evaluation: evaluationToWire(await handlers.validate(jobFromWire(request), signal)),
     })),
+    ReleaseSession: unary<ReleaseRequest, object>(logger, async ({ session }) => {
+      await handlers.release(session);
+      return {};
+    }),
     InitBench: unimplemented("Cannot measure training speed yet"),
   });
 }

@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { FlotillaError, messageOf, RpcError } from "../core/errors.ts";
-import type { ClientId, WeightsId } from "../core/ids.ts";
+import type { ClientId, SessionId, WeightsId } from "../core/ids.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import { cancelled, failed, late, unavailable } from "./failures.ts";
@@ -111,6 +111,10 @@ class InProcessLink implements ClientLink {
 
   validate(job: TrainJob, call: CallOptions): Promise<Evaluation> {
     return this.#call("validate", call, (edge, signal) => edge.validate(job, signal));
+  }
+
+  release(session: SessionId, call: CallOptions): Promise<void> {
+    return this.#call("release", call, (edge) => edge.release(session));
   }
 
   close(): void {

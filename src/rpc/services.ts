@@ -31,6 +31,7 @@ export interface ClientTrainingRpcs {
   readonly StartTraining: Rpc<wire.JobRequest, wire.TrainingEvent>;
   readonly FetchUpdate: Rpc<wire.FetchRequest, wire.UpdateChunk>;
   readonly StartValidation: Rpc<wire.JobRequest, wire.ValidationResponse>;
+  readonly ReleaseSession: Rpc<wire.ReleaseRequest, wire.Empty>;
   readonly InitBench: Rpc<wire.JobRequest, unknown>;
 }
 

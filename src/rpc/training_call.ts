@@ -14,7 +14,7 @@ import { FlotillaError } from "../core/errors.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import { type Channel, checkOpen } from "./channel.ts";
 import type { Collector } from "./collector.ts";
-import { cancelled, late } from "./failures.ts";
+import { cancelled, late, unavailable } from "./failures.ts";
 import { takePlace } from "./place.ts";
 import { exactly } from "./receive.ts";
 import { edgeRpcs, type Rpc } from "./services.ts";
@@ -72,6 +72,7 @@ export async function callTraining(
     rpc: Rpc<Request, Response>,
     request: Request,
     deadline: Deadline,
+    tooLate: () => Error,
   ): AsyncGenerator<Response> {
     const stream = channel.client.makeServerStreamRequest(
       rpc.path,
@@ -81,15 +82,19 @@ export async function callTraining(
       new Metadata(),
       { deadline },
     );
-    stream.on("error", (error) => {
-      ended.reject(rpcErrorOf(error as ServiceError, peer, call.signal));
-    });
+    const errorOf = (error: unknown) => {
+      const known = rpcErrorOf(error as ServiceError, peer, call.signal);
+      return known.failure === "deadline" ? tooLate() : known;
+    };
+    stream.on("error", (error) => ended.reject(errorOf(error)));
     over.signal.addEventListener("abort", () => stream.cancel(), { once: true });
-    return messagesOf(stream, peer, call.signal);
+    return messagesOf(stream, errorOf);
   }
 
   async function deliver(): Promise<void> {
-    const events = open(StartTraining, jobToWire(job), Date.now() + call.deadlineMs);
+    const events = open(StartTraining, jobToWire(job), Date.now() + call.deadlineMs, () => {
+      return late(peer);
+    });
     const header = await announced(events, sink);
     if (header.bytes > receiving.maxUpdateBytes) {
       throw new FlotillaError(
@@ -97,7 +102,10 @@ export async function callTraining(
       );
     }
     await takePlace(receiving.budget, header.bytes, over.signal);
-    const fetched = open(FetchUpdate, { weights: header.weights }, fetchDeadline(header));
+    const fetched = open(FetchUpdate, { weights: header.weights }, fetchDeadline(header), () => {
+      // The client keeps the update: the call may be made again.
+      return unavailable(peer, "its update comes too slowly");
+    });
     const bytes = exactly(header.bytes, chunksOf(fetched, receiving.collector));
     await sink.update(header, bytes);
     // A sink that needs no more bytes leaves the rest; the client counts them before it is done.
@@ -136,13 +144,12 @@ function fetchDeadline({ bytes }: UpdateHeader): Deadline {
 /** The stream's messages, with the contract's errors. */
 async function* messagesOf<Message>(
   stream: ClientReadableStream<Message>,
-  peer: string,
-  signal: AbortSignal,
+  errorOf: (error: unknown) => Error,
 ): AsyncGenerator<Message> {
   try {
     yield* stream;
   } catch (error) {
-    throw rpcErrorOf(error as ServiceError, peer, signal);
+    throw errorOf(error);
   }
 }
 

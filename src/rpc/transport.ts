@@ -2,7 +2,7 @@
  * What a leader can ask of one client, and what a client must be able to answer. Variants: gRPC
  * (the leader dials the client) and in-process.
  */
-import type { ClientId, PackageHash, WeightsId } from "../core/ids.ts";
+import type { ClientId, PackageHash, SessionId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Evaluation, TrainingMetrics } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
@@ -99,10 +99,16 @@ export interface ClientLink {
   putModelPackage(files: ModelPackage, call: CallOptions): Promise<number>;
   /** Streams encoded weights. @returns bytes sent */
   putWeights(id: WeightsId, bytes: Uint8Array, call: CallOptions): Promise<number>;
-  /** Trains and delivers the update to the sink; resolves when the sink has taken it. */
+  /**
+   * Trains and delivers the update to the sink; resolves when the sink has taken it. A call that is
+   * cancelled or cut off leaves the training going, and the next call with the same job joins it or
+   * gets its result.
+   */
   train(job: TrainJob, sink: UpdateSink, call: CallOptions): Promise<void>;
   /** Evaluates the job's weights on the client's own test split. */
   validate(job: TrainJob, call: CallOptions): Promise<Evaluation>;
+  /** Tells the client that no result of the session is wanted any more: it drops what it keeps. */
+  release(session: SessionId, call: CallOptions): Promise<void>;
   close(): void;
 }
 
@@ -139,11 +145,16 @@ export interface EdgeHandlers {
   receivePackage(modelPackage: ModelPackage): Promise<void>;
   /** Takes encoded weights as they arrive; checks size and hash. */
   receiveWeights(id: WeightsId, size: number, bytes: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Trains; the signal aborts when the leader cancels or its deadline passes. */
+  /**
+   * Trains, or delivers the result of the same job again; the signal aborts when nobody waits for
+   * the answer any more, which ends the call and not the training.
+   */
   train(
     job: TrainJob,
     onProgress: (progress: TrainProgress) => void,
     signal: AbortSignal,
   ): Promise<FinishedUpdate>;
   validate(job: TrainJob, signal: AbortSignal): Promise<Evaluation>;
+  /** Ends the session's trainings and drops its results. */
+  release(session: SessionId): Promise<void>;
 }

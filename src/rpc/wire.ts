@@ -50,6 +50,10 @@ export interface FetchRequest {
   readonly weights: string;
 }
 
+export interface ReleaseRequest {
+  readonly session: string;
+}
+
 export interface UpdateChunk {
   readonly chunk: Uint8Array;
 }

@@ -66,6 +66,8 @@ export interface SessionsOptions {
   drawSeed(): number;
   /** Bound of each call to a client but training, in milliseconds. */
   readonly longestCallMs: number;
+  /** Milliseconds that a client which is lost at work has to come back. */
+  readonly returnMs: number;
 }
 
 /** The run that is under way. */
@@ -240,7 +242,7 @@ export class Sessions implements SessionService {
   }
 
   async #run(journal: SessionJournal, signal: AbortSignal): Promise<void> {
-    const { directory, clock, logger, longestCallMs, results, store } = this.#options;
+    const { directory, clock, logger, longestCallMs, returnMs, results, store } = this.#options;
     const { config } = journal.state;
     const { aggregator, client_selection: selector } = config.session_config;
     // Not the whole model: its initial weights must go when the round loop lets go of them.
@@ -264,6 +266,7 @@ export class Sessions implements SessionService {
           clock,
           logger: logger.with({ session: journal.id }),
           longestCallMs,
+          returnMs,
           isNeededElsewhere: (weights) =>
             [...this.#journals.values()].some((other) => {
               return other !== journal && needsWeights(other, weights);

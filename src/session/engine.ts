@@ -4,6 +4,7 @@
  */
 import { messageOf, SessionFailedError } from "../core/errors.ts";
 import type { SessionEvent } from "./events.ts";
+import { releaseClients } from "./release.ts";
 import { RoundLoop } from "./round_loop.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
 import type { SessionState } from "./state.ts";
@@ -45,6 +46,7 @@ export async function runSession(
       });
     }
     await saveWhatThereIs(context, ending);
+    await releaseClients(context);
     await journal.append(ending);
     await discardUnfinished(context).catch((error) => {
       logger.warning("weights_left", messageOf(error), { session: journal.id });

@@ -15,6 +15,8 @@ import { echoSelected } from "./echo.ts";
 import { Evaluations } from "./evaluations.ts";
 import type { ClientFailed, RoundValidated, SessionEvent, UpdateReceived } from "./events.ts";
 import { Inbox } from "./inbox.ts";
+import { throughLosses } from "./losses.ts";
+import { releaseClients } from "./release.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
 import { initialWeightsSeed, roundSeed } from "./seeds.ts";
 import { finishedRounds, openRound, type SessionState } from "./state.ts";
@@ -208,25 +210,35 @@ export class RoundLoop {
     const { fleet, journal, clock, longestCallMs } = this.context;
     const { id, weights } = this.#global!;
     const work = async () => {
-      // In a round of an earlier process the fleet fills only by and by.
-      if (this.#roundStartedMs === null) await this.#candidates.back(client);
       fleet.setTraining(client.id, true);
       const { modelPackage } = this.model;
       const job = trainJob(this.#state, { client, round, modelPackage, weights: id });
-      return await carryOut({
+      const { layout } = weights;
+      const assignment = {
         client,
         job,
         modelPackage,
         weights: { id, bytes: weights.bytes },
-        layout: weights.layout,
-      }, {
-        link: fleet.link(client.id),
-        blobs: journal.store.blobs,
-        clock,
+        layout,
+      };
+      const attempt = async (reached: () => void) =>
+        await carryOut(assignment, {
+          link: fleet.link(client.id),
+          blobs: journal.store.blobs,
+          clock,
+          signal: this.#signal,
+          longestCallMs,
+          note(note) {
+            reached();
+            journal.note(note);
+          },
+          stored: (update) => this.#stored.arrived(client.id, update),
+        });
+      return await throughLosses(attempt, {
+        ...this.context,
         signal: this.#signal,
-        longestCallMs,
-        note: (note) => journal.note(note),
-        stored: (update) => this.#stored.arrived(client.id, update),
+        // In a round of an earlier process the fleet fills only by and by.
+        lostSinceMs: this.#roundStartedMs === null ? clock.monotonicMs() : null,
       });
     };
     const answered = work().then(
@@ -290,6 +302,7 @@ export class RoundLoop {
     const { state, entry } = journal.preview(finished);
     await saveResults(state, entry, this.#global!.weights.bytes);
     crashPoint("results_saved");
+    await releaseClients(this.context);
     await journal.append(finished);
   }
 

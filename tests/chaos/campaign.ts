@@ -37,7 +37,7 @@ export interface CampaignReport {
 const RUN_DEADLINE_MS = 300_000;
 
 /** Whether a finished result outlives its leader. */
-const KEEPS_RESULTS = false;
+const KEEPS_RESULTS = true;
 
 /** Runs a campaign; what goes wrong is in the report. */
 export async function campaign(options: CampaignOptions): Promise<CampaignReport> {

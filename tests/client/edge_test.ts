@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Edge } from "../../src/client/edge.ts";
+import { KeptResults } from "../../src/client/kept_results.ts";
 import { PackageCache } from "../../src/client/package_cache.ts";
 import { ModelError } from "../../src/core/errors.ts";
 import { modelPackage } from "../../src/core/model_package.ts";
@@ -52,6 +53,7 @@ async function withEdge(
       packages: await PackageCache.open(folder, silentLogger),
       weights: blobs,
       heldWeights,
+      results: await KeptResults.open(folder, silentLogger),
       trainer,
       logger: silentLogger,
       onPackages: () => changes++,
@@ -265,4 +267,33 @@ Deno.test("Edge.train() passes on why the trainer refuses", async () => {
       if (call === "train") throw error;
     }),
   );
+});
+
+Deno.test("Edge.train() delivers a finished result again instead of training, until release()", async () => {
+  await withEdge(async ({ edge, trainer, send, train }) => {
+    await edge.receivePackage(PACKAGE);
+    const job = trainJob(await send(2));
+    const first = await train(job);
+    const again = await train(job);
+    assert.deepEqual(again.header, first.header);
+    assert.deepEqual(new Uint8Array(again.bytes), new Uint8Array(first.bytes));
+    assert.equal(trainer.trained.length, 1);
+    await edge.release("another session");
+    await train(job);
+    assert.equal(trainer.trained.length, 1);
+    await edge.release(job.session);
+    await train(job);
+    assert.equal(trainer.trained.length, 2);
+  });
+});
+
+Deno.test("Edge.train() takes a session's next job as the record of the last result", async () => {
+  await withEdge(async ({ edge, trainer, send, train }) => {
+    await edge.receivePackage(PACKAGE);
+    const weights = await send(2);
+    await train(trainJob(weights, { round: 1 }));
+    await train(trainJob(weights, { round: 2 }));
+    await train(trainJob(weights, { round: 1 }));
+    assert.equal(trainer.trained.length, 3);
+  });
 });

@@ -10,6 +10,7 @@ export interface EdgeFake extends EdgeHandlers {
   readonly files: { modelId: string; fileName: string; bytes: Uint8Array }[];
   readonly weights: Map<string, Uint8Array>;
   readonly jobs: TrainJob[];
+  readonly released: string[];
 }
 
 /** Makes handlers; `own` replaces some. Training answers with the weights that the job names. */
@@ -19,6 +20,7 @@ export function edgeFake(own: Partial<EdgeHandlers> = {}): EdgeFake {
     files: [],
     weights: new Map(),
     jobs: [],
+    released: [],
     echo: () => "Ack",
     inventory: ({ packages, weights }) =>
       Promise.resolve({
@@ -46,6 +48,10 @@ export function edgeFake(own: Partial<EdgeHandlers> = {}): EdgeFake {
     validate(job) {
       fake.jobs.push(job);
       return Promise.resolve({ loss: 0.25, accuracy: null, samples: 40 });
+    },
+    release(session) {
+      fake.released.push(session);
+      return Promise.resolve();
     },
   };
   return Object.assign(fake, own);

@@ -92,6 +92,7 @@ export class Leader {
       newId: options.newId ?? (() => crypto.randomUUID()),
       drawSeed: () => 99,
       longestCallMs: 60_000,
+      returnMs: 0,
     });
     for (const client of clients) this.join(client);
   }

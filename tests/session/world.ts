@@ -61,6 +61,8 @@ export class SumClient implements EdgeHandlers {
   readonly packages = new Set<string>();
   readonly weights = new Map<string, Uint8Array<ArrayBuffer>>();
   readonly jobs: TrainJob[] = [];
+  /** Sessions of which no result is wanted any more. */
+  readonly released: string[] = [];
   weightsReceived = 0;
 
   constructor(
@@ -118,6 +120,11 @@ export class SumClient implements EdgeHandlers {
     throw new Error("not used here");
   }
 
+  release(session: string): Promise<void> {
+    this.released.push(session);
+    return Promise.resolve();
+  }
+
   /** The update that the job asks for. */
   honest(job: TrainJob): FinishedUpdate {
     const { layout, values } = decodeWeights(this.weights.get(job.weights)!);
@@ -166,6 +173,8 @@ export interface WorldOptions {
   readonly resume?: string;
   readonly before?: (call: InProcessCall) => void | Promise<void>;
   readonly validate?: RunModel["validate"];
+  /** @default {0} a lost client has no time to come back */
+  readonly returnMs?: number;
   /** Weights that another session needs. */
   readonly neededElsewhere?: readonly string[];
 }
@@ -200,6 +209,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     clock,
     logger: silentLogger,
     longestCallMs: 60_000,
+    returnMs: options.returnMs ?? 0,
     isNeededElsewhere: (weights) => options.neededElsewhere?.includes(weights) ?? false,
     saveResults(state) {
       saved.push(state);
