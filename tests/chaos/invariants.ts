@@ -92,18 +92,31 @@ async function redisBlobs(port: number): Promise<string[]> {
   }
 }
 
+/** How much each process has printed up to a moment: programs that have ended, and what the last has. */
+export type Printed = ReadonlyMap<string, { readonly programs: number; readonly length: number }>;
+
+/** What has been printed up to now. */
+export function printedBy(rig: Rig): Printed {
+  return new Map(
+    [...rig.processes].map(([name, { programs }]) => {
+      return [name, { programs: programs.length - 1, length: programs.at(-1)!.stderr.length }];
+    }),
+  );
+}
+
 /**
- * Checks what clients have logged since `from` (programs seen before): no assignment was begun
- * twice, but by a process after one that died before it had finished it.
+ * Checks what clients have logged since a moment: no assignment was begun twice, but by a process
+ * after one that died before it had finished it.
  */
-export function checkTrainedOnce(rig: Rig, from: ReadonlyMap<string, number>): void {
+export function checkTrainedOnce(rig: Rig, since: Printed): void {
   for (let n = 1; n <= CLIENTS; n++) {
     const name = clientName(n);
     const begun = new Map<number, string>();
-    for (const program of rig.processes.get(name)!.programs.slice(from.get(name))) {
+    const { programs: past, length } = since.get(name)!;
+    for (const [i, program] of rig.processes.get(name)!.programs.slice(past).entries()) {
       // What the process before had begun and not finished died with it.
       for (const [round, stage] of begun) if (stage === "training") begun.delete(round);
-      for (const line of program.stderr.split("\n")) {
+      for (const line of program.stderr.slice(i === 0 ? length : 0).split("\n")) {
         const [, stage, round] = /"event":"(training|trained)".* round (\d+)/.exec(line) ?? [];
         if (stage === undefined) continue;
         assert.ok(
