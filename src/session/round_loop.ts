@@ -7,15 +7,16 @@
 import { crashPoint } from "../core/crash_point.ts";
 import { messageOf, SessionFailedError } from "../core/errors.ts";
 import { byName, type ClientId, type ClientRef, type WeightsId } from "../core/ids.ts";
+import type { JsonObject } from "../core/json.ts";
 import { seeded } from "../core/prng.ts";
 import { allocateWeights, decodeWeights, type EncodedWeights } from "../core/weights.ts";
 import { carryOut } from "./assignment.ts";
 import { Candidates } from "./candidates.ts";
-import { echoSelected } from "./echo.ts";
+import { type EchoOutcome, echoSelected } from "./echo.ts";
 import { Evaluations } from "./evaluations.ts";
 import type { ClientFailed, RoundValidated, SessionEvent, UpdateReceived } from "./events.ts";
 import { Inbox } from "./inbox.ts";
-import { throughLosses } from "./losses.ts";
+import { changeWithin, throughLosses } from "./losses.ts";
 import { releaseClients } from "./release.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
 import { initialWeightsSeed, roundSeed } from "./seeds.ts";
@@ -25,6 +26,15 @@ import { trainJob } from "./train_job.ts";
 import { updateReader } from "./update_reader.ts";
 
 type Input = UpdateReceived | ClientFailed | RoundValidated;
+
+/** Longest pause before another try when too few of those selected have answered. */
+const SELECT_AGAIN_MS = 200;
+
+/** Who shall train, and among whom they were selected. */
+interface Selection extends EchoOutcome {
+  readonly refs: readonly ClientRef[];
+  readonly selectorState: JsonObject;
+}
 
 /** One run in this process. */
 export class RoundLoop {
@@ -115,15 +125,57 @@ export class RoundLoop {
     await this.#evaluations.resume();
   }
 
-  /** Selects, waits for every echo, and journals who trains. */
+  /** Journals who trains. */
   async #openRound(): Promise<void> {
-    const { journal, fleet, selector, clock } = this.context;
-    const { config, seed } = this.#state;
-    const { client_selection_args: args, echo_timeout_s: echoSeconds } = config.session_config;
+    const { journal, clock } = this.context;
     const round = finishedRounds(this.#state) + 1;
+    const ownSeed = roundSeed(this.#state.seed, round);
+    const { selected, replaced, refs, selectorState } = await this.#select(round, ownSeed);
+    if (selected.length === 0) {
+      const silent = replaced.map(({ client, reason }) => `${client.name}: ${reason}`);
+      throw new SessionFailedError(
+        `No client is left for round ${round}: ${silent.join("; ") || "none was selected"}`,
+      );
+    }
+    const asked = new Set(
+      [...selected, ...replaced.map(({ client }) => client)].map(({ id }) => id),
+    );
+    await journal.append({
+      type: "round_started",
+      round,
+      seed: ownSeed,
+      selected,
+      replaced,
+      spares: refs.filter(({ id }) => !asked.has(id)),
+      weights: this.#global!.id,
+      selectorState,
+    });
+    this.#roundStartedMs = clock.monotonicMs();
+  }
+
+  /**
+   * Selects and waits for every echo. Where those who answer are too few for the round, it begins
+   * anew for as long as a lost client has to come back: one may have died since the last round.
+   */
+  async #select(round: number, seed: number): Promise<Selection> {
+    const { fleet, clock, returnMs } = this.context;
+    const { min_clients, min_updates, wait_for_clients_s } = this.#state.config.session_config;
+    const untilMs = clock.monotonicMs() + Math.min(wait_for_clients_s * 1000, returnMs);
+    for (;;) {
+      const { chosen, ...selection } = await this.#selectOnce(round, seed);
+      const needed = Math.min(chosen, Math.max(min_clients, min_updates));
+      const leftMs = untilMs - clock.monotonicMs();
+      if (selection.selected.length >= needed || leftMs <= 0) return selection;
+      await changeWithin(fleet, clock, Math.min(SELECT_AGAIN_MS, leftMs), this.#signal);
+    }
+  }
+
+  async #selectOnce(round: number, seed: number): Promise<Selection & { chosen: number }> {
+    const { journal, fleet, selector } = this.context;
+    const { config } = this.#state;
+    const { client_selection_args: args, echo_timeout_s: echoSeconds } = config.session_config;
     const candidates = await this.#candidates.enough();
-    const ownSeed = roundSeed(seed, round);
-    const prng = seeded(ownSeed);
+    const prng = seeded(seed);
     const chosen = selector.select(
       { round, candidates },
       this.#state.selectorState ?? selector.initial(args),
@@ -144,26 +196,8 @@ export class RoundLoop {
       },
     );
     this.#signal.throwIfAborted();
-    if (selected.length === 0) {
-      const silent = replaced.map(({ client, reason }) => `${client.name}: ${reason}`);
-      throw new SessionFailedError(
-        `No client is left for round ${round}: ${silent.join("; ") || "none was selected"}`,
-      );
-    }
-    const asked = new Set(
-      [...selected, ...replaced.map(({ client }) => client)].map(({ id }) => id),
-    );
-    await journal.append({
-      type: "round_started",
-      round,
-      seed: ownSeed,
-      selected,
-      replaced,
-      spares: refs.filter(({ id }) => !asked.has(id)),
-      weights: this.#global!.id,
-      selectorState: chosen.state,
-    });
-    this.#roundStartedMs = clock.monotonicMs();
+    const { train, state: selectorState } = chosen;
+    return { selected, replaced, refs, selectorState, chosen: train.length };
   }
 
   /** Sends out what is not at work yet and takes answers until the round is complete. */
