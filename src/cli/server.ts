@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { join } from "node:path";
 import { sessionConfigFrom } from "../config/parse_session.ts";
 import { type ServerConfig, serverConfigSchema } from "../config/server_config.ts";
-import { systemClock } from "../core/clock.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import { versionInfo } from "../core/version.ts";
 import { chooseBroker } from "../discovery/choose_broker.ts";
 import type { LeaderAdvert, LeaderDiscovery } from "../discovery/discovery.ts";
@@ -19,7 +19,9 @@ import { createRest, serveRest } from "../server/rest.ts";
 import { RunsFolder } from "../server/runs_folder.ts";
 import { Sessions } from "../server/sessions.ts";
 import { openStore } from "../state/open.ts";
-import type { StoreOptions } from "../state/store.ts";
+import { Leadership } from "../state/leadership.ts";
+import { ownIdentity } from "../state/process_identity.ts";
+import type { Store, StoreOptions } from "../state/store.ts";
 import { tfjsModelFiles, WEIGHTS_FILE } from "../training/tfjs_model_file.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { builtInModels } from "./built_in_models.ts";
@@ -82,9 +84,22 @@ async function serve(flags: ServerFlags): Promise<void> {
     flags,
   );
   const leader = await startLeader(config, logger);
-  const signal = await interrupted;
-  logger.info("stopping", `Got ${signal}, stopping; again to stop at once`);
+  const deposed = Promise.withResolvers<null>();
+  leader.deposed.addEventListener("abort", () => deposed.resolve(null));
+  if (leader.deposed.aborted) deposed.resolve(null);
+  const signal = await Promise.race([interrupted, deposed.promise]);
+  if (signal !== null) logger.info("stopping", `Got ${signal}, stopping; again to stop at once`);
   await leader.close();
+  leader.deposed.throwIfAborted();
+}
+
+/** Takes the lead of the store. @throws {StoreTakenError} another leader is alive */
+async function leading(store: Store, clock: Clock): Promise<Leadership> {
+  return await Leadership.begin(
+    store.leader,
+    { process: ownIdentity(), clock },
+    store.description,
+  );
 }
 
 /** Flags win over the file. */
@@ -119,6 +134,8 @@ function withFlags(config: ServerConfig, flags: ServerFlags): ServerConfig {
 
 /** A leader that serves. */
 interface Leader {
+  /** Aborts, with the reason, when it must end as it leads no more. */
+  readonly deposed: AbortSignal;
   close(): Promise<void>;
 }
 
@@ -126,6 +143,10 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
   const clock = systemClock;
   const { mqtt, grpc, restful } = config.comm_config;
   const store = await openStore(storeOptions(config));
+  const leadership = await leading(store, clock).catch(async (error) => {
+    await store.close();
+    throw error;
+  });
   logger.info("state", `State is kept in ${store.description}`);
 
   let transport: Transport | null = null;
@@ -214,6 +235,7 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
   logger.info("ready", "Ready: start clients with flotilla client, runs with flotilla session");
 
   return {
+    deposed: leadership.deposed,
     async close() {
       clearInterval(silenceCheck);
       await sessions.close();
@@ -222,6 +244,7 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
       await discovery.close();
       transport.close();
       await broker.close();
+      await leadership.leave();
       await store.close();
     },
   };

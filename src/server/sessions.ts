@@ -2,7 +2,7 @@
 import { aggregators } from "../aggregation/registry.ts";
 import type { SessionConfig } from "../config/session_config.ts";
 import type { Clock } from "../core/clock.ts";
-import { FlotillaError, messageOf, SessionFailedError } from "../core/errors.ts";
+import { DeposedError, FlotillaError, messageOf, SessionFailedError } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { Logger } from "../log/log.ts";
@@ -287,7 +287,10 @@ export class Sessions implements SessionService {
     } catch (error) {
       if (signal.reason instanceof Shutdown) return;
       logger.error("session_broken", `Session ${journal.id}: ${messageOf(error)}`);
+      // Its followers find it with the leader that has taken over.
+      if (error instanceof DeposedError && error.leader !== null) return;
       // The journal cannot take the end of this run: it stays open, for the next start to resume.
+      if (!journal.ended && error instanceof DeposedError) journal.breakOff(messageOf(error));
       if (!journal.ended) {
         journal.breakOff(
           `${messageOf(error)}. The server goes on with the run when it starts again`,

@@ -6,6 +6,7 @@ import { StaleSequenceError } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { BlobDigest, spanWithin } from "./blob_pieces.ts";
+import type { LeaderPlace, LeaderRecord } from "./leadership.ts";
 import { byKey } from "./ordering.ts";
 import type {
   Blobs,
@@ -28,6 +29,7 @@ export function openMemoryStore(now: () => number = Date.now): Store {
     journal: new MemoryJournal(now),
     blobs: new MemoryBlobs(),
     records: new MemoryRecords(),
+    leader: new MemoryLeader(),
     close: () => Promise.resolve(),
   };
 }
@@ -68,6 +70,26 @@ class MemoryJournal implements Journal {
   sessions(): Promise<SessionId[]> {
     return Promise.resolve([...this.#entries.keys()]);
   }
+}
+
+/** Nobody else can reach this store, so there is nothing to fence off. */
+class MemoryLeader implements LeaderPlace {
+  #record: LeaderRecord | null = null;
+
+  read(): Promise<LeaderRecord | null> {
+    return Promise.resolve(this.#record);
+  }
+
+  replace(
+    before: Pick<LeaderRecord, "term" | "beat"> | null,
+    record: LeaderRecord,
+  ): Promise<boolean> {
+    const isSame = this.#record?.term === before?.term && this.#record?.beat === before?.beat;
+    if (isSame) this.#record = record;
+    return Promise.resolve(isSame);
+  }
+
+  fence(): void {}
 }
 
 class MemoryBlobs implements Blobs {

@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import { FlotillaError } from "../core/errors.ts";
 import { BlobDigest, isBlobId, PIECE_BYTES, type Span, spanWithin } from "./blob_pieces.ts";
 import type { RedisConnection } from "./redis_connection.ts";
+import { FENCE, type RedisLeader } from "./redis_leader.ts";
 import type { Blobs, StoredBlob } from "./store.ts";
 
 /** Seconds from the last piece after which an unfinished upload is forgotten. */
@@ -13,25 +14,31 @@ const UPLOAD_LIFETIME_S = 3600;
 /** Pieces asked for at once: 4 MiB. */
 const PIECES_PER_READ = 16;
 
-// KEYS: upload, blob. ARGV: pieces that must be there, bytes. False if some are not.
+// KEYS: upload, blob, leader. ARGV: term, pieces that must be there, bytes. False if some are not.
 const PUBLISH = `
+  ${FENCE}
   if redis.call('EXISTS', KEYS[2]) == 1 then
     redis.call('UNLINK', KEYS[1])
     return 1
   end
-  if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[1]) then return false end
-  redis.call('HSET', KEYS[1], 'bytes', ARGV[2])
+  if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[2]) then return false end
+  redis.call('HSET', KEYS[1], 'bytes', ARGV[3])
   redis.call('PERSIST', KEYS[1])
   redis.call('RENAME', KEYS[1], KEYS[2])
   return 1
 `;
 
+// KEYS: blob, -, leader. ARGV: term.
+const DELETE = `${FENCE} return redis.call('UNLINK', KEYS[1])`;
+
 /** Blobs under `flotilla:blob:`, in the making under `flotilla:upload:`. */
 export class RedisBlobs implements Blobs {
   readonly #connection: RedisConnection;
+  readonly #leader: RedisLeader;
 
-  constructor(connection: RedisConnection) {
+  constructor(connection: RedisConnection, leader: RedisLeader) {
     this.#connection = connection;
+    this.#leader = leader;
   }
 
   async put(
@@ -72,7 +79,7 @@ export class RedisBlobs implements Blobs {
 
   async delete(id: string): Promise<void> {
     if (!isBlobId(id)) return;
-    await this.#connection.call("delete a blob", (redis) => redis.unlink(keyOf(id)));
+    await this.#leader.write("delete a blob", DELETE, [keyOf(id), "-"], []);
   }
 
   async #append(upload: string, index: number, piece: Uint8Array): Promise<void> {
@@ -85,9 +92,12 @@ export class RedisBlobs implements Blobs {
   }
 
   async #publish(upload: string, pieces: number, { id, bytes }: StoredBlob): Promise<void> {
-    const published = await this.#connection.call("write a blob", (redis) => {
-      return redis.eval(PUBLISH, 2, upload, keyOf(id), pieces, bytes);
-    });
+    const published = await this.#leader.write(
+      "write a blob",
+      PUBLISH,
+      [upload, keyOf(id)],
+      [pieces, bytes],
+    );
     if (published !== null) return;
     throw new FlotillaError(
       `Cannot write a blob as Redis at ${this.#connection.address} has lost pieces of it: ` +

@@ -4,6 +4,7 @@
  */
 import type { SessionId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
+import type { LeaderPlace } from "./leadership.ts";
 
 /** An event as a journal holds it; what its fields mean is the session's business. */
 export interface JournalEvent {
@@ -84,6 +85,8 @@ export interface Store {
   readonly journal: Journal;
   readonly blobs: Blobs;
   readonly records: Records;
+  /** Who leads. Once its `fence` is up, every write throws `DeposedError` in another term. */
+  readonly leader: LeaderPlace;
   close(): Promise<void>;
 }
 
