@@ -189,6 +189,7 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
     longestCallMs: grpc.timeout_s * 1000,
     returnMs: silentMs,
   });
+  await sessions.load();
   const rest = serveRest(
     createRest(sessions, {
       parseConfig: (given) => sessionConfigFrom(given, "request body", sessionRegistries),

@@ -105,16 +105,16 @@ export class Sessions implements SessionService {
   }
 
   /**
-   * Opens all journals of the store and queues the runs that have not ended. A journal that cannot
-   * be read is left out with an error in the log: the others go on.
+   * Opens all journals of the store and queues the runs that have not ended; call it before a front
+   * door opens, as who comes back would be told that his run is unknown. A journal that cannot be
+   * read is left out with an error in the log: the others go on.
    *
    * @throws {UnreachableError} the store does not answer
    */
-  async resume(): Promise<void> {
+  async load(): Promise<void> {
     const { store, logger } = this.#options;
     for (const id of await store.journal.sessions()) {
-      // A front door may be open before everything is resumed.
-      if (this.#own.has(id)) continue;
+      if (this.#own.has(id) || this.#journals.has(id)) continue;
       const journal = await openJournal(id, this.#options);
       if (journal === null) continue;
       this.#journals.set(id, journal);
@@ -122,6 +122,11 @@ export class Sessions implements SessionService {
       logger.info("session_resumed", `Session ${id} goes on from where it was`, { session: id });
       this.#queue.push(id);
     }
+  }
+
+  /** Goes on with the runs that have not ended. @throws {UnreachableError} as {@link load} */
+  async resume(): Promise<void> {
+    await this.load();
     this.#startNext();
     this.#discardPackages([...this.#journals.values()]);
   }
