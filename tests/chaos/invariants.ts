@@ -11,6 +11,9 @@ import { clientName, CLIENTS, type Rig } from "./rig.ts";
 /** Leftovers may be cleared a moment after the end of a run. */
 const TIDY_DEADLINE_MS = 10_000;
 
+/** Results that a client keeps at most, as `kept_results.ts` has it. */
+const MAX_KEPT_RESULTS = 4;
+
 /** Checks one run's command, journal, results and final weights. @throws {AssertionError} */
 export async function checkRun(
   rig: Rig,
@@ -60,6 +63,11 @@ async function leftovers(rig: Rig, kept: ReadonlySet<string>): Promise<string[]>
     : rig.redisPort === null
     ? []
     : await redisBlobs(rig.redisPort);
+  for (let n = 1; n <= CLIENTS; n++) {
+    const results = await namesIn(join(rig.folder, `temp_${n}`, "results"));
+    // A client that was away at the end of a run keeps its result for a few runs more.
+    if (results.length > MAX_KEPT_RESULTS) found.push(`${results.length} results of client ${n}`);
+  }
   found.push(...blobs.filter((id) => !kept.has(id)).map((id) => `blob ${id}`));
   return found;
 }
