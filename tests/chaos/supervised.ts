@@ -83,10 +83,6 @@ export class Supervised {
     clearTimeout(this.#timer);
   }
 
-  signal(name: Deno.Signal): void {
-    this.#program.kill(name);
-  }
-
   async close(): Promise<void> {
     this.#closing = true;
     this.spare();
