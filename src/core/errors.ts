@@ -127,6 +127,11 @@ export class DeposedError extends FlotillaError {
   }
 }
 
+/** Bytes that a store could not take as they came; it can by now, so they may be sent again. */
+export class StoreInterruptedError extends FlotillaError {
+  override name = "StoreInterruptedError";
+}
+
 /** A journal that is not the history of a session: unreadable, or an entry that cannot follow. */
 export class JournalError extends FlotillaError {
   override name = "JournalError";

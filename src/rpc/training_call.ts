@@ -86,7 +86,10 @@ export async function callTraining(
       const known = rpcErrorOf(error as ServiceError, peer, call.signal);
       return known.failure === "deadline" ? tooLate() : known;
     };
-    stream.on("error", (error) => ended.reject(errorOf(error)));
+    stream.on("error", (error) => {
+      // Without a status it is not the call's: a sink that leaves the bytes tears the stream down.
+      if (typeof (error as ServiceError).code === "number") ended.reject(errorOf(error));
+    });
     over.signal.addEventListener("abort", () => stream.cancel(), { once: true });
     return messagesOf(stream, errorOf);
   }

@@ -14,6 +14,7 @@ import { initialWeightsSeed } from "../session/seeds.ts";
 import { SessionJournal } from "../session/session_journal.ts";
 import type { SessionState } from "../session/state.ts";
 import { needsWeights } from "../session/stored_weights.ts";
+import { Patience, patientStore } from "../state/patience.ts";
 import type { Store } from "../state/store.ts";
 import type { InitialModel, Trainer } from "../training/trainer.ts";
 import type { Directory } from "./directory.ts";
@@ -252,6 +253,23 @@ export class Sessions implements SessionService {
     const { aggregator, client_selection: selector } = config.session_config;
     // Not the whole model: its initial weights must go when the round loop lets go of them.
     let initial: Pick<InitialModel, "topology"> | null = null;
+    const patience = new Patience({
+      clock,
+      signal,
+      onPause(reason) {
+        logger.warning("session_paused", `Session ${journal.id} is paused: ${reason}`);
+        journal.note({ type: "paused", reason });
+      },
+      onResume(pausedMs) {
+        const seconds = pausedMs / 1000;
+        logger.info(
+          "session_goes_on",
+          `Session ${journal.id} goes on after ${seconds.toFixed(1)} s`,
+        );
+        journal.note({ type: "resumed", seconds });
+      },
+    });
+    journal.reachBy(patientStore(store, patience));
     const openModel = async (): Promise<RunModel> => {
       const model = this.#prepared.get(journal.id) ?? await this.#prepareAgain(journal);
       this.#prepared.delete(journal.id);
@@ -280,7 +298,9 @@ export class Sessions implements SessionService {
             const { weights: id } = state;
             const weights = given ?? (id === null ? null : await store.blobs.get(id));
             const kept = initial === null || weights === null ? null : { initial, weights };
-            await results.save(state, last, kept);
+            const save = () => results.save(state, last, kept);
+            // A model that is ready is worth the wait; the end of a run that has failed is not.
+            await (given === null ? save() : patience.through(save, given.length));
           },
         },
         openModel,

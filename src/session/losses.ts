@@ -3,7 +3,7 @@
  * new and does not know them yet. They have some time to come back, and then get the same job again.
  */
 import type { Clock } from "../core/clock.ts";
-import { RpcError } from "../core/errors.ts";
+import { RpcError, StoreInterruptedError } from "../core/errors.ts";
 import type { Fleet } from "./fleet.ts";
 
 /** Longest pause between two attempts; a change in the fleet ends it. */
@@ -39,7 +39,10 @@ export async function throughLosses<T>(
     try {
       return await attempt(() => isReached = true);
     } catch (error) {
-      if (signal.aborted || !isLoss(error, isReached)) throw error;
+      if (signal.aborted) throw error;
+      // The client has done its part, and keeps it.
+      if (error instanceof StoreInterruptedError) continue;
+      if (!isLoss(error, isReached)) throw error;
       const now = clock.monotonicMs();
       if (isReached) {
         if (++losses > MAX_LOSSES) throw error;
