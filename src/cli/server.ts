@@ -229,7 +229,7 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
   });
   advertise();
   const silenceCheck = setInterval(() => {
-    if (connected) directory.checkSilence();
+    if (connected) void directory.checkSilence();
   }, mqtt.mqtt_heartbeat_interval_s * 1000);
   await sessions.resume();
   logger.info("ready", "Ready: start clients with flotilla client, runs with flotilla session");

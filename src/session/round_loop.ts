@@ -283,7 +283,7 @@ export class RoundLoop {
       round: round.round,
       weights: id,
       seconds: this.#roundStartedMs === null
-        ? (clock.epochMs() - round.startedAt) / 1000
+        ? Math.max(0, clock.epochMs() - round.startedAt) / 1000
         : (clock.monotonicMs() - this.#roundStartedMs) / 1000,
       metrics: meanMetrics(updates),
       aggregatorState,
