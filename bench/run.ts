@@ -1,5 +1,6 @@
 /** `deno task bench [NAME...]`: all benchmarks one after another, or the named ones. */
 import { aggregation } from "./aggregation.ts";
+import { durability } from "./durability.ts";
 import { echoRounds } from "./echo_rounds.ts";
 import { kernels } from "./kernels.ts";
 import { smallClients } from "./small_clients.ts";
@@ -11,6 +12,7 @@ const BENCHMARKS = {
   "echo-rounds": echoRounds,
   "small-clients": smallClients,
   kernels,
+  durability,
 };
 
 const names = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHMARKS);
