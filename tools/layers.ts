@@ -64,7 +64,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     contractTypes: true,
   },
   selection: { imports: ["core"], contractTypes: true },
-  aggregation: { imports: ["core"], contractTypes: true },
+  aggregation: { imports: ["core", "kernels"], contractTypes: true },
   config: { imports: ["core"], contractTypes: false },
   discovery: adapter,
   rpc: adapter,

@@ -29,4 +29,5 @@ export { copy, type CopyShape } from "./copy.ts";
 export { oneHot, type RowsShape, sumRows, takeRows } from "./rows.ts";
 export { loadBatch, type LoadShape } from "./load_batch.ts";
 export { uniform, UNIFORM_STATE, type UniformShape } from "./uniform.ts";
+export { weightedSum, type WeightedSumShape } from "./weighted_sum.ts";
 export type { SumEpilogue } from "./lane_sums.ts";

@@ -94,6 +94,19 @@ class MemoryBlobs implements Blobs {
     return blob?.slice(span.start, span.end) ?? null;
   }
 
+  // deno-lint-ignore require-await -- async, so that errors reject
+  async rangeInto(
+    id: string,
+    start: number,
+    into: Uint8Array<ArrayBuffer>,
+  ): Promise<number | null> {
+    const blob = this.#blobs.get(id);
+    const span = spanWithin(blob?.length ?? 0, start, into.length);
+    if (blob === undefined) return null;
+    into.set(blob.subarray(span.start, span.end));
+    return span.end - span.start;
+  }
+
   has(id: string): Promise<boolean> {
     return Promise.resolve(this.#blobs.has(id));
   }

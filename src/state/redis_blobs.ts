@@ -56,14 +56,28 @@ export class RedisBlobs implements Blobs {
   }
 
   async get(id: string): Promise<Uint8Array<ArrayBuffer> | null> {
-    const size = await this.#size(id);
-    return size === null ? null : await this.#read(id, { start: 0, end: size });
+    return await this.range(id, 0, Number.MAX_SAFE_INTEGER);
   }
 
   async range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null> {
     spanWithin(0, start, length);
     const size = await this.#size(id);
-    return size === null ? null : await this.#read(id, spanWithin(size, start, length));
+    if (size === null) return null;
+    const span = spanWithin(size, start, length);
+    const bytes = new Uint8Array(span.end - span.start);
+    return await this.#read(id, span, bytes) ? bytes : null;
+  }
+
+  async rangeInto(
+    id: string,
+    start: number,
+    into: Uint8Array<ArrayBuffer>,
+  ): Promise<number | null> {
+    spanWithin(0, start, into.length);
+    const size = await this.#size(id);
+    if (size === null) return null;
+    const span = spanWithin(size, start, into.length);
+    return await this.#read(id, span, into) ? span.end - span.start : null;
   }
 
   async has(id: string): Promise<boolean> {
@@ -103,9 +117,8 @@ export class RedisBlobs implements Blobs {
     return bytes === null ? null : Number(bytes);
   }
 
-  /** The bytes of a span, read some pieces at a time; null if the blob was deleted meanwhile. */
-  async #read(id: string, { start, end }: Span): Promise<Uint8Array<ArrayBuffer> | null> {
-    const bytes = new Uint8Array(end - start);
+  /** Reads the bytes of a span, some pieces at a time; false if the blob was deleted meanwhile. */
+  async #read(id: string, { start, end }: Span, into: Uint8Array): Promise<boolean> {
     const stride = PIECES_PER_READ * PIECE_BYTES;
     for (let from = start - start % PIECE_BYTES; from < end; from += stride) {
       const count = Math.ceil((Math.min(end, from + stride) - from) / PIECE_BYTES);
@@ -114,13 +127,13 @@ export class RedisBlobs implements Blobs {
         return redis.hmgetBuffer(keyOf(id), ...names);
       });
       for (const [i, piece] of pieces.entries()) {
-        if (piece === null) return null;
+        if (piece === null) return false;
         const at = from + i * PIECE_BYTES;
         const wanted = piece.subarray(Math.max(0, start - at), end - at);
-        bytes.set(wanted, Math.max(0, at - start));
+        into.set(wanted, Math.max(0, at - start));
       }
     }
-    return bytes;
+    return true;
   }
 }
 

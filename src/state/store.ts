@@ -63,6 +63,12 @@ export interface Blobs {
   get(id: string): Promise<Uint8Array<ArrayBuffer> | null>;
   /** `length` bytes from `start` (fewer at the end); null if there is no such blob. */
   range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null>;
+  /**
+   * Fills `into` with the bytes from `start` on, without another buffer between where that can be.
+   *
+   * @returns how many there are, fewer than fit into it at the end; null if there is no such blob
+   */
+  rangeInto(id: string, start: number, into: Uint8Array<ArrayBuffer>): Promise<number | null>;
   has(id: string): Promise<boolean>;
   /** Deletes the blob if it is there. */
   delete(id: string): Promise<void>;

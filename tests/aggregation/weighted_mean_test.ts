@@ -11,8 +11,8 @@ async function meanOf(given: readonly Given[], shares: readonly number[]): Promi
 }
 
 Deno.test("weightedMean() adds every element once at the borders of its tiles", async () => {
-  // Whatever the tile (a power of two up to 64 Ki), a border is among these sizes.
-  for (const tile of [16_384, 32_768, 65_536]) {
+  // Whatever the tile (a power of two up to 128 Ki), a border is among these sizes.
+  for (const tile of [32_768, 65_536, 131_072]) {
     for (const size of [tile - 1, tile, tile + 1]) {
       const values = Float32Array.from({ length: size }, (_, i) => i);
       const given = [{ samples: 1, values }, { samples: 1, values: values.map((x) => x + 2) }];

@@ -127,7 +127,7 @@ function laneOf(lane: number, lanes: number): number {
   return lane;
 }
 
-function bytesOf(lanes: Float32Array | Int32Array): number[] {
+function bytesOf(lanes: Float32Array | Float64Array | Int32Array): number[] {
   return [...new Uint8Array(lanes.buffer)];
 }
 
@@ -190,6 +190,8 @@ export const v128 = {
   load: vectorLoad("v128.load"),
   /** One float in all four lanes. */
   load32Splat: vectorLoad("v128.load32_splat"),
+  /** One double in both lanes. */
+  load64Splat: vectorLoad("v128.load64_splat"),
   /** One or two floats in the first lanes, zero in the others. */
   load32Zero: vectorLoad("v128.load32_zero"),
   load64Zero: vectorLoad("v128.load64_zero"),
@@ -253,9 +255,23 @@ export const f32x4 = {
   gt: vector2("f32x4.gt"),
   le: vector2("f32x4.le"),
   ge: vector2("f32x4.ge"),
+  /** Two doubles as floats in the first lanes, zero in the others. */
+  demoteF64x2: vector1("f32x4.demote_f64x2_zero"),
   convertI32x4S: vector1("f32x4.convert_i32x4_s"),
   /** `a * b + c`, rounded once where the processor can: use `multiplyAdd` of the builder. */
   relaxedMadd: vector3("f32x4.relaxed_madd"),
+};
+
+/** Two doubles. */
+export const f64x2 = {
+  /** The same constant in both lanes. */
+  const(value: number): V128 {
+    return new Value("v128", [SIMD, 0x0c, ...bytesOf(Float64Array.of(value, value))]);
+  },
+  add: vector2("f64x2.add"),
+  mul: vector2("f64x2.mul"),
+  /** The first two floats as doubles. */
+  promoteLow: vector1("f64x2.promote_low_f32x4"),
 };
 
 /** Four 32-bit integers. */

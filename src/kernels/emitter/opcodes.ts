@@ -101,6 +101,10 @@ export const vector = {
   "f32x4.pmax": 0xeb,
   "i32x4.trunc_sat_f32x4_s": 0xf8,
   "f32x4.convert_i32x4_s": 0xfa,
+  "f64x2.add": 0xf0,
+  "f64x2.mul": 0xf2,
+  "f32x4.demote_f64x2_zero": 0x5e,
+  "f64x2.promote_low_f32x4": 0x5f,
   "f32x4.relaxed_madd": 0x105,
 } as const;
 
@@ -121,6 +125,7 @@ export const memoryScalar = {
 export const memoryVector = {
   "v128.load": [0x00, 4],
   "v128.load32_splat": [0x09, 2],
+  "v128.load64_splat": [0x0a, 3],
   "v128.store": [0x0b, 4],
   "v128.load32_lane": [0x56, 2],
   "v128.load64_lane": [0x57, 3],
