@@ -37,3 +37,24 @@ export function storeFloats(
 ): void {
   f.storeLane(count === 2 ? 64 : 32, pointer, value, 0, offset);
 }
+
+/** As {@link forElements}, for a body that handles two elements or one, `at` behind the pointers. */
+export function forFloats(
+  f: FunctionBuilder,
+  elements: I32,
+  body: (count: 1 | 2, at: number) => void,
+  advance: (count: number) => void,
+): void {
+  const block = 4;
+  forElements(f, elements, {
+    block,
+    many() {
+      for (let at = 0; at < block; at += 2) f.scope(() => body(2, at));
+      advance(block);
+    },
+    one() {
+      f.scope(() => body(1, 0));
+      advance(1);
+    },
+  });
+}

@@ -12,7 +12,7 @@ import type { FunctionBuilder } from "./emitter/function_builder.ts";
 import { f32x4, f64x2, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { I32, Local } from "./emitter/value.ts";
-import { forElements, loadFloats, storeFloats } from "./elements.ts";
+import { forFloats, loadFloats, storeFloats } from "./elements.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { range } from "./tiles.ts";
 
@@ -25,8 +25,6 @@ export interface WeightedSumShape {
   /** Whether it ends them: they are rounded to floats and written to `result`, not to `sums`. */
   readonly isLast: boolean;
 }
-
-const BLOCK = 4;
 
 /**
  * Operands `sums` (doubles), `result` (floats), `shares` (doubles, one for each update of the
@@ -43,31 +41,18 @@ export function weightedSum(module: ModuleBuilder, shape: WeightedSumShape): Ker
       const { sums, result, shares, elements } = args;
       const factors = names.map((_, i) => f.let(v128.load64Splat(shares, i * 8)));
       const pointers = names.map((name) => args[name]!);
-      const addAll = (floats: 1 | 2, at: number) =>
-        f.scope(() => {
-          const total = f.let(isFirst ? ZERO : loadDoubles(floats, sums, at * 8));
-          for (const [i, factor] of factors.entries()) {
-            const values = f64x2.promoteLow(loadFloats(floats, pointers[i]!, at * 4));
-            f.set(total, f64x2.add(total, f64x2.mul(factor, values)));
-          }
-          if (isLast) storeFloats(f, floats, result, f32x4.demoteF64x2(total), at * 4);
-          else storeDoubles(f, floats, sums, total, at * 8);
-        });
-      const advance = (floats: number) => {
+      forFloats(f, elements, (floats, at) => {
+        const total = f.let(isFirst ? ZERO : loadDoubles(floats, sums, at * 8));
+        for (const [i, factor] of factors.entries()) {
+          const values = f64x2.promoteLow(loadFloats(floats, pointers[i]!, at * 4));
+          f.set(total, f64x2.add(total, f64x2.mul(factor, values)));
+        }
+        if (isLast) storeFloats(f, floats, result, f32x4.demoteF64x2(total), at * 4);
+        else storeDoubles(f, floats, sums, total, at * 8);
+      }, (floats) => {
         for (const pointer of pointers) f.bump(pointer, floats * 4);
         if (isLast) f.bump(result, floats * 4);
         if (!(isFirst && isLast)) f.bump(sums, floats * 8);
-      };
-      forElements(f, elements, {
-        block: BLOCK,
-        many() {
-          for (let at = 0; at < BLOCK; at += 2) addAll(2, at);
-          advance(BLOCK);
-        },
-        one() {
-          addAll(1, 0);
-          advance(1);
-        },
       });
     },
   });
