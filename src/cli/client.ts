@@ -21,6 +21,7 @@ import type { Trainer } from "../training/trainer.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { examples } from "./command.ts";
 import { loadConfigFile } from "./config_file.ts";
+import { watchProcess } from "./resources.ts";
 import {
   addServiceFlags,
   consoleLogger,
@@ -59,6 +60,7 @@ export function define(command: Command): void {
         "flotilla client --data data/part_1",
         "flotilla client --client-num 2 --data data/part_2",
         "flotilla client --count 20 --data data/part_{n}",
+        "flotilla client --monitor    (writes temp_1/resources.csv)",
       ),
     )
     .action((flags: ClientFlags) => run(flags));
@@ -98,6 +100,9 @@ async function run(flags: ClientFlags): Promise<void> {
   const trainers = openTrainers(local, engine);
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];
+  const monitor = flags.monitor
+    ? await watchProcess(temp.replaceAll("{n}", `${flags.clientNum}`), logger)
+    : null;
   try {
     for (const [i, number] of numbers.entries()) {
       const trainer = trainers[i % trainers.length]!;
@@ -109,6 +114,7 @@ async function run(flags: ClientFlags): Promise<void> {
   } finally {
     await Promise.all(running.map((client) => client.close()));
     for (const trainer of trainers) trainer.close();
+    await monitor?.close();
   }
 }
 

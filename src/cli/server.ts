@@ -25,6 +25,7 @@ import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { builtInModels } from "./built_in_models.ts";
 import { examples } from "./command.ts";
 import { loadConfigFile } from "./config_file.ts";
+import { samplesIn, watchRuns } from "./resources.ts";
 import { sessionRegistries } from "./session_registries.ts";
 import {
   addServiceFlags,
@@ -69,6 +70,7 @@ export function define(command: Command): void {
         "flotilla server",
         "flotilla server --data data/quickstart/leader",
         "flotilla server --state memory --rest-port 8080",
+        "flotilla server --monitor    (writes runs/<session id>/resources.csv)",
       ),
     )
     .action((flags: ServerFlags) => serve(flags));
@@ -81,7 +83,7 @@ async function serve(flags: ServerFlags): Promise<void> {
     await loadConfigFile(serverConfigSchema, flags.config, DEFAULT_CONFIG),
     flags,
   );
-  const leader = await startLeader(config, logger);
+  const leader = await startLeader(config, logger, flags.monitor ?? false);
   const signal = await interrupted;
   logger.info("stopping", `Got ${signal}, stopping; again to stop at once`);
   await leader.close();
@@ -122,7 +124,11 @@ interface Leader {
   close(): Promise<void>;
 }
 
-async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader> {
+async function startLeader(
+  config: ServerConfig,
+  logger: Logger,
+  monitored: boolean,
+): Promise<Leader> {
   const clock = systemClock;
   const { mqtt, grpc, restful } = config.comm_config;
   const store = await openStore(storeOptions(config));
@@ -159,6 +165,7 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
         const json = JSON.stringify(model.json);
         return { files: { "model.json": json, [WEIGHTS_FILE]: model.weights } };
       },
+      ...(monitored && { samplesIn }),
     }),
     validationSets: validationSets(config.validation_data_dir_path),
     findPackage: (session) => findPackage(session, [config.models_dir_path, builtInModels()]),
@@ -209,6 +216,7 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
   const silenceCheck = setInterval(() => {
     if (connected) directory.checkSilence();
   }, mqtt.mqtt_heartbeat_interval_s * 1000);
+  const monitor = monitored ? await watchRuns(sessions, config.runs_dir_path, logger) : null;
   await sessions.resume();
   logger.info("ready", "Ready: start clients with flotilla client, runs with flotilla session");
 
@@ -216,6 +224,7 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
     async close() {
       clearInterval(silenceCheck);
       await sessions.close();
+      await monitor?.close();
       await rest.close();
       directory.close();
       await discovery.close();

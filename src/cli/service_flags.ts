@@ -13,6 +13,7 @@ export interface ServiceFlags {
   readonly mqttBroker?: string;
   readonly mqttPort?: number;
   readonly arithmetic?: "auto" | "portable";
+  readonly monitor?: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
@@ -28,6 +29,7 @@ export function addServiceFlags(command: Command, defaultConfig: string): Comman
       new Option("--arithmetic <kind>", "how training adds up, see the configuration file")
         .choices(["auto", "portable"]),
     )
+    .option("-m, --monitor", "measure CPU, memory, network and disk every second into a CSV file")
     .addOption(
       new Option("--log-level <level>", "least severity that is logged")
         .choices(["debug", "info", "warning", "error"]).default("info"),

@@ -39,7 +39,7 @@ export const sessionConfigSchema = v.strictObject({
       1,
       "Rounds between two evaluations on the leader's validation set; 0: never",
     ),
-    generate_plots: withDefault(flag, false, "Whether to plot while the run goes on"),
+    generate_plots: withDefault(flag, false, "Whether the run leaves plot.html and plot.svg"),
     seed: orNull(
       uint32,
       "Seed of everything random in the run, an unsigned 32-bit number; null: drawn and recorded",

@@ -5,6 +5,7 @@ import {
   type DatasetSpec,
   elements,
   type NumberArray,
+  type RawData,
   type RawLabels,
 } from "./dataset.ts";
 import { readerOf } from "./readers.ts";
@@ -17,7 +18,17 @@ import { readerOf } from "./readers.ts";
  * normalisation has not one number for each channel
  */
 export async function loadDataset(spec: DatasetSpec): Promise<Dataset> {
-  const { items, shape, labels } = await readerOf(spec).read(spec.folder);
+  return checkedDataset(spec, await readerOf(spec).read(spec.folder));
+}
+
+/** What a dataset is besides its numbers. */
+type DatasetFacts = Pick<DatasetSpec, "name" | "classes" | "normalise">;
+
+/** Checks what a reader found. @throws {DataError} as {@link loadDataset} */
+export function checkedDataset(
+  spec: DatasetFacts,
+  { items, shape, labels }: RawData,
+): Dataset {
   // An item without elements cannot tell how many there are.
   const count = elements(shape) === 0 ? 0 : items.length / elements(shape);
   checkCount(spec, count, labels);
@@ -38,7 +49,7 @@ export async function loadDataset(spec: DatasetSpec): Promise<Dataset> {
 }
 
 /** @throws {DataError} there are no items, or not as many labels */
-export function checkCount(spec: DatasetSpec, count: number, labels: RawLabels): void {
+export function checkCount(spec: DatasetFacts, count: number, labels: RawLabels): void {
   if (count !== labels.count) {
     throw new DataError(
       `Cannot use dataset ${spec.name} of ${count} items: ${labels.source} has ${labels.count} labels`,
@@ -92,7 +103,7 @@ function checkNumbers(name: string, what: string, values: NumberArray, size: num
   );
 }
 
-function checkNormalisation({ name, normalise }: DatasetSpec, shape: readonly number[]): void {
+function checkNormalisation({ name, normalise }: DatasetFacts, shape: readonly number[]): void {
   const channels = shape.at(-1) ?? 1;
   for (const key of ["mean", "std"] as const) {
     const value = normalise?.[key];

@@ -91,3 +91,18 @@ function parseHeader(bytes: Uint8Array<ArrayBuffer>, label: string) {
   const sizes = shape.split(",").filter((part) => part.trim() !== "").map(Number);
   return { type, shape: sizes, start };
 }
+
+/** The bytes of an `.npy` file with these elements. */
+export function encodeNpy(values: NumberArray, shape: readonly number[]): Uint8Array<ArrayBuffer> {
+  const type = values instanceof Uint8Array ? "|u1" : values instanceof Int32Array ? "<i4" : "<f4";
+  const sizes = shape.map((size) => `${size},`).join(" ");
+  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${sizes}), }`;
+  // The elements start at a multiple of 64, after a line break.
+  const start = Math.ceil((10 + text.length + 1) / 64) * 64;
+  const bytes = new Uint8Array(start + values.byteLength);
+  bytes.set([...MAGIC, 1, 0]);
+  new DataView(bytes.buffer).setUint16(8, start - 10, true);
+  bytes.set(new TextEncoder().encode(`${text.padEnd(start - 11)}\n`), 10);
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), start);
+  return bytes;
+}

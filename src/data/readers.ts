@@ -1,6 +1,7 @@
 /** The registry of data formats: which file is read by which reader. */
 import { DataError } from "../core/errors.ts";
 import type { DataFiles, DatasetSpec, RawData, RawLabels } from "./dataset.ts";
+import type { OnBadCell } from "./table.ts";
 import { readIdxPair, summariseIdxPair } from "./idx.ts";
 
 /** Labels and the number of items, read without loading the items where the format allows it. */
@@ -10,7 +11,8 @@ export interface LabelSummary {
 }
 
 interface Reader {
-  read(folder: string): Promise<RawData>;
+  /** @param onBad gets the cells of a table that are not numbers; without it they are an error */
+  read(folder: string, onBad?: OnBadCell): Promise<RawData>;
   summarise(folder: string): Promise<LabelSummary>;
 }
 
@@ -21,10 +23,24 @@ const BY_EXTENSION: Readonly<Record<string, (name: string) => Reader>> = {
     summarise: async (folder) => (await import("./npz.ts")).summariseNpz(folder, name),
   }),
   ".csv": (name) => ({
-    read: async (folder) => (await import("./csv.ts")).readCsv(folder, name),
+    read: async (folder, onBad) => (await import("./csv.ts")).readCsv(folder, name, onBad),
     summarise: async (folder) => (await import("./csv.ts")).summariseCsv(folder, name),
   }),
+  ".parquet": (name) => ({
+    read: async (folder, onBad) => (await import("./parquet.ts")).readParquet(folder, name, onBad),
+    summarise: async (folder) => (await import("./parquet.ts")).summariseParquet(folder, name),
+  }),
 };
+
+/** A folder of class folders, written with a slash at its end. */
+function imageFolders(name: string): Reader {
+  const root = name.replace(/[\\/]+$/, "");
+  return {
+    read: async (folder) => (await import("./image_folders.ts")).readImageFolders(folder, root),
+    summarise: async (folder) =>
+      (await import("./image_folders.ts")).summariseImageFolders(folder, root),
+  };
+}
 
 /**
  * The reader for a dataset's files.
@@ -38,6 +54,7 @@ export function readerOf({ name, files }: Pick<DatasetSpec, "name" | "files">): 
       summarise: (folder) => summariseIdxPair(folder, files),
     };
   }
+  if (/[\\/]$/.test(files)) return imageFolders(files);
   const extension = /\.[^./\\]*$/.exec(files.replace(/\.gz$/i, ""))?.[0].toLowerCase() ?? "";
   const reader = BY_EXTENSION[extension];
   if (reader === undefined) throw unknownFormat(name, files);
@@ -48,6 +65,7 @@ function unknownFormat(name: string, files: DataFiles): DataError {
   const known = Object.keys(BY_EXTENSION).join(", ");
   return new DataError(
     `Cannot read ${name}/${files} as its extension names no known format: ` +
-      `${known} are read, and pairs of IDX files as data_filename: {images: ..., labels: ...}`,
+      `${known} are read, pairs of IDX files as data_filename: {images: ..., labels: ...}, and ` +
+      "folders of images by class as data_filename: FOLDER/ (./ for the dataset's own)",
   );
 }

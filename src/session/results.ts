@@ -1,6 +1,7 @@
 /** What a run leaves for its user, as one JSON document folded from its state. Pure. */
 import type { SessionConfig } from "../config/session_config.ts";
 import type { Arithmetic } from "../core/metrics.ts";
+import type { ResourceSummary } from "../core/resources.ts";
 import type { ClientId, ClientRef, SessionId, WeightsId } from "../core/ids.ts";
 import type { ClientFailed, Replacement, UpdateReceived } from "./events.ts";
 import type { RoundRecord, SessionState, SessionStatus } from "./state.ts";
@@ -78,10 +79,12 @@ export interface Results {
   readonly arithmetic: Readonly<Record<string, string>>;
   /** Versions of what took part, such as `flotilla`, `deno` and `tfjs`. */
   readonly versions: Readonly<Record<string, string>>;
+  /** What the server used while the run went on; only with `--monitor`. */
+  readonly resources?: ResourceSummary;
 }
 
 /** What a state does not know. */
-export type ResultsContext = Pick<Results, "arithmetic" | "versions">;
+export type ResultsContext = Pick<Results, "arithmetic" | "versions" | "resources">;
 
 /** The results of a run that has ended (or, up to now, of one that has not). */
 export function resultsOf(state: SessionState, context: ResultsContext): Results {
@@ -101,6 +104,7 @@ export function resultsOf(state: SessionState, context: ResultsContext): Results
     config,
     arithmetic: context.arithmetic,
     versions: context.versions,
+    ...(context.resources !== undefined && { resources: context.resources }),
   };
 }
 
