@@ -17,6 +17,7 @@ import { DEFAULT_TOPICS } from "../discovery/topics.ts";
 import type { Logger } from "../log/log.ts";
 import { serveEdge } from "../rpc/grpc_server.ts";
 import { BlobFolder } from "../state/blob_folder.ts";
+import type { EngineSettings } from "../training/protocol.ts";
 import type { Trainer } from "../training/trainer.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { examples } from "./command.ts";
@@ -24,6 +25,7 @@ import { loadConfigFile } from "./config_file.ts";
 import {
   addServiceFlags,
   consoleLogger,
+  engineSettings,
   positiveCount,
   type ServiceFlags,
   untilInterrupted,
@@ -91,11 +93,11 @@ async function run(flags: ClientFlags): Promise<void> {
   const local = await Promise.all(
     numbers.map((n) => localDatasets(data.replaceAll("{n}", `${n}`))),
   );
-  const engine = {
+  const engine = engineSettings({
     ...config.training,
     arithmetic: flags.arithmetic ?? config.training.arithmetic,
-    device: config.general_config.use_gpu ? config.training.device : "cpu" as const,
-  };
+    device: config.general_config.use_gpu ? config.training.device : "cpu",
+  });
   const trainers = openTrainers(local, engine, (text) => logger.info("trainer", text));
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];
@@ -229,7 +231,7 @@ async function isFile(path: string): Promise<boolean> {
 /** As many trainers as there are cores, or clients if they are fewer. */
 function openTrainers(
   local: readonly Map<string, LocalDataset>[],
-  engine: ClientConfig["training"],
+  engine: EngineSettings,
   onNotice: (text: string) => void,
 ): Trainer[] {
   const folders = local.flatMap((datasets) => [...datasets.values()].map(({ folder }) => folder));

@@ -29,6 +29,7 @@ import { sessionRegistries } from "./session_registries.ts";
 import {
   addServiceFlags,
   consoleLogger,
+  engineSettings,
   portNumber,
   type ServiceFlags,
   untilInterrupted,
@@ -164,7 +165,7 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
     findPackage: (session) => findPackage(session, [config.models_dir_path, builtInModels()]),
     openTrainer: () =>
       createWorkerTrainer({
-        engine: config.training,
+        engine: engineSettings(config.training),
         onNotice: (text) => logger.info("trainer", text),
       }),
     newId: () => crypto.randomUUID(),

@@ -42,6 +42,8 @@ export interface EngineSettings {
   readonly arithmetic: ArithmeticChoice;
   /** Where steps are computed. @default "cpu" */
   readonly device?: DeviceChoice;
+  /** Items of a dataset that are more stay on disk and are read batch by batch. @default {Infinity} */
+  readonly datasetBytes?: number;
 }
 
 /** To the worker. */

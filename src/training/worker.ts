@@ -5,7 +5,7 @@
 import { messageOf } from "../core/errors.ts";
 import { allocateWeights, checkWeights, decodeWeights } from "../core/weights.ts";
 import type { Dataset, DatasetSpec } from "../data/dataset.ts";
-import { loadDataset } from "../data/load.ts";
+import { loadWithin } from "../data/load.ts";
 import { chooseArithmetic, chosenArithmetic } from "./arithmetic_choice.ts";
 import { startBackend } from "./backend.ts";
 import { copyWeights } from "./built_model.ts";
@@ -114,6 +114,9 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
 const models = new ModelCache((text) => post({ id: 0, kind: "notice", text }));
 let loaded: { readonly key: string; readonly dataset: Dataset } | null = null;
 
+/** What a dataset's items may take in memory. */
+let datasetBytes = Infinity;
+
 /** Files of this size leave garbage that is worth collecting. */
 const LARGE_BYTES = 2 ** 20;
 
@@ -121,11 +124,16 @@ const LARGE_BYTES = 2 ** 20;
 async function load(spec: DatasetSpec): Promise<Dataset> {
   const key = JSON.stringify([spec, await fileStamps(spec)]);
   if (loaded?.key !== key) {
+    closeItems(loaded?.dataset);
     loaded = null;
-    loaded = { key, dataset: await loadDataset(spec) };
+    loaded = { key, dataset: await loadWithin(spec, datasetBytes) };
     if (loaded.dataset.items.byteLength > LARGE_BYTES) collectGarbage();
   }
   return loaded.dataset;
+}
+
+function closeItems(dataset: Dataset | undefined): void {
+  if (dataset !== undefined && "close" in dataset.items) dataset.items.close();
 }
 
 function fileStamps({ folder, files }: DatasetSpec): Promise<unknown[]> {
@@ -160,6 +168,7 @@ async function perform<K extends JobKind>({ id, kind, job, engine, cancel }: Job
   try {
     chooseArithmetic(engine.arithmetic);
     models.device = engine.device ?? "cpu";
+    datasetBytes = engine.datasetBytes ?? Infinity;
     await ready;
     const answer = await HANDLERS[kind](job, {
       onProgress: (progress) => post({ id, kind: "progress", progress }),
