@@ -1,6 +1,7 @@
 /** `deno task bench [NAME...]`: all benchmarks one after another, or the named ones. */
 import { aggregation } from "./aggregation.ts";
 import { echoRounds } from "./echo_rounds.ts";
+import { firstStep } from "./first_step.ts";
 import { kernels } from "./kernels.ts";
 import { smallClients } from "./small_clients.ts";
 import { startup } from "./startup.ts";
@@ -8,6 +9,7 @@ import { startup } from "./startup.ts";
 const BENCHMARKS = {
   aggregation,
   startup,
+  "first-step": firstStep,
   "echo-rounds": echoRounds,
   "small-clients": smallClients,
   kernels,

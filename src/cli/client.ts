@@ -17,6 +17,7 @@ import { DEFAULT_TOPICS } from "../discovery/topics.ts";
 import type { Logger } from "../log/log.ts";
 import { serveEdge } from "../rpc/grpc_server.ts";
 import { BlobFolder } from "../state/blob_folder.ts";
+import type { EngineSettings } from "../training/protocol.ts";
 import type { Trainer } from "../training/trainer.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { examples } from "./command.ts";
@@ -25,6 +26,7 @@ import { watchProcess } from "./resources.ts";
 import {
   addServiceFlags,
   consoleLogger,
+  engineSettings,
   positiveCount,
   type ServiceFlags,
   untilInterrupted,
@@ -93,11 +95,12 @@ async function run(flags: ClientFlags): Promise<void> {
   const local = await Promise.all(
     numbers.map((n) => localDatasets(data.replaceAll("{n}", `${n}`))),
   );
-  const engine = {
+  const engine = engineSettings({
     ...config.training,
     arithmetic: flags.arithmetic ?? config.training.arithmetic,
-  };
-  const trainers = openTrainers(local, engine);
+    device: config.general_config.use_gpu ? config.training.device : "cpu",
+  });
+  const trainers = openTrainers(local, engine, (text) => logger.info("trainer", text));
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];
   const monitor = flags.monitor
@@ -234,13 +237,14 @@ async function isFile(path: string): Promise<boolean> {
 /** As many trainers as there are cores, or clients if they are fewer. */
 function openTrainers(
   local: readonly Map<string, LocalDataset>[],
-  engine: ClientConfig["training"],
+  engine: EngineSettings,
+  onNotice: (text: string) => void,
 ): Trainer[] {
   const folders = local.flatMap((datasets) => [...datasets.values()].map(({ folder }) => folder));
   // A client of its own gets a worker that may read one dataset; many share workers.
   const options = local.length === 1
-    ? { engine }
-    : { engine, sharedFolders: [...new Set(folders)] };
+    ? { engine, onNotice }
+    : { engine, onNotice, sharedFolders: [...new Set(folders)] };
   const count = Math.min(local.length, navigator.hardwareConcurrency);
   return Array.from({ length: count }, () => createWorkerTrainer(options));
 }

@@ -30,6 +30,7 @@ import { sessionRegistries } from "./session_registries.ts";
 import {
   addServiceFlags,
   consoleLogger,
+  engineSettings,
   portNumber,
   type ServiceFlags,
   untilInterrupted,
@@ -169,7 +170,11 @@ async function startLeader(
     }),
     validationSets: validationSets(config.validation_data_dir_path),
     findPackage: (session) => findPackage(session, [config.models_dir_path, builtInModels()]),
-    openTrainer: () => createWorkerTrainer({ engine: config.training }),
+    openTrainer: () =>
+      createWorkerTrainer({
+        engine: engineSettings(config.training),
+        onNotice: (text) => logger.info("trainer", text),
+      }),
     newId: () => crypto.randomUUID(),
     drawSeed: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
     longestCallMs: grpc.timeout_s * 1000,

@@ -1,6 +1,6 @@
 /** What a run leaves for its user, as one JSON document folded from its state. Pure. */
 import type { SessionConfig } from "../config/session_config.ts";
-import type { Arithmetic } from "../core/metrics.ts";
+import type { Arithmetic, Device } from "../core/metrics.ts";
 import type { ResourceSummary } from "../core/resources.ts";
 import type { ClientId, ClientRef, SessionId, WeightsId } from "../core/ids.ts";
 import type { ClientFailed, Replacement, UpdateReceived } from "./events.ts";
@@ -25,6 +25,8 @@ export interface UpdateResult {
   readonly train_seconds: number;
   /** How the client added up products, if it tells. */
   readonly arithmetic?: Arithmetic;
+  /** What computed the client's steps, if it tells. */
+  readonly device?: Device;
   readonly bytes_down: number;
   readonly bytes_up: number;
   /** On the client's own test split, if it has one. */
@@ -132,6 +134,7 @@ function updateResult(update: UpdateReceived, round: number): UpdateResult {
     ...quality(metrics),
     train_seconds: metrics.trainSeconds,
     ...(metrics.arithmetic !== undefined && { arithmetic: metrics.arithmetic }),
+    ...(metrics.device !== undefined && { device: metrics.device }),
     bytes_down: update.bytesDown,
     bytes_up: update.bytesUp,
     ...(test && { test_loss: test.loss, test_accuracy: test.accuracy }),

@@ -50,6 +50,12 @@ const UpdateView = v.object({
       v.description("How the client added up products, if it tells"),
     ),
   ),
+  device: v.optional(
+    v.pipe(
+      v.picklist(["cpu", "webgpu"]),
+      v.description("What computed the client's steps, if it tells"),
+    ),
+  ),
   seconds,
   bytes_down: bytes,
   bytes_up: bytes,
@@ -187,6 +193,7 @@ function update(event: UpdateReceived): v.InferOutput<typeof UpdateView> {
     mini_batches: metrics.miniBatches,
     train_seconds: metrics.trainSeconds,
     ...(metrics.arithmetic !== undefined && { arithmetic: metrics.arithmetic }),
+    ...(metrics.device !== undefined && { device: metrics.device }),
     seconds: event.seconds,
     bytes_down: event.bytesDown,
     bytes_up: event.bytesUp,
