@@ -54,6 +54,21 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./data.ts"),
   },
   {
+    name: "checkpoint",
+    summary: "look into a checkpoint file",
+    load: () => import("./checkpoint.ts"),
+  },
+  {
+    name: "state",
+    summary: "move what a server keeps to another place",
+    load: () => import("./state.ts"),
+  },
+  {
+    name: "gc",
+    summary: "free what no run needs in a server's state",
+    load: () => import("./gc.ts"),
+  },
+  {
     name: "config",
     summary: "print the schema of a configuration file, or check one",
     load: () => import("./config.ts"),

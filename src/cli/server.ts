@@ -13,13 +13,13 @@ import { connectLeader } from "../discovery/mqtt_leader.ts";
 import { DEFAULT_TOPICS } from "../discovery/topics.ts";
 import type { Logger } from "../log/log.ts";
 import type { Transport } from "../rpc/transport.ts";
+import { CheckpointFolder } from "../server/checkpoint_folder.ts";
 import { Directory } from "../server/directory.ts";
 import { findPackage } from "../server/model_library.ts";
 import { createRest, serveRest } from "../server/rest.ts";
 import { RunsFolder } from "../server/runs_folder.ts";
 import { Sessions } from "../server/sessions.ts";
 import { openStore } from "../state/open.ts";
-import type { StoreOptions } from "../state/store.ts";
 import { tfjsModelFiles, WEIGHTS_FILE } from "../training/tfjs_model_file.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { builtInModels } from "./built_in_models.ts";
@@ -36,8 +36,7 @@ import {
   untilInterrupted,
   warnIfOpen,
 } from "./service_flags.ts";
-
-const DEFAULT_CONFIG = "config/server_config.yaml";
+import { DEFAULT_SERVER_CONFIG, storeOptions } from "./store_options.ts";
 
 /** How the leader computes, for `results.json`. */
 const ARITHMETIC = { aggregation: "float64 sums in order of client name, rounded to float32 once" };
@@ -52,7 +51,7 @@ interface ServerFlags extends ServiceFlags {
 
 /** Adds flags, help and action. */
 export function define(command: Command): void {
-  addServiceFlags(command, DEFAULT_CONFIG)
+  addServiceFlags(command, DEFAULT_SERVER_CONFIG)
     .option("--rest-port <port>", "port of the REST interface", portNumber)
     .addOption(
       new Option("--state <kind>", "where runs are kept").choices([
@@ -81,7 +80,7 @@ async function serve(flags: ServerFlags): Promise<void> {
   const interrupted = untilInterrupted();
   const logger = consoleLogger(flags);
   const config = withFlags(
-    await loadConfigFile(serverConfigSchema, flags.config, DEFAULT_CONFIG),
+    await loadConfigFile(serverConfigSchema, flags.config, DEFAULT_SERVER_CONFIG),
     flags,
   );
   const leader = await startLeader(config, logger, flags.monitor ?? false);
@@ -177,6 +176,8 @@ async function startLeader(
       }),
     newId: () => crypto.randomUUID(),
     drawSeed: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
+    checkpoints: new CheckpointFolder(config.checkpoint_dir_path, versionInfo().flotilla),
+    about: versions(),
     longestCallMs: grpc.timeout_s * 1000,
   });
   const rest = serveRest(
@@ -243,19 +244,6 @@ async function startLeader(
 function versions(): Record<string, string> {
   const { flotilla, deno, commit } = versionInfo();
   return { flotilla, deno, commit };
-}
-
-function storeOptions({ state }: ServerConfig): StoreOptions {
-  switch (state.state_location) {
-    case "memory":
-      return { kind: "memory" };
-    case "sqlite":
-      return { kind: "sqlite", folder: state.state_dir_path };
-    case "redis":
-      return { kind: "redis", hostname: state.state_hostname, port: state.state_port };
-    default:
-      return state.state_location satisfies never;
-  }
 }
 
 function advertOf(

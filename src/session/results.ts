@@ -61,6 +61,8 @@ export interface Results {
   /** The label in the config; null if it has none. */
   readonly name: string | null;
   readonly status: SessionStatus;
+  /** The session of which it is a fork, and the last round that the two have in common. */
+  readonly parent?: { readonly session_id: SessionId; readonly round: number };
   /** Why it failed or was stopped. */
   readonly reason?: string;
   /** From the start (the submission, if it never started) to the end. */
@@ -90,13 +92,14 @@ export type ResultsContext = Pick<Results, "arithmetic" | "versions" | "resource
 
 /** The results of a run that has ended (or, up to now, of one that has not). */
 export function resultsOf(state: SessionState, context: ResultsContext): Results {
-  const { status, reason, endedAt, startedAt, submittedAt, seed, config } = state;
+  const { status, parent, reason, endedAt, startedAt, submittedAt, seed, config } = state;
   const from = startedAt ?? submittedAt;
   return {
     schema: 1,
     session_id: state.id,
     name: config.session_config.session_id,
     status,
+    ...(parent !== null && { parent: { session_id: parent.session, round: parent.round } }),
     ...(reason !== null && { reason }),
     seconds: ((endedAt ?? from) - from) / 1000,
     rounds: state.rounds.map(roundResult),

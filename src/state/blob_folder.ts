@@ -88,9 +88,22 @@ export class BlobFolder implements Blobs {
   }
 
   async has(id: string): Promise<boolean> {
-    if (!isBlobId(id)) return false;
+    return await this.size(id) !== null;
+  }
+
+  async size(id: string): Promise<number | null> {
+    if (!isBlobId(id)) return null;
     const path = this.#path(id);
-    return await onFile("read", path, async () => (await ifThere(Deno.stat(path))) !== null);
+    return await onFile("read", path, async () => (await ifThere(Deno.stat(path)))?.size ?? null);
+  }
+
+  async list(): Promise<StoredBlob[]> {
+    const blobs: StoredBlob[] = [];
+    for (const id of await this.ids()) {
+      const bytes = await this.size(id);
+      if (bytes !== null) blobs.push({ id, bytes });
+    }
+    return blobs;
   }
 
   async delete(id: string): Promise<void> {

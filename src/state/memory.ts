@@ -63,6 +63,13 @@ class MemoryJournal implements Journal {
     return Promise.resolve(entries.slice(afterSeq).map((text) => JSON.parse(text)));
   }
 
+  // deno-lint-ignore require-await -- async, so that errors reject
+  async adopt(session: SessionId, entries: readonly JournalEntry[]): Promise<void> {
+    const { length = 0 } = this.#entries.get(session) ?? [];
+    if (length > 0) throw new StaleSequenceError(session, 0, length);
+    this.#entries.set(session, entries.map((entry) => JSON.stringify(entry)));
+  }
+
   sessions(): Promise<SessionId[]> {
     return Promise.resolve([...this.#entries.keys()]);
   }
@@ -109,6 +116,16 @@ class MemoryBlobs implements Blobs {
 
   has(id: string): Promise<boolean> {
     return Promise.resolve(this.#blobs.has(id));
+  }
+
+  size(id: string): Promise<number | null> {
+    return Promise.resolve(this.#blobs.get(id)?.length ?? null);
+  }
+
+  list(): Promise<StoredBlob[]> {
+    return Promise.resolve(
+      [...this.#blobs].map(([id, { length: bytes }]) => ({ id, bytes })),
+    );
   }
 
   delete(id: string): Promise<void> {

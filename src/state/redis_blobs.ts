@@ -12,6 +12,8 @@ import type { Blobs, StoredBlob } from "./store.ts";
 const UPLOAD_LIFETIME_S = 3600;
 /** Pieces asked for at once: 4 MiB. */
 const PIECES_PER_READ = 16;
+/** Keys looked at by one step of a scan. */
+const KEYS_PER_SCAN = 1000;
 
 // KEYS: upload, blob. ARGV: pieces that must be there, bytes. False if some are not.
 const PUBLISH = `
@@ -61,7 +63,7 @@ export class RedisBlobs implements Blobs {
 
   async range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null> {
     spanWithin(0, start, length);
-    const size = await this.#size(id);
+    const size = await this.size(id);
     if (size === null) return null;
     const span = spanWithin(size, start, length);
     const bytes = new Uint8Array(span.end - span.start);
@@ -74,14 +76,32 @@ export class RedisBlobs implements Blobs {
     into: Uint8Array<ArrayBuffer>,
   ): Promise<number | null> {
     spanWithin(0, start, into.length);
-    const size = await this.#size(id);
+    const size = await this.size(id);
     if (size === null) return null;
     const span = spanWithin(size, start, into.length);
     return await this.#read(id, span, into) ? span.end - span.start : null;
   }
 
   async has(id: string): Promise<boolean> {
-    return await this.#size(id) !== null;
+    return await this.size(id) !== null;
+  }
+
+  async list(): Promise<StoredBlob[]> {
+    const ids = new Set<string>();
+    let cursor = "0";
+    do {
+      const [next, keys] = await this.#connection.call("list blobs", (redis) => {
+        return redis.scan(cursor, "MATCH", keyOf("*"), "COUNT", KEYS_PER_SCAN);
+      });
+      for (const key of keys) ids.add(key.slice(keyOf("").length));
+      cursor = next;
+    } while (cursor !== "0");
+    const blobs: StoredBlob[] = [];
+    for (const id of ids) {
+      const bytes = await this.size(id);
+      if (bytes !== null) blobs.push({ id, bytes });
+    }
+    return blobs;
   }
 
   async delete(id: string): Promise<void> {
@@ -109,7 +129,7 @@ export class RedisBlobs implements Blobs {
     );
   }
 
-  async #size(id: string): Promise<number | null> {
+  async size(id: string): Promise<number | null> {
     if (!isBlobId(id)) return null;
     const bytes = await this.#connection.call("read a blob", (redis) => {
       return redis.hget(keyOf(id), "bytes");

@@ -38,6 +38,12 @@ export interface Journal {
    * @throws {JournalError} an entry is damaged: names session, entry and place
    */
   read(session: SessionId, afterSeq?: number): Promise<JournalEntry[]>;
+  /**
+   * Stores a whole journal from elsewhere as it is, its times too; all of it or nothing.
+   *
+   * @throws {StaleSequenceError} the store has a journal of this session
+   */
+  adopt(session: SessionId, entries: readonly JournalEntry[]): Promise<void>;
   /** Ids of all sessions that have an entry, in order of their first one. */
   sessions(): Promise<SessionId[]>;
 }
@@ -70,6 +76,10 @@ export interface Blobs {
    */
   rangeInto(id: string, start: number, into: Uint8Array<ArrayBuffer>): Promise<number | null>;
   has(id: string): Promise<boolean>;
+  /** Number of its bytes; null if there is no such blob. */
+  size(id: string): Promise<number | null>;
+  /** All blobs, in no order. */
+  list(): Promise<StoredBlob[]>;
   /** Deletes the blob if it is there. */
   delete(id: string): Promise<void>;
 }

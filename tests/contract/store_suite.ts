@@ -129,6 +129,28 @@ export function testStore(kind: StoreKind): void {
     );
   });
 
+  test("adopt() stores a journal with its times, once", async ({ journal }) => {
+    const entries = [
+      { seq: 1, at: 1000, event: event("a") },
+      { seq: 2, at: 2000, event: event("b", 2) },
+    ];
+    await journal.adopt("run", entries);
+    assert.deepEqual(await journal.read("run"), entries);
+    assert.deepEqual(await journal.sessions(), ["run"]);
+    await assert.rejects(journal.adopt("run", entries), StaleSequenceError);
+    const [next] = await journal.append("run", 2, [event("c")]);
+    assert.equal(next!.seq, 3);
+  });
+
+  test("list() and size() know each blob and its bytes", async ({ blobs }) => {
+    assert.deepEqual(await blobs.list(), []);
+    const stored = [await blobs.put(new Uint8Array(3)), await blobs.put(new Uint8Array(300_000))];
+    const byId = (a: { id: string }, b: { id: string }) => a.id < b.id ? -1 : 1;
+    assert.deepEqual((await blobs.list()).sort(byId), stored.sort(byId));
+    for (const { id, bytes } of stored) assert.equal(await blobs.size(id), bytes);
+    assert.equal(await blobs.size("0".repeat(64)), null);
+  });
+
   test("sessions() lists ids in order of their first entry", async ({ journal }) => {
     for (const id of ["zebra", "ant", "übung"]) await journal.append(id, 0, [event("a")]);
     await journal.append("zebra", 1, [event("b")]);

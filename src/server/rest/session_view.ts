@@ -86,6 +86,10 @@ const summaryEntries = {
   status: v.picklist(["queued", "running", "finished", "failed", "stopped"]),
   reason: v.pipe(v.nullable(v.string()), v.description("Why it failed or was stopped")),
   model_id: v.string(),
+  parent: v.pipe(
+    v.nullable(v.object({ session_id: v.string(), round: count })),
+    v.description("The session of which it is a fork, and after which round; null if of none"),
+  ),
   rounds_finished: count,
   rounds_total: count,
   validation: v.pipe(v.nullable(EvaluationView), v.description("Of the last evaluated round")),
@@ -122,6 +126,7 @@ export function sessionSummary(state: SessionState): v.InferOutput<typeof Sessio
     status: state.status,
     reason: state.reason,
     model_id: state.model.id,
+    parent: state.parent && { session_id: state.parent.session, round: state.parent.round },
     rounds_finished: finishedRounds(state),
     rounds_total: state.config.server_training_config.num_training_rounds,
     validation: evaluation(state.rounds.findLast((round) => round.validation)?.validation ?? null),
