@@ -2,6 +2,7 @@
 import { aggregation } from "./aggregation.ts";
 import { durability } from "./durability.ts";
 import { echoRounds } from "./echo_rounds.ts";
+import { firstStep } from "./first_step.ts";
 import { kernels } from "./kernels.ts";
 import { smallClients } from "./small_clients.ts";
 import { startup } from "./startup.ts";
@@ -9,6 +10,7 @@ import { startup } from "./startup.ts";
 const BENCHMARKS = {
   aggregation,
   startup,
+  "first-step": firstStep,
   "echo-rounds": echoRounds,
   "small-clients": smallClients,
   kernels,
