@@ -18,7 +18,7 @@ import { initialWeightsSeed } from "../session/seeds.ts";
 import { SessionJournal } from "../session/session_journal.ts";
 import type { SessionState } from "../session/state.ts";
 import { needsWeights } from "../session/stored_weights.ts";
-import { Patience, patientStore } from "../state/patience.ts";
+import { Patience, patientStore } from "../session/patience.ts";
 import type { Store } from "../state/store.ts";
 import type { InitialModel, Trainer } from "../training/trainer.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";

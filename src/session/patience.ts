@@ -11,7 +11,14 @@ import {
   UnreachableError,
 } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
-import type { Blobs, Journal, JournalEntry, JournalEvent, Store, StoredBlob } from "./store.ts";
+import type {
+  Blobs,
+  Journal,
+  JournalEntry,
+  JournalEvent,
+  Store,
+  StoredBlob,
+} from "../state/store.ts";
 
 /** Pause between two attempts. */
 const TRY_EVERY_MS = 500;

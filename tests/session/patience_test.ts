@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FileAccessError, StaleSequenceError, UnreachableError } from "../../src/core/errors.ts";
 import { openMemoryStore } from "../../src/state/memory.ts";
-import { Patience, patientStore } from "../../src/state/patience.ts";
+import { Patience, patientStore } from "../../src/session/patience.ts";
 import type { Store } from "../../src/state/store.ts";
 import { VirtualClock } from "../fixtures/virtual_clock.ts";
 
