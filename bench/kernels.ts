@@ -1,5 +1,5 @@
 /**
- * `deno task bench kernels`: GFLOP/s of each kernel at the shapes of LeNet5 and FedAT_CNN, batch 32,
+ * `deno task bench kernels`: GFLOP/s of each kernel at the shapes of the MLP, LeNet5 and FedAT_CNN, batch 32,
  * beside the peak of this machine (multiply-adds in registers), and the sum for a training step.
  * The peak is measured again before each kernel, as other work on the machine changes both alike.
  */
@@ -125,6 +125,14 @@ function models(module: ModuleBuilder): Model[] {
   const five = { kernel: 5, pad: 2 };
   return [
     {
+      name: "MLP",
+      entries: [
+        load(module, 784, 1),
+        ...dense(module, "fc1", 784, 128).filter(({ name }) => name !== "fc1 input gradient"),
+        ...dense(module, "fc2", 128, 10),
+      ],
+    },
+    {
       name: "LeNet5",
       entries: [
         load(module, 784, 1),
@@ -215,16 +223,16 @@ function measureModel(arithmetic: Arithmetic, index: number, only = ""): void {
   );
 }
 
-/** Measures the kernels of both models in the arithmetic of this machine. */
+/** Measures the kernels of the three models in the arithmetic of this machine. */
 // deno-lint-ignore require-await -- benchmarks are asynchronous
 export async function kernels(): Promise<void> {
   const arithmetic = detectArithmetic();
-  for (const index of [0, 1]) measureModel(arithmetic, index);
+  for (const index of [0, 1, 2]) measureModel(arithmetic, index);
 }
 
 if (import.meta.main) {
   const [arithmetic = detectArithmetic(), model, only] = Deno.args;
-  for (const index of model === undefined ? [0, 1] : [Number(model)]) {
+  for (const index of model === undefined ? [0, 1, 2] : [Number(model)]) {
     measureModel(arithmetic as Arithmetic, index, only);
   }
 }

@@ -1,4 +1,7 @@
-/** Programs from the operating system's packages: where they are, and how to get a missing one. */
+/**
+ * Programs and drivers from the operating system's packages: where they are, and how to get a
+ * missing one.
+ */
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
@@ -8,19 +11,32 @@ export interface SystemProgram {
   readonly name: string;
   /** Name of the package on Debian and its relatives. */
   readonly debianPackage: string;
+  /** Where it lies if it is not started by name. @default the folders of `PATH` */
+  readonly folders?: readonly string[];
 }
 
 export const MOSQUITTO: SystemProgram = { name: "mosquitto", debianPackage: "mosquitto" };
 export const REDIS: SystemProgram = { name: "redis-server", debianPackage: "redis-server" };
+/** A GPU in software, by which WebGPU can be tested where there is none. */
+export const SOFTWARE_VULKAN: SystemProgram = {
+  name: `lvp_icd.${Deno.build.arch}.json`,
+  debianPackage: "mesa-vulkan-drivers",
+  folders: ["/usr/share/vulkan/icd.d"],
+};
 
 /** Full path of an installed program, also where only root's `PATH` looks; null if there is none. */
-export function installedProgram({ name }: SystemProgram): string | null {
-  const folders = [
+export function installedProgram(
+  { name, folders = programFolders() }: SystemProgram,
+): string | null {
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? null;
+}
+
+function programFolders(): readonly string[] {
+  return [
     ...(Deno.env.get("PATH") ?? "").split(delimiter),
     "/usr/sbin",
     "/usr/local/sbin",
   ];
-  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? null;
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   MOSQUITTO,
   obtainProgram,
   REDIS,
+  SOFTWARE_VULKAN,
 } from "./installed_program.ts";
 import { projectRoot } from "./project.ts";
 
@@ -64,7 +65,7 @@ async function runTests(given: readonly string[]): Promise<{ code: number; count
 }
 
 if (import.meta.main) {
-  for (const program of [MOSQUITTO, REDIS]) {
+  for (const program of [MOSQUITTO, REDIS, SOFTWARE_VULKAN]) {
     await obtainProgram(program);
     if (installedProgram(program) === null) {
       console.log(`${installHint(program)}; the tests that need it are skipped`);

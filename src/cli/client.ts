@@ -18,13 +18,16 @@ import { DEFAULT_TOPICS } from "../discovery/topics.ts";
 import type { Logger } from "../log/log.ts";
 import { serveEdge } from "../rpc/grpc_server.ts";
 import { BlobFolder } from "../state/blob_folder.ts";
+import type { EngineSettings } from "../training/protocol.ts";
 import type { Trainer } from "../training/trainer.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { examples } from "./command.ts";
 import { loadConfigFile } from "./config_file.ts";
+import { watchProcess } from "./resources.ts";
 import {
   addServiceFlags,
   consoleLogger,
+  engineSettings,
   positiveCount,
   type ServiceFlags,
   untilInterrupted,
@@ -60,6 +63,7 @@ export function define(command: Command): void {
         "flotilla client --data data/part_1",
         "flotilla client --client-num 2 --data data/part_2",
         "flotilla client --count 20 --data data/part_{n}",
+        "flotilla client --monitor    (writes temp_1/resources.csv)",
       ),
     )
     .action((flags: ClientFlags) => run(flags));
@@ -92,13 +96,17 @@ async function run(flags: ClientFlags): Promise<void> {
   const local = await Promise.all(
     numbers.map((n) => localDatasets(data.replaceAll("{n}", `${n}`))),
   );
-  const engine = {
+  const engine = engineSettings({
     ...config.training,
     arithmetic: flags.arithmetic ?? config.training.arithmetic,
-  };
-  const trainers = openTrainers(local, engine);
+    device: config.general_config.use_gpu ? config.training.device : "cpu",
+  });
+  const trainers = openTrainers(local, engine, (text) => logger.info("trainer", text));
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];
+  const monitor = flags.monitor
+    ? await watchProcess(temp.replaceAll("{n}", `${flags.clientNum}`), logger)
+    : null;
   try {
     for (const [i, number] of numbers.entries()) {
       const trainer = trainers[i % trainers.length]!;
@@ -110,6 +118,7 @@ async function run(flags: ClientFlags): Promise<void> {
   } finally {
     await Promise.all(running.map((client) => client.close()));
     for (const trainer of trainers) trainer.close();
+    await monitor?.close();
   }
 }
 
@@ -230,13 +239,14 @@ async function isFile(path: string): Promise<boolean> {
 /** As many trainers as there are cores, or clients if they are fewer. */
 function openTrainers(
   local: readonly Map<string, LocalDataset>[],
-  engine: ClientConfig["training"],
+  engine: EngineSettings,
+  onNotice: (text: string) => void,
 ): Trainer[] {
   const folders = local.flatMap((datasets) => [...datasets.values()].map(({ folder }) => folder));
   // A client of its own gets a worker that may read one dataset; many share workers.
   const options = local.length === 1
-    ? { engine }
-    : { engine, sharedFolders: [...new Set(folders)] };
+    ? { engine, onNotice }
+    : { engine, onNotice, sharedFolders: [...new Set(folders)] };
   const count = Math.min(local.length, navigator.hardwareConcurrency);
   return Array.from({ length: count }, () => createWorkerTrainer(options));
 }

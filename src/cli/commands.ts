@@ -44,6 +44,31 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./model.ts"),
   },
   {
+    name: "plot",
+    summary: "draw runs: quality, who trained when, resources",
+    load: () => import("./plot.ts"),
+  },
+  {
+    name: "data",
+    summary: "divide data among clients, or look into a dataset",
+    load: () => import("./data.ts"),
+  },
+  {
+    name: "checkpoint",
+    summary: "look into a checkpoint file",
+    load: () => import("./checkpoint.ts"),
+  },
+  {
+    name: "state",
+    summary: "move what a server keeps to another place",
+    load: () => import("./state.ts"),
+  },
+  {
+    name: "gc",
+    summary: "free what no run needs in a server's state",
+    load: () => import("./gc.ts"),
+  },
+  {
     name: "config",
     summary: "print the schema of a configuration file, or check one",
     load: () => import("./config.ts"),

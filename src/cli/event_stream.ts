@@ -42,6 +42,9 @@ export async function* followEvents(
   let connected = true;
   let brokenSince: number | null = null;
   let pauseMs = FIRST_PAUSE_MS;
+  // A run that has ended may have been continued: only the server knows what was its last event,
+  // and it closes the stream behind that one.
+  let ended = false;
   for (let first = true;; first = false) {
     try {
       const body = await leader.openEvents(session, seen, signal);
@@ -53,14 +56,16 @@ export async function* followEvents(
           if (item.entry.seq <= seen) continue;
           seen = item.entry.seq;
         }
+        if (item.kind === "event") ended = isTerminal(item.entry.event);
         yield item;
-        if (item.kind === "event" && isTerminal(item.entry.event)) return;
       }
     } catch (error) {
       signal.throwIfAborted();
+      if (ended) return;
       if (first && error instanceof UnreachableError) throw error;
       if (!isPassing(error)) throw error;
     }
+    if (ended) return;
     const now = clock.monotonicMs();
     if (connected) onConnection?.(false);
     connected = false;

@@ -6,8 +6,13 @@ import { ExitCode, FlotillaError, messageOf, UnreachableError } from "../core/er
 import type { SessionId } from "../core/ids.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { ClientBody } from "../server/rest/clients.ts";
+import type { ContinueBody, ForkBody } from "../server/rest/continuations.ts";
 import type { SessionSummary, SessionView } from "../server/rest/session_view.ts";
+import type { Collected, Imported } from "../server/rest/storage.ts";
 import { baseUrl } from "./endpoint.ts";
+
+/** Milliseconds that an answer may take; a POST may build a model, or wait for a run to stop. */
+const ANSWER_WITHIN_MS = { GET: 30_000, POST: 600_000 } as const;
 
 /** A client as the leader's REST interface shows it. */
 export type ClientRow = v.InferOutput<typeof ClientBody>;
@@ -57,8 +62,52 @@ export class LeaderApi {
       queue: true,
       ...(modelPackage && { package: encodePackage(modelPackage) }),
     };
-    const answer = await this.#json<{ session_id: SessionId }>("POST", "/sessions", body, signal);
-    return answer.session_id;
+    return await this.#started("/sessions", body, signal);
+  }
+
+  /** Lets a run go on that has ended; `id` may be the unambiguous start of its id. */
+  async continue(
+    id: string,
+    body: v.InferInput<typeof ContinueBody>,
+    signal?: AbortSignal,
+  ): Promise<SessionId> {
+    return await this.#started(`/sessions/${encodeURIComponent(id)}/continue`, body, signal);
+  }
+
+  /** Submits a fork of a run. */
+  async fork(
+    id: string,
+    body: v.InferInput<typeof ForkBody>,
+    signal?: AbortSignal,
+  ): Promise<SessionId> {
+    return await this.#started(`/sessions/${encodeURIComponent(id)}/fork`, body, signal);
+  }
+
+  async #started(path: string, body: unknown, signal?: AbortSignal): Promise<SessionId> {
+    return (await this.#json<{ session_id: SessionId }>("POST", path, body, signal)).session_id;
+  }
+
+  /** Frees what no run needs, or only counts it. */
+  collectGarbage(isTrial: boolean): Promise<v.InferOutput<typeof Collected>> {
+    return this.#json("POST", "/gc", { dry_run: isTrial });
+  }
+
+  /** Everything that the leader keeps, as an archive. */
+  async exportState(): Promise<ReadableStream<Uint8Array>> {
+    const answer = await this.#fetch("/state", {});
+    if (!answer.ok || answer.body === null) throw await this.#refusal(answer);
+    return answer.body;
+  }
+
+  /** Fills the leader's empty state from an archive. */
+  async importState(archive: ReadableStream<Uint8Array>): Promise<v.InferOutput<typeof Imported>> {
+    const answer = await this.#fetch("/state", {
+      method: "POST",
+      body: archive,
+      headers: { "content-type": "application/octet-stream" },
+    });
+    if (!answer.ok) throw await this.#refusal(answer);
+    return await answer.json();
   }
 
   /** All runs, in order of submission. */
@@ -100,13 +149,14 @@ export class LeaderApi {
     body?: unknown,
     signal?: AbortSignal,
   ): Promise<T> {
+    const inTime = AbortSignal.timeout(ANSWER_WITHIN_MS[method]);
     const answer = await this.#fetch(path, {
       method,
       ...(body !== undefined && {
         body: JSON.stringify(body),
         headers: { "content-type": "application/json" },
       }),
-      ...(signal && { signal }),
+      signal: signal === undefined ? inTime : AbortSignal.any([signal, inTime]),
     });
     if (!answer.ok) throw await this.#refusal(answer);
     try {
@@ -121,7 +171,11 @@ export class LeaderApi {
     try {
       return await fetch(this.#base + path, init);
     } catch {
-      init.signal?.throwIfAborted();
+      const { signal } = init;
+      if (signal?.aborted && (signal.reason as Error)?.name === "TimeoutError") {
+        throw this.#unreachable("it does not answer");
+      }
+      signal?.throwIfAborted();
       throw this.#unreachable("nothing answers there");
     }
   }

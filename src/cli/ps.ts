@@ -22,6 +22,9 @@ const COLUMNS: readonly Column[] = [
   { title: "TIME", align: "right", dropped: 4 },
 ];
 
+/** Shown if any run is a fork. */
+const FORK_OF: Column = { title: "FORK OF", dropped: 5 };
+
 /** Adds flags and the action. */
 export function define(command: Command): void {
   command
@@ -31,11 +34,21 @@ export function define(command: Command): void {
     .action(async (flags: PsFlags) => {
       const runs = await new LeaderApi(flags.federatedServerEndpoint).sessions();
       const now = Date.now();
-      printRows(COLUMNS, runs, (run) => cellsOf(run, now), {
+      const hasForks = runs.some(({ parent }) => parent !== null);
+      const columns = hasForks ? [...COLUMNS, FORK_OF] : COLUMNS;
+      const cells = (run: SessionRow) => [
+        ...cellsOf(run, now),
+        ...(hasForks ? [parentText(run)] : []),
+      ];
+      printRows(columns, runs, cells, {
         json: flags.json ?? false,
         none: `no runs yet: submit one with "flotilla session config.yaml"`,
       });
     });
+}
+
+function parentText({ parent }: SessionRow): string {
+  return parent === null ? "-" : `${parent.session_id.slice(0, 8)} round ${parent.round}`;
 }
 
 /**

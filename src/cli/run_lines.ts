@@ -1,5 +1,6 @@
 /** A run as plain lines, one an event, for logs, pipes and terminals that cannot redraw. */
 import type { SessionEntry, SessionEvent, StreamItem } from "../session/events.ts";
+import { finishedRounds } from "../session/state.ts";
 import { printable } from "./printable.ts";
 import { bytesText, countText, lossText, percentText, secondsText } from "./quantities.ts";
 import type { RunProgress } from "./run_progress.ts";
@@ -28,12 +29,25 @@ export function stamped({ at }: SessionEntry, line: string): string {
   return `${new Date(at).toISOString()} ${line}`;
 }
 
+/** How a run goes on that had ended, by the number of rounds that it has. */
+const CONTINUED = {
+  restore: (rounds: number) => `restored: goes on after round ${rounds} with the same clients`,
+  revive: (rounds: number) =>
+    `revived: goes on after round ${rounds} with the clients that are there`,
+  fork: (rounds: number) => `forked: goes on after round ${rounds}`,
+} as const;
+
 function eventLines(event: SessionEvent, { state }: RunProgress): string[] {
   const total = state?.config.server_training_config.num_training_rounds;
   const round = "round" in event ? `round ${event.round}/${total}` : "";
   switch (event.type) {
     case "session_submitted":
-      return [`submitted: model ${event.model.id}, ${total} rounds, seed ${event.seed}`];
+      return [
+        `submitted: model ${event.model.id}, ${total} rounds, seed ${event.seed}` +
+        (event.parent === undefined
+          ? ""
+          : `, a fork of ${event.parent.session} after round ${event.parent.round}`),
+      ];
     case "session_started":
       return [`started: ${countText(event.parameters)} parameters`];
     case "round_started":
@@ -78,5 +92,7 @@ function eventLines(event: SessionEvent, { state }: RunProgress): string[] {
       return [`failed: ${event.reason}`];
     case "session_stopped":
       return [`stopped: ${event.reason}`];
+    case "session_continued":
+      return [CONTINUED[event.how](finishedRounds(state!))];
   }
 }

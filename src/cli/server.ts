@@ -13,6 +13,7 @@ import { connectLeader } from "../discovery/mqtt_leader.ts";
 import { DEFAULT_TOPICS } from "../discovery/topics.ts";
 import type { Logger } from "../log/log.ts";
 import type { Transport } from "../rpc/transport.ts";
+import { CheckpointFolder } from "../server/checkpoint_folder.ts";
 import { Directory } from "../server/directory.ts";
 import { findPackage } from "../server/model_library.ts";
 import { createRest, serveRest } from "../server/rest.ts";
@@ -21,23 +22,24 @@ import { Sessions } from "../server/sessions.ts";
 import { openStore } from "../state/open.ts";
 import { Leadership } from "../state/leadership.ts";
 import { ownIdentity } from "../state/process_identity.ts";
-import type { Store, StoreOptions } from "../state/store.ts";
+import type { Store } from "../state/store.ts";
 import { tfjsModelFiles, WEIGHTS_FILE } from "../training/tfjs_model_file.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { builtInModels } from "./built_in_models.ts";
 import { examples } from "./command.ts";
 import { loadConfigFile } from "./config_file.ts";
+import { samplesIn, watchRuns } from "./resources.ts";
 import { sessionRegistries } from "./session_registries.ts";
 import {
   addServiceFlags,
   consoleLogger,
+  engineSettings,
   portNumber,
   type ServiceFlags,
   untilInterrupted,
   warnIfOpen,
 } from "./service_flags.ts";
-
-const DEFAULT_CONFIG = "config/server_config.yaml";
+import { DEFAULT_SERVER_CONFIG, storeOptions } from "./store_options.ts";
 
 /** How the leader computes, for `results.json`. */
 const ARITHMETIC = { aggregation: "float64 sums in order of client name, rounded to float32 once" };
@@ -52,7 +54,7 @@ interface ServerFlags extends ServiceFlags {
 
 /** Adds flags, help and action. */
 export function define(command: Command): void {
-  addServiceFlags(command, DEFAULT_CONFIG)
+  addServiceFlags(command, DEFAULT_SERVER_CONFIG)
     .option("--rest-port <port>", "port of the REST interface", portNumber)
     .addOption(
       new Option("--state <kind>", "where runs are kept").choices([
@@ -71,6 +73,7 @@ export function define(command: Command): void {
         "flotilla server",
         "flotilla server --data data/quickstart/leader",
         "flotilla server --state memory --rest-port 8080",
+        "flotilla server --monitor    (writes runs/<session id>/resources.csv)",
       ),
     )
     .action((flags: ServerFlags) => serve(flags));
@@ -80,10 +83,10 @@ async function serve(flags: ServerFlags): Promise<void> {
   const interrupted = untilInterrupted();
   const logger = consoleLogger(flags);
   const config = withFlags(
-    await loadConfigFile(serverConfigSchema, flags.config, DEFAULT_CONFIG),
+    await loadConfigFile(serverConfigSchema, flags.config, DEFAULT_SERVER_CONFIG),
     flags,
   );
-  const leader = await startLeader(config, logger);
+  const leader = await startLeader(config, logger, flags.monitor ?? false);
   const deposed = Promise.withResolvers<null>();
   leader.deposed.addEventListener("abort", () => deposed.resolve(null));
   if (leader.deposed.aborted) deposed.resolve(null);
@@ -139,7 +142,11 @@ interface Leader {
   close(): Promise<void>;
 }
 
-async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader> {
+async function startLeader(
+  config: ServerConfig,
+  logger: Logger,
+  monitored: boolean,
+): Promise<Leader> {
   const clock = systemClock;
   const { mqtt, grpc, restful } = config.comm_config;
   const store = await openStore(storeOptions(config));
@@ -180,12 +187,19 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
         const json = JSON.stringify(model.json);
         return { files: { "model.json": json, [WEIGHTS_FILE]: model.weights } };
       },
+      ...(monitored && { samplesIn }),
     }),
     validationSets: validationSets(config.validation_data_dir_path),
     findPackage: (session) => findPackage(session, [config.models_dir_path, builtInModels()]),
-    openTrainer: () => createWorkerTrainer({ engine: config.training }),
+    openTrainer: () =>
+      createWorkerTrainer({
+        engine: engineSettings(config.training),
+        onNotice: (text) => logger.info("trainer", text),
+      }),
     newId: () => crypto.randomUUID(),
     drawSeed: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
+    checkpoints: new CheckpointFolder(config.checkpoint_dir_path, versionInfo().flotilla),
+    about: versions(),
     longestCallMs: grpc.timeout_s * 1000,
     returnMs: silentMs,
   });
@@ -230,8 +244,9 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
   });
   advertise();
   const silenceCheck = setInterval(() => {
-    if (connected) directory.checkSilence();
+    if (connected) void directory.checkSilence();
   }, mqtt.mqtt_heartbeat_interval_s * 1000);
+  const monitor = monitored ? await watchRuns(sessions, config.runs_dir_path, logger) : null;
   await sessions.resume();
   logger.info("ready", "Ready: start clients with flotilla client, runs with flotilla session");
 
@@ -240,6 +255,7 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
     async close() {
       clearInterval(silenceCheck);
       await sessions.close();
+      await monitor?.close();
       await rest.close();
       directory.close();
       await discovery.close();
@@ -254,19 +270,6 @@ async function startLeader(config: ServerConfig, logger: Logger): Promise<Leader
 function versions(): Record<string, string> {
   const { flotilla, deno, commit } = versionInfo();
   return { flotilla, deno, commit };
-}
-
-function storeOptions({ state }: ServerConfig): StoreOptions {
-  switch (state.state_location) {
-    case "memory":
-      return { kind: "memory" };
-    case "sqlite":
-      return { kind: "sqlite", folder: state.state_dir_path };
-    case "redis":
-      return { kind: "redis", hostname: state.state_hostname, port: state.state_port };
-    default:
-      return state.state_location satisfies never;
-  }
 }
 
 function advertOf(

@@ -1,11 +1,12 @@
 /** `flotilla session CONFIG`: checks a run's config, submits it, and shows the run to its end. */
 import { dirname, resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { readConfigText } from "../config/load.ts";
-import { parseSessionConfig } from "../config/parse_session.ts";
+import { parseSessionConfig, sessionConfigFrom } from "../config/parse_session.ts";
 import { readPackage } from "../config/read_package.ts";
 import type { SessionConfig } from "../config/session_config.ts";
 import { ExitCode, UsageError } from "../core/errors.ts";
+import type { SessionId } from "../core/ids.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import { examples } from "./command.ts";
 import { endpointOption, jsonOption } from "./flags.ts";
@@ -23,46 +24,62 @@ interface SessionFlags {
   readonly restore?: boolean;
   readonly revive?: boolean;
   readonly file?: boolean;
+  readonly from?: string;
+  readonly round?: number;
 }
 
 /** Adds arguments, flags and the action. */
 export function define(command: Command): void {
   command
-    .argument("<config>", "YAML file that describes the run")
+    .argument(
+      "[config]",
+      "YAML file that describes the run; may be left out to continue or fork one",
+    )
     .addOption(endpointOption())
     .option("--set <key.path=value>", "change a key of the config; may be repeated", collect, [])
     .option("--detach", "print the id and return, without watching the run")
     .addOption(jsonOption())
-    .option("--session-id <id>", "id of a run to continue, with --restore, --revive or --file")
-    .option("--restore", "continue a run where it was (not supported yet)")
-    .option("--revive", "continue a run with other clients (not supported yet)")
-    .option("--file", "continue a run from a checkpoint file (not supported yet)")
+    .option("--session-id <id>", "the run that --restore or --revive continues")
+    .option("--restore", "continue a failed or stopped run where it was, with the same clients")
+    .option(
+      "--revive",
+      "continue it after its last finished round with the clients that are there; " +
+        "with --restore: only if some of its clients are missing",
+    )
+    .option("--file", "continue it from the server's checkpoint file instead of its state")
+    .option("--from <id>", "begin a new run with the rounds of this one, up to --round")
+    .option("--round <k>", "the round for --from, or of the checkpoint for --file", roundNumber)
     .addHelpText(
       "after",
       examples(
         "flotilla session config.yaml",
         "flotilla session config.yaml --set server_training_config.num_training_rounds=20",
         "flotilla session config.yaml --federated-server-endpoint lab:12345 --detach",
+        "flotilla session --restore --session-id 3f2c",
+        "flotilla session --revive --file --session-id 3f2c",
+        "flotilla session --from 3f2c --round 4 --set client_training_config.learning_rate=0.001",
       ) + EXIT_CODES,
     )
     .action(runSession);
 }
 
 const EXIT_CODES = `
-Exit codes: 0 the run finished, 1 it failed or was stopped, 2 the config or a flag is wrong,
-3 the server cannot be reached, 130 detached with Ctrl-C (the run goes on).
+Exit codes: 0 the run finished, 1 it failed or was stopped, 2 the config or a flag is wrong or the
+run cannot be continued so, 3 the server cannot be reached, 130 detached with Ctrl-C (the run goes on).
 `;
 
-async function runSession(file: string, flags: SessionFlags): Promise<void> {
-  refuseContinuation(flags);
+async function runSession(file: string | undefined, flags: SessionFlags): Promise<void> {
+  checkFlags(file, flags);
   const leader = new LeaderApi(flags.federatedServerEndpoint);
-  const text = await readConfigText(file);
-  const config = parseSessionConfig(text, file, sessionRegistries, flags.set);
-  const modelPackage = await packageFor(config, file);
   const interrupt = interruptSignal();
+  const begin = flags.from !== undefined
+    ? await forkOf(leader, flags)
+    : flags.sessionId !== undefined
+    ? await continuationOf(leader, file, flags)
+    : await submissionOf(leader, file!, flags);
   let session: string;
   try {
-    session = await leader.submit(config, modelPackage, interrupt);
+    session = await begin(interrupt);
   } catch (error) {
     if (!interrupt.aborted) throw error;
     Deno.exitCode = ExitCode.interrupted;
@@ -74,21 +91,97 @@ async function runSession(file: string, flags: SessionFlags): Promise<void> {
   await followToExit(leader, session, interrupt, { output: standardOutput, json });
 }
 
-function refuseContinuation(flags: SessionFlags): void {
-  for (const name of ["restore", "revive", "file"] as const) {
-    if (flags[name]) {
-      throw new UsageError(
-        `Cannot use --${name} as continuing a run by hand is not supported yet: a server that ` +
-          "restarts continues its open runs by itself",
+/** Asks the server to begin; gives the run's id. */
+type Begin = (signal: AbortSignal) => Promise<SessionId>;
+
+async function submissionOf(leader: LeaderApi, file: string, flags: SessionFlags): Promise<Begin> {
+  const text = await readConfigText(file);
+  const config = parseSessionConfig(text, file, sessionRegistries, flags.set);
+  const modelPackage = await packageFor(config, file);
+  return (signal) => leader.submit(config, modelPackage, signal);
+}
+
+async function continuationOf(
+  leader: LeaderApi,
+  file: string | undefined,
+  flags: SessionFlags,
+): Promise<Begin> {
+  const { restore = false, revive = false, sessionId } = flags;
+  const config = file === undefined
+    ? null
+    : parseSessionConfig(await readConfigText(file), file, sessionRegistries, flags.set);
+  return (signal) =>
+    leader.continue(sessionId!, {
+      how: restore && revive ? "either" : restore ? "restore" : "revive",
+      file: flags.file ?? false,
+      ...(flags.round !== undefined && { round: flags.round }),
+      ...(config !== null && { config }),
+    }, signal);
+}
+
+async function forkOf(leader: LeaderApi, flags: SessionFlags): Promise<Begin> {
+  const { from, round, set } = flags;
+  const { session_id: parent, config } = await leader.session(from!);
+  const changed = sessionConfigFrom(config, `config of ${parent}`, sessionRegistries, set);
+  return (signal) => leader.fork(parent, { round: round!, config: changed }, signal);
+}
+
+/** @throws {UsageError} flags that make no sense together, or one that is missing */
+function checkFlags(file: string | undefined, flags: SessionFlags): void {
+  const { restore, revive, sessionId, from, round, set } = flags;
+  const continues = restore || revive;
+  const refuse = (text: string): never => {
+    throw new UsageError(text);
+  };
+  if (from !== undefined) {
+    if (continues || flags.file || sessionId !== undefined) {
+      refuse(
+        "Cannot use --from with --restore, --revive, --file or --session-id: it begins a new run",
       );
     }
+    if (file !== undefined) {
+      refuse(`Cannot use "${file}" with --from: a fork has its parent's config, changed by --set`);
+    }
+    if (round === undefined) {
+      refuse("Cannot fork a run without --round: give the round after which");
+    }
+    return;
   }
-  if (flags.sessionId !== undefined) {
-    throw new UsageError(
-      "Cannot use --session-id without --restore, --revive or --file, which are not supported " +
-        `yet: every run gets an id of its own; to watch one use "flotilla logs ID --follow"`,
-    );
+  if (!continues) {
+    if (flags.file) {
+      refuse(
+        "Cannot use --file alone as it says from where to continue: add --restore or --revive",
+      );
+    }
+    if (sessionId !== undefined) {
+      refuse(
+        "Cannot use --session-id without --restore or --revive: every run gets an id of its own; to " +
+          'watch one use "flotilla logs ID --follow"',
+      );
+    }
+    if (round !== undefined) refuse("Cannot use --round without --from or --file");
+    if (file === undefined) {
+      refuse(
+        "Cannot submit a run without a config: give a YAML file, or --restore, --revive or --from",
+      );
+    }
+    return;
   }
+  if (sessionId === undefined) {
+    refuse('Cannot continue a run without --session-id: "flotilla ps" lists the ids');
+  }
+  if (round !== undefined && !flags.file) {
+    refuse("Cannot use --round with --restore or --revive but for --file: --from forks a run");
+  }
+  if (set.length > 0 && file === undefined) {
+    refuse("Cannot use --set as a continued run keeps its config: fork it with --from and --round");
+  }
+}
+
+function roundNumber(text: string): number {
+  const round = Number(text);
+  if (Number.isInteger(round) && round >= 1) return round;
+  throw new InvalidArgumentError("It must be a whole number of at least 1.");
 }
 
 /** The model as the user has it; null to let the leader use its own of that name. */

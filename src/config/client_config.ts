@@ -49,7 +49,11 @@ export const clientConfigSchema = v.strictObject({
   training: trainingSection,
   general_config: section({
     temp_dir_path: orNull(text, "Folder of identity and caches; null: temp_N of client N"),
-    use_gpu: withDefault(flag, true, "Whether to train on a GPU if there is one"),
+    use_gpu: withDefault(
+      flag,
+      true,
+      "Whether training.device may choose a GPU; false: training is always on the cpu",
+    ),
     cleanup_session_on_exit: withDefault(flag, false, "Whether to delete sessions' files at exit"),
     cleanup_model_cache_on_exit: withDefault(
       flag,

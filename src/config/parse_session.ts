@@ -43,14 +43,16 @@ export function parseSessionConfig(
  * Validates a session config that is plain data already, such as a request's body.
  *
  * @param file how messages name it
+ * @param overrides settings `key.path=value` that win over the data
  * @throws {InvalidConfigError} lists every problem with its key
  */
 export function sessionConfigFrom(
   value: unknown,
   file: string,
   registries: SessionRegistries,
+  overrides: readonly string[] = [],
 ): SessionConfig {
-  return validSession(sourceOf(value, file), registries);
+  return validSession(applyOverrides(sourceOf(value, file), overrides), registries);
 }
 
 function validSession(source: ConfigSource, registries: SessionRegistries): SessionConfig {

@@ -34,12 +34,17 @@ export const sessionConfigSchema = v.strictObject({
     client_selection: withDefault(text, "random", "Who trains in a round"),
     client_selection_args: withDefault(args, {}, "Arguments of the client selection"),
     checkpoint_interval: orNull(wholeNumber(0), "Rounds between two checkpoints; null or 0: none"),
+    keep_rounds: withDefaultOrNull(
+      wholeNumber(1),
+      2,
+      "Last rounds whose weights stay in the state, beside the best one's and each checkpoint's; null: all",
+    ),
     validation_round_interval: withDefault(
       wholeNumber(0),
       1,
       "Rounds between two evaluations on the leader's validation set; 0: never",
     ),
-    generate_plots: withDefault(flag, false, "Whether to plot while the run goes on"),
+    generate_plots: withDefault(flag, false, "Whether the run leaves plot.html and plot.svg"),
     seed: orNull(
       uint32,
       "Seed of everything random in the run, an unsigned 32-bit number; null: drawn and recorded",

@@ -1,6 +1,6 @@
 /** The section `training`, which `client_config.yaml` and `server_config.yaml` share. */
 import * as v from "valibot";
-import { section, withDefault } from "./keys.ts";
+import { section, wholeNumber, withDefault } from "./keys.ts";
 
 /** How this process trains and evaluates. */
 export const trainingSection = section({
@@ -9,4 +9,17 @@ export const trainingSection = section({
     "auto",
     "How products are added up; auto: in one rounding where the processor can; portable: in two, for the same bytes on every processor",
   ),
+  device: withDefault(
+    v.picklist(["auto", "cpu", "webgpu"]),
+    "cpu",
+    "What computes; webgpu: a GPU through WebGPU; auto: the one that a trial of a second finds faster, where there is a GPU",
+  ),
+  dataset_memory_mb: withDefault(
+    wholeNumber(0),
+    1024,
+    "Megabytes (2^20 bytes) that a dataset's items may take in memory; more stay on disk and are read batch by batch",
+  ),
 }, "How this process trains and evaluates");
+
+/** The section, valid. */
+export type TrainingConfig = v.InferOutput<typeof trainingSection>;

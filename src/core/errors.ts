@@ -76,6 +76,12 @@ export class FileAccessError extends FlotillaError {
   override readonly exitCode = ExitCode.usage;
 }
 
+/** An archive (a checkpoint or an exported state) that is damaged, foreign or not of this version. */
+export class ArchiveError extends FlotillaError {
+  override name = "ArchiveError";
+  override readonly exitCode = ExitCode.usage;
+}
+
 /** A service that does not answer: broker, store or leader. */
 export class UnreachableError extends FlotillaError {
   override name = "UnreachableError";

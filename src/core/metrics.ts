@@ -16,6 +16,9 @@ export interface Evaluation {
  */
 export type Arithmetic = "fused" | "portable";
 
+/** What computes the steps of a training: the processor, or a GPU through WebGPU. */
+export type Device = "cpu" | "webgpu";
+
 /** Result of one client's local training. */
 export interface TrainingMetrics {
   /** Mean training loss over all batches of the call. */
@@ -30,6 +33,8 @@ export interface TrainingMetrics {
   readonly miniBatches: number;
   /** Seconds spent training, without loading data or evaluating. */
   readonly trainSeconds: number;
-  /** Absent if nothing was computed, or if the client does not tell. */
+  /** Absent if no kernel of ours computed, or if the client does not tell. */
   readonly arithmetic?: Arithmetic;
+  /** Absent as `arithmetic` is, which a GPU leaves out. */
+  readonly device?: Device;
 }

@@ -4,7 +4,12 @@
  */
 import { RpcError } from "../core/errors.ts";
 import type { JsonObject } from "../core/json.ts";
-import type { Arithmetic, Evaluation as CoreEvaluation, TrainingMetrics } from "../core/metrics.ts";
+import type {
+  Arithmetic,
+  Device,
+  Evaluation as CoreEvaluation,
+  TrainingMetrics,
+} from "../core/metrics.ts";
 import type { TrainJob, TrainProgress, UpdateHeader } from "./transport.ts";
 
 /** A message without fields. */
@@ -68,10 +73,11 @@ interface Update extends Omit<UpdateHeader, "metrics"> {
   readonly metrics: Metrics | null;
 }
 
-interface Metrics extends Omit<TrainingMetrics, "accuracy" | "test" | "arithmetic"> {
+interface Metrics extends Omit<TrainingMetrics, "accuracy" | "test" | "arithmetic" | "device"> {
   readonly accuracy?: number;
   readonly test: Evaluation | null;
   readonly arithmetic: string;
+  readonly device: string;
 }
 
 interface Evaluation extends Omit<CoreEvaluation, "accuracy"> {
@@ -109,6 +115,12 @@ const ARITHMETICS = {
   fused: "ARITHMETIC_FUSED",
   portable: "ARITHMETIC_PORTABLE",
 } as const satisfies Record<Arithmetic, string>;
+
+const UNSPECIFIED_DEVICE = "DEVICE_UNSPECIFIED";
+const DEVICES = {
+  cpu: "DEVICE_CPU",
+  webgpu: "DEVICE_WEBGPU",
+} as const satisfies Record<Device, string>;
 
 /** A job as its message. */
 export function jobToWire(job: TrainJob): JobRequest {
@@ -172,7 +184,7 @@ export function progressFromWire({ batchesDone, batchesTotal, loss }: Progress):
 
 /** An update's header as its message. */
 export function updateToWire(header: UpdateHeader): Update {
-  const { accuracy, test, arithmetic, ...same } = header.metrics;
+  const { accuracy, test, arithmetic, device, ...same } = header.metrics;
   return {
     ...header,
     metrics: {
@@ -180,6 +192,7 @@ export function updateToWire(header: UpdateHeader): Update {
       ...present("accuracy", accuracy),
       test: test && evaluationToWire(test),
       arithmetic: arithmetic === undefined ? UNSPECIFIED_ARITHMETIC : ARITHMETICS[arithmetic],
+      device: device === undefined ? UNSPECIFIED_DEVICE : DEVICES[device],
     },
   };
 }
@@ -199,16 +212,15 @@ export function updateFromWire(update: Update): UpdateHeader {
       epochs: metrics.epochs,
       miniBatches: checkedSize(metrics.miniBatches),
       trainSeconds: metrics.trainSeconds,
-      ...arithmeticFromWire(metrics.arithmetic),
+      ...present("arithmetic", keyOf(ARITHMETICS, metrics.arithmetic)),
+      ...present("device", keyOf(DEVICES, metrics.device)),
     },
   };
 }
 
 /** What a later version may add is as unknown as nothing. */
-function arithmeticFromWire(name: string): { readonly arithmetic?: Arithmetic } {
-  const arithmetic = (Object.keys(ARITHMETICS) as Arithmetic[])
-    .find((known) => ARITHMETICS[known] === name);
-  return arithmetic === undefined ? {} : { arithmetic };
+function keyOf<K extends string>(names: Readonly<Record<K, string>>, name: string): K | null {
+  return (Object.keys(names) as K[]).find((known) => names[known] === name) ?? null;
 }
 
 /** An evaluation as its message. */
@@ -255,6 +267,6 @@ function jsonObject(text: string): JsonObject {
 }
 
 /** Null travels as absence. */
-function present<Key extends string>(key: Key, value: number | null): { [K in Key]?: number } {
-  return value === null ? {} : { [key]: value } as { [K in Key]?: number };
+function present<Key extends string, Value>(key: Key, value: Value | null): { [K in Key]?: Value } {
+  return value === null ? {} : { [key]: value } as { [K in Key]?: Value };
 }

@@ -42,7 +42,7 @@ export async function openJournal(
 }
 
 /** Checks what an earlier process has journalled. @throws {JournalError} not a config of today */
-function checkConfig({ id, config }: SessionState): void {
+export function checkConfig({ id, config }: SessionState): void {
   const { issues: [issue] = [] } = v.safeParse(sessionConfigSchema, config);
   if (issue === undefined) return;
   const key = v.getDotPath(issue) ?? "as a whole";

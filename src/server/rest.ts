@@ -9,12 +9,14 @@ import { silentLogger } from "../log/log.ts";
 import { routeClients } from "./rest/clients.ts";
 import type { Rest, RestEnv, RestOptions } from "./rest/context.ts";
 import { answerError, RestError } from "./rest/errors.ts";
+import { routeContinuations } from "./rest/continuations.ts";
 import { routeEvents } from "./rest/event_stream.ts";
 import { routeExecuteCommand } from "./rest/execute_command.ts";
 import { refuseForeignSites } from "./rest/foreign_sites.ts";
 import { routeHealth } from "./rest/health.ts";
 import { routeResults } from "./rest/results.ts";
 import { routeSessions } from "./rest/sessions.ts";
+import { routeStorage } from "./rest/storage.ts";
 import { Submissions } from "./rest/submissions.ts";
 import type { SessionService } from "./session_service.ts";
 
@@ -50,8 +52,10 @@ export function createRest(service: SessionService, options: RestOptions): Hono<
   app.use(refuseForeignSites);
   routeExecuteCommand(app, rest);
   routeSessions(app, rest);
+  routeContinuations(app, rest);
   routeEvents(app, rest);
   routeResults(app, rest);
+  routeStorage(app, rest);
   routeClients(app, rest);
   routeHealth(app, rest);
   app.get("/openapi.json", async (c) => {

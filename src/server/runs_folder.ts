@@ -1,6 +1,7 @@
 /** The folder that holds a folder of results for each run. */
 import { join, resolve } from "node:path";
 import type { SessionId } from "../core/ids.ts";
+import { type ResourceSample, summariseResources } from "../core/resources.ts";
 import type { SessionEntry } from "../session/events.ts";
 import type { ResultsContext } from "../session/results.ts";
 import type { SessionState } from "../session/state.ts";
@@ -17,6 +18,8 @@ export interface RunsFolderOptions {
   readonly journal: Journal;
   readonly context: ResultsContext;
   readonly modelFiles: ModelFiles;
+  /** Reads what was measured into a run's folder while it went on. @default none */
+  readonly samplesIn?: (folder: string) => Promise<readonly ResourceSample[]>;
 }
 
 /** Keeps results as files under `<folder>/<session id>/`. */
@@ -36,16 +39,20 @@ export class RunsFolder implements ResultsKeeper {
     last: SessionEntry,
     model: { initial: Pick<InitialModel, "topology">; weights: Uint8Array<ArrayBuffer> } | null,
   ): Promise<void> {
-    const { journal, context, modelFiles } = this.#options;
+    const { journal, context, modelFiles, samplesIn } = this.#options;
+    const folder = this.#pathOf(state.id);
+    const samples = await samplesIn?.(folder) ?? [];
+    const resources = summariseResources(samples);
     const trained = state.rounds.some(({ finished }) => finished !== null);
     await writeResults({
-      folder: this.#pathOf(state.id),
+      folder,
       state,
       journal: [...await journal.read(state.id) as SessionEntry[], last],
       model: model === null || !trained
         ? null
         : { topology: model.initial.topology, weights: model.weights },
-      context,
+      context: resources === null ? context : { ...context, resources },
+      samples,
       modelFiles,
       writeFile: writeFileAtomically,
     });

@@ -5,7 +5,9 @@ import type { ModelPackage } from "../core/model_package.ts";
 import type { HardwareInfo } from "../discovery/discovery.ts";
 import type { StreamItem } from "../session/events.ts";
 import type { SessionState } from "../session/state.ts";
-import { FlotillaError } from "../core/errors.ts";
+import type { StateSize } from "../archive/state_archive.ts";
+import { ExitCode, FlotillaError } from "../core/errors.ts";
+import type { Garbage } from "./garbage.ts";
 
 /** A run that a user asks for. */
 export interface Submission {
@@ -40,6 +42,33 @@ export class UnknownSessionError extends FlotillaError {
   }
 }
 
+/** A run that cannot go on as asked, or from which none can be forked. */
+export class ContinuationError extends FlotillaError {
+  override name = "ContinuationError";
+  override readonly exitCode = ExitCode.usage;
+}
+
+/** How a run that has failed or was stopped shall go on. */
+export interface Continue {
+  /**
+   * `restore`: in the midst of its round, with the same clients; `revive`: after its last finished
+   * round, with whichever clients are there; `either`: restore if all clients are there, else revive.
+   */
+  readonly how: "restore" | "revive" | "either";
+  /** From the checkpoint after this round, or after the last one; null to go on from the state. */
+  readonly file: { readonly round: number | null } | null;
+  /** Checked to be the run's own; null to leave the check out. */
+  readonly config: SessionConfig | null;
+}
+
+/** A new run that begins where another was. */
+export interface Fork {
+  /** The round after which they part; counts from 1. */
+  readonly round: number;
+  /** Null for the parent's. */
+  readonly config: SessionConfig | null;
+}
+
 /** The leader's runs: one runs, the others wait in order of submission. */
 export interface SessionService {
   /**
@@ -69,6 +98,39 @@ export interface SessionService {
    * @throws {UnknownSessionError}
    */
   stop(id: SessionId, reason: string): Promise<SessionState>;
+  /**
+   * Lets a run go on that has failed or was stopped; it is queued as a new one is.
+   *
+   * @returns its whole id
+   * @throws {UnknownSessionError}
+   * @throws {ContinuationError} it cannot go on as asked: nothing is changed
+   * @throws {ArchiveError | FileAccessError} the checkpoint cannot be used
+   */
+  continue(id: string, how: Continue): Promise<SessionId>;
+  /**
+   * Begins a new run with the rounds of another up to a given one.
+   *
+   * @returns the new run's id
+   * @throws {UnknownSessionError}
+   * @throws {ContinuationError} the round or its weights are not there, or do not fit the config
+   * @throws {ConfigError | ModelError | DataError} the run cannot work: nothing was started
+   */
+  fork(id: string, fork: Fork): Promise<SessionId>;
+  /** Frees what no run needs, or only counts it. */
+  collectGarbage(isTrial: boolean): Promise<Garbage>;
+  /**
+   * Everything that the leader keeps, as an archive.
+   *
+   * @throws {ContinuationError} a run is under way
+   */
+  exportState(): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Fills the leader's empty state from an archive, and goes on with the open runs in it.
+   *
+   * @param path of the archive
+   * @throws {ArchiveError} it is damaged, or the state is not empty
+   */
+  importState(path: string): Promise<StateSize>;
   /** Absolute path of the results of a run that has ended; null if there are none. */
   resultsFolder(id: SessionId): string | null;
   /** All clients that the directory knows, by name. */

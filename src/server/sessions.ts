@@ -1,12 +1,16 @@
 /** The leader's runs: submitted, queued, run one at a time, followed, stopped, resumed. */
+import type { StateSize } from "../archive/state_archive.ts";
+import { putBlobs } from "../archive/store_members.ts";
 import { aggregators } from "../aggregation/registry.ts";
 import type { SessionConfig } from "../config/session_config.ts";
 import type { Clock } from "../core/clock.ts";
 import { DeposedError, FlotillaError, messageOf, SessionFailedError } from "../core/errors.ts";
-import type { SessionId } from "../core/ids.ts";
+import type { SessionId, WeightsId } from "../core/ids.ts";
+import type { JsonObject } from "../core/json.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { Logger } from "../log/log.ts";
 import { selectors } from "../selection/registry.ts";
+import { forked } from "../session/continuation.ts";
 import { runSession, StopRequest } from "../session/engine.ts";
 import type { SessionEntry, StreamItem } from "../session/events.ts";
 import type { RunModel } from "../session/run_context.ts";
@@ -14,20 +18,29 @@ import { initialWeightsSeed } from "../session/seeds.ts";
 import { SessionJournal } from "../session/session_journal.ts";
 import type { SessionState } from "../session/state.ts";
 import { needsWeights } from "../session/stored_weights.ts";
-import { Patience, patientStore } from "../state/patience.ts";
+import { Patience, patientStore } from "../session/patience.ts";
 import type { Store } from "../state/store.ts";
 import type { InitialModel, Trainer } from "../training/trainer.ts";
+import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
+import type { CheckpointFolder } from "./checkpoint_folder.ts";
+import { planContinuation } from "./continuation_plan.ts";
 import type { Directory } from "./directory.ts";
+import { checkFits, checkForkConfig, weightsToForkFrom } from "./fork_plan.ts";
+import type { Garbage } from "./garbage.ts";
 import { withModelDefaults } from "./model_defaults.ts";
-import { openJournal } from "./open_journal.ts";
+import { checkConfig, openJournal } from "./open_journal.ts";
 import { packBlob, unpackBlob } from "./package_blob.ts";
 import { type PreparedModel, prepareModel, runModel, type ValidationSets } from "./run_model.ts";
 import {
   type ClientView,
+  ContinuationError,
+  type Continue,
+  type Fork,
   type SessionService,
   type Submission,
   UnknownSessionError,
 } from "./session_service.ts";
+import { StateKeeper } from "./state_keeper.ts";
 
 /** Keeps what a run has produced. */
 export interface ResultsKeeper {
@@ -65,6 +78,10 @@ export interface SessionsOptions {
   newId(): SessionId;
   /** A random seed, for a config without one. */
   drawSeed(): number;
+  /** Where checkpoints are. @default {null} none are written, none can be used */
+  readonly checkpoints?: CheckpointFolder | null;
+  /** Facts about this leader, for the state that it exports. */
+  readonly about?: JsonObject;
   /** Bound of each call to a client but training, in milliseconds. */
   readonly longestCallMs: number;
   /** Milliseconds that a client which is lost at work has to come back. */
@@ -91,18 +108,30 @@ export class Sessions implements SessionService {
   readonly #journals = new Map<SessionId, SessionJournal>();
   readonly #prepared = new Map<SessionId, PreparedModel>();
   readonly #queue: SessionId[] = [];
+  readonly #keeper: StateKeeper;
   #running: Running | null = null;
   #trainer: Trainer | null = null;
   /** Ids made by this process: not to be resumed. */
   readonly #own = new Set<SessionId>();
   /** Submissions that are not queued yet: they need the trainer too. */
   #submitting = 0;
-  /** Ends when no package is being deleted. */
-  #discarding: Promise<void> = Promise.resolve();
+  /** Weights of rounds from which runs are being forked. */
+  readonly #forked = new Set<WeightsId>();
+  /** Runs that are about to be continued. */
+  readonly #continuing = new Set<SessionId>();
+  /** Whether the store has journals that cannot be read: what those need is not known. */
+  #hasUnreadable = false;
+  readonly #closing = new AbortController();
   #closed = false;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    const isBusy = () => this.#running !== null || this.#submitting > 0;
+    this.#keeper = new StateKeeper(options.store, {
+      journals: () => [...this.#journals.values()],
+      isBusy,
+      isQuiet: () => !isBusy() && this.#queue.length === 0 && !this.#hasUnreadable,
+    }, options.about ?? {});
   }
 
   /**
@@ -117,7 +146,10 @@ export class Sessions implements SessionService {
     for (const id of await store.journal.sessions()) {
       if (this.#own.has(id) || this.#journals.has(id)) continue;
       const journal = await openJournal(id, this.#options);
-      if (journal === null) continue;
+      if (journal === null) {
+        this.#hasUnreadable = true;
+        continue;
+      }
       this.#journals.set(id, journal);
       if (journal.ended) continue;
       logger.info("session_resumed", `Session ${id} goes on from where it was`, { session: id });
@@ -129,37 +161,153 @@ export class Sessions implements SessionService {
   async resume(): Promise<void> {
     await this.load();
     this.#startNext();
-    this.#discardPackages([...this.#journals.values()]);
   }
 
   async submit(submission: Submission): Promise<SessionId> {
-    const { store, clock, results, findPackage, newId, drawSeed } = this.#options;
+    const { store, clock, results, findPackage, drawSeed } = this.#options;
     const sent = submission.modelPackage ?? await findPackage(submission.config);
     const config = withModelDefaults(submission.config, sent);
     await results.checkWritable();
     const seed = config.session_config.seed ?? drawSeed();
+    return await this.#begin(
+      config,
+      sent,
+      seed,
+      async ({ id, blob }) =>
+        await SessionJournal.begin(store, clock, {
+          type: "session_submitted",
+          session: id,
+          config,
+          seed,
+          model: { id: sent.id, hash: sent.hash, blob },
+        }),
+    );
+  }
+
+  async fork(of: string, { round, config: changed }: Fork): Promise<SessionId> {
+    const { store, clock, results } = this.#options;
+    const { state } = this.#find(of);
+    const config = changed ?? state.config;
+    const weights = await weightsToForkFrom(state, round, store.blobs);
+    this.#forked.add(weights);
+    try {
+      checkForkConfig(state, round, config);
+      await results.checkWritable();
+      const modelPackage = await this.#storedPackage(state);
+      const seed = config.session_config.seed ?? state.seed;
+      const whole = withModelDefaults(config, modelPackage);
+      return await this.#begin(whole, modelPackage, seed, async ({ id, prepared }) => {
+        await checkFits(state.id, weights, prepared.initial.weights, store.blobs);
+        const entries = await store.journal.read(state.id) as SessionEntry[];
+        const [submitted, ...taken] = forked(entries, {
+          type: "session_submitted",
+          session: id,
+          config: whole,
+          seed,
+          model: state.model,
+          parent: { session: state.id, round },
+        });
+        return await SessionJournal.begin(store, clock, submitted, taken);
+      });
+    } finally {
+      this.#forked.delete(weights);
+    }
+  }
+
+  /** Builds a run's model, journals the run by `journalled`, and queues it. */
+  async #begin(
+    config: SessionConfig,
+    modelPackage: ModelPackage,
+    seed: number,
+    journalled: (run: {
+      readonly id: SessionId;
+      readonly prepared: PreparedModel;
+      /** Blob of the package. */
+      readonly blob: string;
+    }) => Promise<SessionJournal>,
+  ): Promise<SessionId> {
     this.#submitting++;
     try {
-      const prepared = await this.#prepare(config, sent, seed);
-      const id = newId();
+      const prepared = await this.#prepare(config, modelPackage, seed);
+      const id = this.#options.newId();
       this.#own.add(id);
-      await this.#discarding;
-      const blob = await store.blobs.put(packBlob(sent));
-      const journal = await SessionJournal.begin(store, clock, {
-        type: "session_submitted",
-        session: id,
-        config,
-        seed,
-        model: { id: sent.id, hash: sent.hash, blob: blob.id },
-      });
-      this.#journals.set(id, journal);
-      this.#prepared.set(id, prepared);
-      this.#queue.push(id);
+      await this.#keeper.collected();
+      const { id: blob } = await this.#options.store.blobs.put(packBlob(modelPackage));
+      this.#enqueue(await journalled({ id, prepared, blob }), prepared);
       return id;
     } finally {
       this.#submitting--;
       this.#startNext();
     }
+  }
+
+  #enqueue(journal: SessionJournal, prepared: PreparedModel): void {
+    this.#journals.set(journal.id, journal);
+    this.#prepared.set(journal.id, prepared);
+    this.#queue.push(journal.id);
+  }
+
+  async continue(asked: string, request: Continue): Promise<SessionId> {
+    const { checkpoints = null, results } = this.#options;
+    if (request.file !== null && checkpoints === null) {
+      throw new ContinuationError(`Cannot continue "${asked}" from a file: this leader has none`);
+    }
+    using checkpoint = request.file &&
+      await openCheckpoint(await checkpoints!.find(asked, request.file.round));
+    if (checkpoint !== null) checkConfig(checkpoint.state);
+    const id = checkpoint?.state.id ?? this.#find(asked).id;
+    if (this.#continuing.has(id)) {
+      throw new ContinuationError(`Cannot continue session ${id} as it is being continued already`);
+    }
+    this.#continuing.add(id);
+    this.#submitting++;
+    try {
+      await results.checkWritable();
+      await this.#continue(id, request, checkpoint);
+      return id;
+    } finally {
+      this.#submitting--;
+      this.#continuing.delete(id);
+      this.#startNext();
+    }
+  }
+
+  async #continue(id: SessionId, request: Continue, checkpoint: Checkpoint | null): Promise<void> {
+    const { store, directory: fleet, clock, logger } = this.#options;
+    const known = this.#journals.get(id) ?? null;
+    const plan = await planContinuation({
+      ...{ store, fleet, clock, request, checkpoint, signal: this.#closing.signal },
+      known: known?.state ?? null,
+    });
+    const { config, seed } = plan.state;
+    const prepared = await this.#prepare(config, plan.modelPackage, seed);
+    await this.#keeper.collected();
+    this.#own.add(id);
+    if (checkpoint !== null) {
+      await putBlobs(checkpoint.archive, store.blobs);
+      if (known === null) await store.journal.adopt(id, checkpoint.entries);
+    }
+    // Also of a run whose end could not be journalled: the store's journal is the truth.
+    const journal = known?.resumable === false
+      ? known
+      : (await SessionJournal.open(store, clock, id))!;
+    await journal.append(plan.event);
+    logger.info("session_continued", `Session ${id} goes on (${plan.event.how})`, { session: id });
+    this.#enqueue(journal, prepared);
+  }
+
+  collectGarbage(isTrial: boolean): Promise<Garbage> {
+    return this.#keeper.collectGarbage(isTrial);
+  }
+
+  exportState(): Promise<AsyncIterable<Uint8Array>> {
+    return this.#keeper.export();
+  }
+
+  async importState(path: string): Promise<StateSize> {
+    const size = await this.#keeper.import(path);
+    await this.resume();
+    return size;
   }
 
   isBusy(): boolean {
@@ -190,7 +338,6 @@ export class Sessions implements SessionService {
       this.#prepared.delete(journal.id);
       await journal.append({ type: "session_stopped", reason });
       this.#restTrainer();
-      this.#discardPackages([journal]);
     }
     return journal.state;
   }
@@ -206,9 +353,10 @@ export class Sessions implements SessionService {
   /** Leaves the running session as it is, to be resumed by the next start. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#closing.abort(new Shutdown("The server is shutting down"));
     this.#running?.controller.abort(new Shutdown("The server is shutting down"));
     await this.#running?.done;
-    await this.#discarding;
+    await this.#keeper.collected();
     this.#trainer?.close();
   }
 
@@ -291,9 +439,11 @@ export class Sessions implements SessionService {
           longestCallMs,
           returnMs,
           isNeededElsewhere: (weights) =>
-            [...this.#journals.values()].some((other) => {
+            this.#forked.has(weights) || [...this.#journals.values()].some((other) => {
               return other !== journal && needsWeights(other, weights);
             }),
+          saveCheckpoint: (round) =>
+            patience.through(() => this.#saveCheckpoint(journal.id, round)),
           async saveResults(state, last, given) {
             const { weights: id } = state;
             const weights = given ?? (id === null ? null : await store.blobs.get(id));
@@ -308,7 +458,6 @@ export class Sessions implements SessionService {
       );
       const reason = ended.reason === null ? "" : `: ${ended.reason}`;
       logger.info("session_ended", `Session ${journal.id} ${ended.status}${reason}`);
-      this.#discardPackages([journal]);
     } catch (error) {
       if (signal.reason instanceof Shutdown) return;
       logger.error("session_broken", `Session ${journal.id}: ${messageOf(error)}`);
@@ -324,30 +473,27 @@ export class Sessions implements SessionService {
     }
   }
 
-  /** Builds the model of a run that was submitted to an earlier process. */
-  async #prepareAgain({ id, state, store }: SessionJournal): Promise<PreparedModel> {
-    const bytes = await store.blobs.get(state.model.blob);
-    if (bytes === null) {
-      throw new SessionFailedError(`Cannot resume ${id} as its model package is gone`);
+  /** A run goes on without its checkpoint: its state is in the store. */
+  async #saveCheckpoint(session: SessionId, round: number): Promise<void> {
+    const { checkpoints = null, store, logger } = this.#options;
+    try {
+      const path = await checkpoints?.write(store, session, round) ?? null;
+      if (path === null) return;
+      logger.info("checkpoint", `Checkpoint of round ${round} is in ${path}`, { session, round });
+    } catch (error) {
+      logger.error("checkpoint_failed", messageOf(error), { session, round });
     }
-    return await this.#prepare(state.config, unpackBlob(bytes), state.seed);
   }
 
-  /** Deletes the model packages of those of these sessions that have ended, if no other needs them. */
-  #discardPackages(sessions: readonly SessionJournal[]): void {
-    // A submission may just be storing one of them; the next start finds what stays here.
-    if (this.#submitting > 0) return;
-    const { store, logger } = this.#options;
-    const blobOf = ({ state }: SessionJournal) => state.model.blob;
-    const open = [...this.#journals.values()].filter(({ resumable }) => resumable);
-    const needed = new Set(open.map(blobOf));
-    const spent = new Set(sessions.map(blobOf).filter((blob) => !needed.has(blob)));
-    const discard = async () => {
-      for (const blob of spent) await store.blobs.delete(blob);
-    };
-    this.#discarding = this.#discarding.then(discard).catch((error) => {
-      logger.warning("packages_left", messageOf(error));
-    });
+  /** Builds the model of a run that was submitted to an earlier process. */
+  async #prepareAgain({ state }: SessionJournal): Promise<PreparedModel> {
+    return await this.#prepare(state.config, await this.#storedPackage(state), state.seed);
+  }
+
+  async #storedPackage({ id, model }: SessionState): Promise<ModelPackage> {
+    const bytes = await this.#options.store.blobs.get(model.blob);
+    if (bytes !== null) return unpackBlob(bytes);
+    throw new SessionFailedError(`Cannot resume ${id} as its model package is gone`);
   }
 
   /** Ends the trainer's worker when nobody needs it: a leader at rest shall be small. */

@@ -2,6 +2,7 @@
  * Accuracy and loss by round as an SVG image. Pure: results in, text out. Colours come from a style
  * sheet inside the image, so that it reads well on light and dark pages.
  */
+import { escaped, niceAbove, rounded, text } from "../plot/svg.ts";
 import type { Results, RoundResult } from "./results.ts";
 import { meanBySamples } from "./results_csv.ts";
 
@@ -178,14 +179,6 @@ function yOf(height: number): number {
   return rounded(bottom - Math.min(1, Math.max(0, height)) * (bottom - top));
 }
 
-/** The least of 1, 2, 2.5, 5 times a power of ten that is not below `value`; 1 for nothing. */
-function niceAbove(value: number): number {
-  if (value <= 0) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((nice) => nice >= value) ??
-    10 * power;
-}
-
 function lossTick(loss: number): string {
   return loss >= 1e5 ? loss.toExponential(1) : String(Number(loss.toPrecision(3)));
 }
@@ -193,24 +186,4 @@ function lossTick(loss: number): string {
 function turned(label: string, x: number, y: number, degrees: number): string {
   return `<text x="${x}" y="${y}" text-anchor="middle" ` +
     `transform="rotate(${degrees} ${x} ${y})">${label}</text>`;
-}
-
-function text(content: string, x: number, y: number, anchor: string, look = ""): string {
-  const style = look === "" ? "" : ` class="${look}"`;
-  return `<text${style} x="${x}" y="${y}" text-anchor="${anchor}">${escaped(content)}</text>`;
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 10) / 10;
-}
-
-/** Text for XML; what XML 1.0 cannot hold at all becomes a space. */
-function escaped(content: string): string {
-  return content
-    // deno-lint-ignore no-control-regex -- control characters are what XML cannot hold
-    .replace(/[\u0000-\u001f\u007f\ufffe\uffff]|[\ud800-\udfff]/gu, " ")
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }

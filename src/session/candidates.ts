@@ -28,8 +28,11 @@ export class Candidates {
    * `wait_for_clients_s`.
    */
   expectReturn(): void {
-    const last = this.#state.rounds.at(-1);
+    const { rounds, continued } = this.#state;
+    const last = rounds.at(-1);
     if (last === undefined) return;
+    // A run that was revived goes on with whoever is there.
+    if (continued?.how === "revive" && continued.rounds === rounds.length) return;
     const { clock, returnMs } = this.context;
     const { wait_for_clients_s: seconds } = this.#state.config.session_config;
     this.#returning = {

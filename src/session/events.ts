@@ -7,6 +7,7 @@ import type { ClientRef, PackageHash, SessionId, WeightsId } from "../core/ids.t
 import type { JsonObject } from "../core/json.ts";
 import type { Evaluation, TrainingMetrics } from "../core/metrics.ts";
 import type { JournalEntry } from "../state/store.ts";
+import type { ResumePoint } from "./state.ts";
 
 /** A user has asked for a run; it is queued. */
 export interface SessionSubmitted {
@@ -21,6 +22,30 @@ export interface SessionSubmitted {
     /** Blob that holds the whole package, so that a run can go on after a restart. */
     readonly blob: string;
   };
+  /** The run of which this one is a fork, and after which of its rounds. @default none */
+  readonly parent?: Parent;
+}
+
+/** Where a forked run comes from. */
+export interface Parent {
+  readonly session: SessionId;
+  /** The last round that the two have in common. */
+  readonly round: number;
+}
+
+/** How a run that does not begin at its first round came to go on. */
+export type Continuation = "restore" | "revive" | "fork";
+
+/**
+ * A run that had ended goes on, or one that has taken over the rounds of another: from `rounds`
+ * rounds, the last of which may be open, and the point that is written here.
+ */
+export interface SessionContinued {
+  readonly type: "session_continued";
+  readonly how: Continuation;
+  /** Rounds that stay, counted from the first. */
+  readonly rounds: number;
+  readonly point: ResumePoint;
 }
 
 /** The run has begun: the model is built and checked, its initial weights are stored. */
@@ -129,7 +154,8 @@ export type SessionEvent =
   | RoundValidated
   | SessionFinished
   | SessionFailed
-  | SessionStopped;
+  | SessionStopped
+  | SessionContinued;
 
 /** An event in its place in the journal. */
 export type SessionEntry = JournalEntry<SessionEvent>;

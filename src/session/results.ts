@@ -1,6 +1,7 @@
 /** What a run leaves for its user, as one JSON document folded from its state. Pure. */
 import type { SessionConfig } from "../config/session_config.ts";
-import type { Arithmetic } from "../core/metrics.ts";
+import type { Arithmetic, Device } from "../core/metrics.ts";
+import type { ResourceSummary } from "../core/resources.ts";
 import type { ClientId, ClientRef, SessionId, WeightsId } from "../core/ids.ts";
 import type { ClientFailed, Replacement, UpdateReceived } from "./events.ts";
 import type { RoundRecord, SessionState, SessionStatus } from "./state.ts";
@@ -24,6 +25,8 @@ export interface UpdateResult {
   readonly train_seconds: number;
   /** How the client added up products, if it tells. */
   readonly arithmetic?: Arithmetic;
+  /** What computed the client's steps, if it tells. */
+  readonly device?: Device;
   readonly bytes_down: number;
   readonly bytes_up: number;
   /** On the client's own test split, if it has one. */
@@ -58,6 +61,8 @@ export interface Results {
   /** The label in the config; null if it has none. */
   readonly name: string | null;
   readonly status: SessionStatus;
+  /** The session of which it is a fork, and the last round that the two have in common. */
+  readonly parent?: { readonly session_id: SessionId; readonly round: number };
   /** Why it failed or was stopped. */
   readonly reason?: string;
   /** From the start (the submission, if it never started) to the end. */
@@ -78,20 +83,23 @@ export interface Results {
   readonly arithmetic: Readonly<Record<string, string>>;
   /** Versions of what took part, such as `flotilla`, `deno` and `tfjs`. */
   readonly versions: Readonly<Record<string, string>>;
+  /** What the server used while the run went on; only with `--monitor`. */
+  readonly resources?: ResourceSummary;
 }
 
 /** What a state does not know. */
-export type ResultsContext = Pick<Results, "arithmetic" | "versions">;
+export type ResultsContext = Pick<Results, "arithmetic" | "versions" | "resources">;
 
 /** The results of a run that has ended (or, up to now, of one that has not). */
 export function resultsOf(state: SessionState, context: ResultsContext): Results {
-  const { status, reason, endedAt, startedAt, submittedAt, seed, config } = state;
+  const { status, parent, reason, endedAt, startedAt, submittedAt, seed, config } = state;
   const from = startedAt ?? submittedAt;
   return {
     schema: 1,
     session_id: state.id,
     name: config.session_config.session_id,
     status,
+    ...(parent !== null && { parent: { session_id: parent.session, round: parent.round } }),
     ...(reason !== null && { reason }),
     seconds: ((endedAt ?? from) - from) / 1000,
     rounds: state.rounds.map(roundResult),
@@ -101,6 +109,7 @@ export function resultsOf(state: SessionState, context: ResultsContext): Results
     config,
     arithmetic: context.arithmetic,
     versions: context.versions,
+    ...(context.resources !== undefined && { resources: context.resources }),
   };
 }
 
@@ -128,6 +137,7 @@ function updateResult(update: UpdateReceived, round: number): UpdateResult {
     ...quality(metrics),
     train_seconds: metrics.trainSeconds,
     ...(metrics.arithmetic !== undefined && { arithmetic: metrics.arithmetic }),
+    ...(metrics.device !== undefined && { device: metrics.device }),
     bytes_down: update.bytesDown,
     bytes_up: update.bytesUp,
     ...(test && { test_loss: test.loss, test_accuracy: test.accuracy }),

@@ -16,6 +16,7 @@ import { type EchoOutcome, echoSelected } from "./echo.ts";
 import { Evaluations } from "./evaluations.ts";
 import type { ClientFailed, RoundValidated, SessionEvent, UpdateReceived } from "./events.ts";
 import { Inbox } from "./inbox.ts";
+import { isCheckpoint } from "./kept_rounds.ts";
 import { changeWithin, throughLosses } from "./losses.ts";
 import { releaseClients } from "./release.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
@@ -121,6 +122,8 @@ export class RoundLoop {
     }
     this.#global = { id, weights: decodeWeights(bytes) };
     this.#candidates.expectReturn();
+    // A crash may have come before it.
+    await this.#saveCheckpoint();
     await this.#stored.discardSpent();
     await this.#evaluations.resume();
   }
@@ -320,14 +323,22 @@ export class RoundLoop {
       round: round.round,
       weights: id,
       seconds: this.#roundStartedMs === null
-        ? (clock.epochMs() - round.startedAt) / 1000
+        ? Math.max(0, clock.epochMs() - round.startedAt) / 1000
         : (clock.monotonicMs() - this.#roundStartedMs) / 1000,
       metrics: meanMetrics(updates),
       aggregatorState,
     });
     this.#roundStartedMs = null;
+    await this.#saveCheckpoint();
     this.#evaluations.start(round.round, next.bytes);
     await this.#stored.discard([...updates.map(({ weights }) => weights), previous]);
+  }
+
+  /** Writes the checkpoint of the last finished round, if one is due. */
+  async #saveCheckpoint(): Promise<void> {
+    const round = finishedRounds(this.#state);
+    if (!isCheckpoint(round, this.#state.config.session_config.checkpoint_interval)) return;
+    await this.context.saveCheckpoint?.(round);
   }
 
   async #finish(): Promise<void> {

@@ -36,6 +36,12 @@ export interface EngineContext {
   /** Whether another session needs these weights: the same seed, names and data give the same. */
   isNeededElsewhere(weights: WeightsId): boolean;
   /**
+   * Writes the run's checkpoint after a finished round, if it is not there.
+   *
+   * @default no checkpoints are written
+   */
+  saveCheckpoint?(round: number): Promise<void>;
+  /**
    * Keeps the results of a run that is about to end; throws if it cannot.
    *
    * @param state as it will be after the last entry

@@ -12,6 +12,7 @@ import {
   type LiveNote,
   type SessionEntry,
   type SessionEvent,
+  type SessionSubmitted,
   type StreamItem,
 } from "./events.ts";
 import { Inbox } from "./inbox.ts";
@@ -37,14 +38,22 @@ export class SessionJournal {
     this.#state = state;
   }
 
-  /** Begins a journal with the submission. */
+  /**
+   * Begins a journal with the submission.
+   *
+   * @param taken events that a fork takes over from its parent
+   */
   static async begin(
     store: Store,
     clock: Clock,
-    submitted: Extract<SessionEvent, { type: "session_submitted" }>,
+    submitted: SessionSubmitted,
+    taken: readonly SessionEvent[] = [],
   ): Promise<SessionJournal> {
-    const entries = await store.journal.append(submitted.session, 0, [submitted]);
-    return new SessionJournal(submitted.session, reduce(null, entries[0]!), store, clock);
+    const entries = await store.journal.append<SessionEvent>(submitted.session, 0, [
+      submitted,
+      ...taken,
+    ]);
+    return new SessionJournal(submitted.session, fold(entries)!, store, clock);
   }
 
   /**
@@ -146,7 +155,6 @@ export class SessionJournal {
       for (const entry of await this.store.journal.read(this.id, afterSeq) as SessionEntry[]) {
         seq = entry.seq;
         yield { kind: "event", entry };
-        if (isTerminal(entry.event)) return;
       }
       if (this.#unstored !== null && seq < this.#unstored.seq) {
         yield { kind: "event", entry: this.#unstored };

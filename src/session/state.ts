@@ -6,7 +6,10 @@ import type { JsonObject } from "../core/json.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import type {
   ClientFailed,
+  Continuation,
+  Parent,
   Replacement,
+  SessionContinued,
   SessionEntry,
   SessionEvent,
   SessionSubmitted,
@@ -42,6 +45,8 @@ export interface SessionState {
   readonly config: SessionConfig;
   readonly seed: number;
   readonly model: SessionSubmitted["model"];
+  /** The run of which it is a fork; null if it began by itself. */
+  readonly parent: Parent | null;
   readonly status: SessionStatus;
   /** Why it failed or was stopped. */
   readonly reason: string | null;
@@ -64,6 +69,24 @@ export interface SessionState {
   readonly aggregatorState: JsonObject | null;
   /** Number of journal entries folded: the sequence number to append at. */
   readonly seq: number;
+  /** How it went on last, and with how many rounds; null if it never had to. */
+  readonly continued: { readonly how: Continuation; readonly rounds: number } | null;
+}
+
+/** What describes a run, its rounds and its journal. */
+const DESCRIPTION = [
+  ...["id", "config", "seed", "model", "parent", "rounds", "parameters"] as const,
+  ...["status", "reason", "submittedAt", "startedAt", "endedAt", "seq", "continued"] as const,
+] satisfies readonly (keyof SessionState)[];
+
+/** What a run goes on from, beside its rounds: weights, answers that are due, strategies' states. */
+export type ResumePoint = Omit<SessionState, typeof DESCRIPTION[number]>;
+
+/** The {@link ResumePoint} of a state. */
+export function resumePoint(state: SessionState): ResumePoint {
+  const point: Partial<SessionState> = { ...state };
+  for (const key of DESCRIPTION) delete (point as { [K in typeof key]?: unknown })[key];
+  return point as ResumePoint;
 }
 
 /**
@@ -83,7 +106,7 @@ export function reduce(state: SessionState | null, entry: SessionEntry): Session
   if (seq !== state.seq + 1) {
     throw new JournalError(`Cannot fold entry ${seq} of session ${state.id} after ${state.seq}`);
   }
-  if (state.endedAt !== null) {
+  if (state.endedAt !== null && event.type !== "session_continued") {
     throw new JournalError(
       `Cannot fold "${event.type}" into session ${state.id}: it has ended as ${state.status}`,
     );
@@ -110,12 +133,13 @@ export function finishedRounds(state: SessionState): number {
 }
 
 function submitted(event: SessionSubmitted, at: number, seq: number): SessionState {
-  const { session, config, seed, model } = event;
+  const { session, config, seed, model, parent = null } = event;
   return {
     id: session,
     config,
     seed,
     model,
+    parent,
     status: "queued",
     reason: null,
     submittedAt: at,
@@ -129,6 +153,7 @@ function submitted(event: SessionSubmitted, at: number, seq: number): SessionSta
     selectorState: null,
     aggregatorState: null,
     seq,
+    continued: null,
   };
 }
 
@@ -197,6 +222,8 @@ function change(state: SessionState, { event, at }: SessionEntry): Partial<Sessi
       return { status: "failed", reason: event.reason, endedAt: at, inFlight: {} };
     case "session_stopped":
       return { status: "stopped", reason: event.reason, endedAt: at, inFlight: {} };
+    case "session_continued":
+      return continued(state, event);
     default:
       // A journal may come from another version.
       throw new JournalError(
@@ -204,6 +231,30 @@ function change(state: SessionState, { event, at }: SessionEntry): Partial<Sessi
           "this version does not know it",
       );
   }
+}
+
+function continued(
+  state: SessionState,
+  { how, rounds: count, point }: SessionContinued,
+): Partial<SessionState> {
+  const { inFlight, pending } = point;
+  const isPending = ({ weights }: UpdateReceived) => pending.some((one) => one.weights === weights);
+  const rounds = state.rounds.slice(0, count).map((round) =>
+    round.finished !== null ? round : {
+      ...round,
+      // What is to be done again has neither succeeded nor failed yet.
+      updates: round.updates.filter(isPending),
+      failures: round.failures.filter(({ client }) => inFlight[client.id] === undefined),
+    }
+  );
+  return {
+    ...point,
+    rounds,
+    status: point.weights === null ? "queued" : "running",
+    reason: null,
+    endedAt: null,
+    continued: { how, rounds: rounds.length },
+  };
 }
 
 function withLastRound(state: SessionState, change: (last: RoundRecord) => RoundRecord) {

@@ -1,6 +1,7 @@
 /** The weights of a run in the store: what it still needs, and the end of what it does not. */
 import type { ClientId, WeightsId } from "../core/ids.ts";
 import type { DueEvaluation } from "./evaluations.ts";
+import { keptWeights } from "./kept_rounds.ts";
 import type { EngineContext } from "./run_context.ts";
 import type { SessionJournal } from "./session_journal.ts";
 import type { SessionState } from "./state.ts";
@@ -12,6 +13,8 @@ type Owner = Pick<EngineContext, "journal" | "isNeededElsewhere">;
 export class StoredWeights {
   /** Updates that are in the store and not in the journal. */
   readonly #undelivered = new Map<ClientId, WeightsId>();
+  /** Spent weights that were still needed when they were to go, such as those of a kept round. */
+  readonly #left = new Set<WeightsId>();
 
   /** @param due evaluations whose weights must outlive a restart */
   constructor(readonly context: Owner, readonly due: () => readonly DueEvaluation[]) {}
@@ -34,9 +37,14 @@ export class StoredWeights {
    * updates (a lone client).
    */
   async discard(spent: Iterable<WeightsId>): Promise<void> {
-    for (const id of new Set(spent)) {
+    for (const id of new Set([...spent, ...this.#left])) {
       // Asked anew for each, as clients deliver while others are deleted.
-      if (!this.#isNeeded(id)) await this.context.journal.store.blobs.delete(id);
+      if (this.#isNeeded(id)) {
+        this.#left.add(id);
+        continue;
+      }
+      this.#left.delete(id);
+      await this.context.journal.store.blobs.delete(id);
     }
   }
 
@@ -54,34 +62,44 @@ export class StoredWeights {
     await this.discard([
       ...last?.updates.map(({ weights }) => weights) ?? [],
       ...rounds.map(({ startWeights }) => startWeights),
+      ...rounds.flatMap(({ finished }) => finished?.weights ?? []),
     ]);
   }
 
   #isNeeded(id: WeightsId): boolean {
-    const { weights, pending } = this.context.journal.state;
-    return id === weights || pending.some((update) => update.weights === id) ||
+    const { state } = this.context.journal;
+    return keptWeights(state).has(id) || held(state).has(id) ||
       this.due().some((evaluation) => evaluation.weights === id) ||
       [...this.#undelivered.values()].includes(id) || this.context.isNeededElsewhere(id);
   }
 }
 
-/** Deletes all weights of a session that has failed or was stopped, but the last global ones. */
+/**
+ * Deletes the weights of a session that has failed or was stopped, but those that its rule keeps and
+ * those that it needs to be restored.
+ */
 export async function discardUnfinished({ journal, isNeededElsewhere }: Owner): Promise<void> {
   const { state, store } = journal;
-  for (const id of unfinished(state)) {
-    if (id !== state.weights && !isNeededElsewhere(id)) await store.blobs.delete(id);
+  for (const id of unevaluated(state)) {
+    const isNeeded = keptWeights(state).has(id) || held(state).has(id);
+    if (!isNeeded && !isNeededElsewhere(id)) await store.blobs.delete(id);
   }
 }
 
-/** Whether a session needs these weights, now or when it is resumed. */
+/** Whether a session needs these weights, now or when it is resumed, restored or forked. */
 export function needsWeights({ state, resumable }: SessionJournal, id: WeightsId): boolean {
-  return id === state.weights || (resumable && unfinished(state).has(id));
+  return keptWeights(state).has(id) || held(state).has(id) ||
+    (resumable && unevaluated(state).includes(id));
 }
 
-/** Weights that are still to be aggregated or may still be to evaluate. */
-function unfinished({ rounds, pending }: SessionState): Set<WeightsId> {
-  const unevaluated = rounds.flatMap(({ finished, validation }) =>
+/** Weights that are still to be aggregated. */
+export function held({ pending }: SessionState): Set<WeightsId> {
+  return new Set(pending.map(({ weights }) => weights));
+}
+
+/** Global weights that may still be to evaluate. */
+function unevaluated({ rounds }: SessionState): WeightsId[] {
+  return rounds.flatMap(({ finished, validation }) =>
     finished !== null && validation === null ? [finished.weights] : []
   );
-  return new Set([...pending.map(({ weights }) => weights), ...unevaluated]);
 }

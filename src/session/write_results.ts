@@ -1,10 +1,14 @@
 /** Writing the folder that a run leaves: each file is there whole or not at all. */
 import type { JsonObject } from "../core/json.ts";
+import type { ResourceSample } from "../core/resources.ts";
 import { decodeWeights, type Weights } from "../core/weights.ts";
+import { pageHtml, pageSvg } from "../plot/page.ts";
 import { accuracyPlot } from "./accuracy_plot.ts";
 import type { SessionEntry } from "./events.ts";
 import { type Results, type ResultsContext, resultsOf } from "./results.ts";
 import { resultsCsv } from "./results_csv.ts";
+import { runHistory } from "./run_history.ts";
+import { runsPage } from "./run_plots.ts";
 import type { SessionState } from "./state.ts";
 
 /** Writes one file so that it appears whole, making its folder if need be. */
@@ -29,19 +33,21 @@ export interface ResultsSources {
     readonly weights: Uint8Array<ArrayBuffer>;
   } | null;
   readonly context: ResultsContext;
+  /** What the server used while the run went on. @default {[]} */
+  readonly samples?: readonly ResourceSample[];
   readonly modelFiles: ModelFiles;
   readonly writeFile: FileWriter;
 }
 
 /**
  * Writes `results.json` (last, so that whoever sees it finds the rest), `results.csv`,
- * `accuracy.svg`, `log.jsonl` and, if there is a model, `model.safetensors` and `model/`.
+ * `accuracy.svg`, `log.jsonl`, with `generate_plots` also `plot.html` and `plot.svg`, and, if there is a model, `model.safetensors` and `model/`.
  *
  * @returns the content of `results.json`
  * @throws {FileAccessError} no space, or the folder cannot be written
  */
 export async function writeResults(sources: ResultsSources): Promise<Results> {
-  const { folder, state, journal, model, context, modelFiles, writeFile } = sources;
+  const { folder, state, journal, model, context, samples = [], modelFiles, writeFile } = sources;
   const all = resultsOf(state, context);
   const results = model === null ? { ...all, final: null } : all;
   if (model !== null) {
@@ -53,6 +59,13 @@ export async function writeResults(sources: ResultsSources): Promise<Results> {
   }
   await writeFile(`${folder}/results.csv`, resultsCsv(results));
   await writeFile(`${folder}/accuracy.svg`, accuracyPlot(results));
+  if (state.config.session_config.generate_plots) {
+    const history = runHistory(results, journal);
+    const resources = [{ name: "server", samples }];
+    const page = runsPage(`Run ${history.name}`, [{ history, resources }]);
+    await writeFile(`${folder}/plot.svg`, pageSvg(page));
+    await writeFile(`${folder}/plot.html`, pageHtml(page));
+  }
   const log = journal.map((entry) => `${JSON.stringify(entry)}\n`).join("");
   await writeFile(`${folder}/log.jsonl`, log);
   await writeFile(`${folder}/results.json`, `${JSON.stringify(results, null, 2)}\n`);

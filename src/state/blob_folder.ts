@@ -72,20 +72,43 @@ export class BlobFolder implements Blobs {
       if (file === null) return null;
       const span = spanWithin((await file.stat()).size, start, length);
       const bytes = new Uint8Array(span.end - span.start);
-      await file.seek(span.start, Deno.SeekMode.Start);
-      for (let read = 0; read < bytes.length;) {
-        const more = await file.read(bytes.subarray(read));
-        if (more === null) throw new Error(`the file ends ${bytes.length - read} bytes too early`);
-        read += more;
-      }
-      return bytes;
+      const read = await readFrom(file, span.start, bytes);
+      if (read === bytes.length) return bytes;
+      throw new Error(`the file ends ${bytes.length - read} bytes too early`);
+    });
+  }
+
+  async rangeInto(
+    id: string,
+    start: number,
+    into: Uint8Array<ArrayBuffer>,
+  ): Promise<number | null> {
+    spanWithin(0, start, into.length);
+    if (!isBlobId(id)) return null;
+    const path = this.#path(id);
+    return await onFile("read", path, async () => {
+      using file = await ifThere(Deno.open(path));
+      return file === null ? null : await readFrom(file, start, into);
     });
   }
 
   async has(id: string): Promise<boolean> {
-    if (!isBlobId(id)) return false;
+    return await this.size(id) !== null;
+  }
+
+  async size(id: string): Promise<number | null> {
+    if (!isBlobId(id)) return null;
     const path = this.#path(id);
-    return await onFile("read", path, async () => (await ifThere(Deno.stat(path))) !== null);
+    return await onFile("read", path, async () => (await ifThere(Deno.stat(path)))?.size ?? null);
+  }
+
+  async list(): Promise<StoredBlob[]> {
+    const blobs: StoredBlob[] = [];
+    for (const id of await this.ids()) {
+      const bytes = await this.size(id);
+      if (bytes !== null) blobs.push({ id, bytes });
+    }
+    return blobs;
   }
 
   async delete(id: string): Promise<void> {
@@ -131,6 +154,19 @@ async function sweep(folder: string, files: FileSystem): Promise<void> {
   for await (const { name } of Deno.readDir(folder)) {
     if (name.endsWith(TEMPORARY)) await files.remove(join(folder, name));
   }
+}
+
+/** Fills `into` from a place in the file. @returns the bytes read, fewer at the end of the file */
+async function readFrom(file: Deno.FsFile, start: number, into: Uint8Array): Promise<number> {
+  // Moving the position asks no disk; as a call that is waited for it would cost as much as a read.
+  file.seekSync(start, Deno.SeekMode.Start);
+  let read = 0;
+  while (read < into.length) {
+    const more = await file.read(into.subarray(read));
+    if (more === null) break;
+    read += more;
+  }
+  return read;
 }
 
 async function ifThere<T>(operation: Promise<T>): Promise<T | null> {

@@ -67,6 +67,13 @@ class MemoryJournal implements Journal {
     return Promise.resolve(entries.slice(afterSeq).map((text) => JSON.parse(text)));
   }
 
+  // deno-lint-ignore require-await -- async, so that errors reject
+  async adopt(session: SessionId, entries: readonly JournalEntry[]): Promise<void> {
+    const { length = 0 } = this.#entries.get(session) ?? [];
+    if (length > 0) throw new StaleSequenceError(session, 0, length);
+    this.#entries.set(session, entries.map((entry) => JSON.stringify(entry)));
+  }
+
   sessions(): Promise<SessionId[]> {
     return Promise.resolve([...this.#entries.keys()]);
   }
@@ -118,8 +125,31 @@ class MemoryBlobs implements Blobs {
     return blob?.slice(span.start, span.end) ?? null;
   }
 
+  // deno-lint-ignore require-await -- async, so that errors reject
+  async rangeInto(
+    id: string,
+    start: number,
+    into: Uint8Array<ArrayBuffer>,
+  ): Promise<number | null> {
+    const blob = this.#blobs.get(id);
+    const span = spanWithin(blob?.length ?? 0, start, into.length);
+    if (blob === undefined) return null;
+    into.set(blob.subarray(span.start, span.end));
+    return span.end - span.start;
+  }
+
   has(id: string): Promise<boolean> {
     return Promise.resolve(this.#blobs.has(id));
+  }
+
+  size(id: string): Promise<number | null> {
+    return Promise.resolve(this.#blobs.get(id)?.length ?? null);
+  }
+
+  list(): Promise<StoredBlob[]> {
+    return Promise.resolve(
+      [...this.#blobs].map(([id, { length: bytes }]) => ({ id, bytes })),
+    );
   }
 
   delete(id: string): Promise<void> {

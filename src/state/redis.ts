@@ -2,7 +2,7 @@
  * A store in a Redis server, for leaders without a disk of their own. What it holds survives the
  * leader; whether it survives Redis is Redis's own setting (`appendonly yes`).
  */
-import { StaleSequenceError } from "../core/errors.ts";
+import { FileAccessError, StaleSequenceError } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { parseEntry } from "./journal_text.ts";
@@ -14,6 +14,10 @@ import type { Journal, JournalEntry, JournalEvent, Records, Store } from "./stor
 
 const SESSIONS = "flotilla:sessions";
 const RECORDS = "flotilla:records";
+const VERSION = "flotilla:version";
+
+/** Raised when keys or their values change, so that an older program refuses newer ones. */
+const FORMAT_VERSION = 1;
 
 /** Records asked for at once. */
 const RECORDS_PER_READ = 1000;
@@ -37,6 +41,7 @@ const DELETE_RECORD = `${FENCE} return redis.call('HDEL', KEYS[1], ARGV[2])`;
  * Opens the store in the Redis server at `hostname:port`, under keys that start with `flotilla:`.
  *
  * @throws {UnreachableError} it does not answer within 2 s
+ * @throws {FileAccessError} its keys are another version's
  */
 export async function openRedisStore(
   hostname: string,
@@ -44,6 +49,12 @@ export async function openRedisStore(
   options: RedisStoreOptions = {},
 ): Promise<Store> {
   const connection = await RedisConnection.open(hostname, port, options);
+  try {
+    await claimFormat(connection);
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
   const leader = new RedisLeader(connection);
   return {
     leader,
@@ -53,6 +64,22 @@ export async function openRedisStore(
     records: new RedisRecords(connection, leader),
     close: () => connection.close(),
   };
+}
+
+/** Marks the keys as of this format, or finds that they are. @throws {FileAccessError} they are not */
+async function claimFormat(connection: RedisConnection): Promise<void> {
+  const found = await connection.call("open the store", async (redis) => {
+    const marked = await redis.get(VERSION);
+    if (marked !== null) return marked;
+    await redis.setnx(VERSION, FORMAT_VERSION);
+    return await redis.get(VERSION);
+  });
+  if (found === String(FORMAT_VERSION)) return;
+  const writer = Number(found) > FORMAT_VERSION ? "a newer Flotilla" : "another program";
+  throw new FileAccessError(
+    `Cannot open Redis at ${connection.address} as ${writer} has written its keys (${VERSION} is ` +
+      `"${found}", this version reads ${FORMAT_VERSION}): use that version, or another Redis`,
+  );
 }
 
 /** One list a journal; an entry's place in it is its sequence number. */
@@ -93,6 +120,17 @@ class RedisJournal implements Journal {
       const seq = afterSeq + i + 1;
       return { seq, ...parseEntry<Omit<JournalEntry, "seq">>(text, session, seq, place) };
     });
+  }
+
+  async adopt(session: SessionId, entries: readonly JournalEntry[]): Promise<void> {
+    const texts = entries.map(({ at, event }) => JSON.stringify({ at, event }));
+    const length = await this.#leader.write(
+      "store a journal",
+      APPEND,
+      [keyOf(session), SESSIONS],
+      [0, session, ...texts],
+    );
+    if (length !== null) throw new StaleSequenceError(session, 0, Number(length));
   }
 
   async sessions(): Promise<SessionId[]> {

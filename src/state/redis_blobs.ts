@@ -13,6 +13,8 @@ import type { Blobs, StoredBlob } from "./store.ts";
 const UPLOAD_LIFETIME_S = 3600;
 /** Pieces asked for at once: 4 MiB. */
 const PIECES_PER_READ = 16;
+/** Keys looked at by one step of a scan. */
+const KEYS_PER_SCAN = 1000;
 
 // KEYS: upload, blob, leader. ARGV: term, pieces that must be there, bytes. False if some are not.
 const PUBLISH = `
@@ -63,18 +65,50 @@ export class RedisBlobs implements Blobs {
   }
 
   async get(id: string): Promise<Uint8Array<ArrayBuffer> | null> {
-    const size = await this.#size(id);
-    return size === null ? null : await this.#read(id, { start: 0, end: size });
+    return await this.range(id, 0, Number.MAX_SAFE_INTEGER);
   }
 
   async range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null> {
     spanWithin(0, start, length);
-    const size = await this.#size(id);
-    return size === null ? null : await this.#read(id, spanWithin(size, start, length));
+    const size = await this.size(id);
+    if (size === null) return null;
+    const span = spanWithin(size, start, length);
+    const bytes = new Uint8Array(span.end - span.start);
+    return await this.#read(id, span, bytes) ? bytes : null;
+  }
+
+  async rangeInto(
+    id: string,
+    start: number,
+    into: Uint8Array<ArrayBuffer>,
+  ): Promise<number | null> {
+    spanWithin(0, start, into.length);
+    const size = await this.size(id);
+    if (size === null) return null;
+    const span = spanWithin(size, start, into.length);
+    return await this.#read(id, span, into) ? span.end - span.start : null;
   }
 
   async has(id: string): Promise<boolean> {
-    return await this.#size(id) !== null;
+    return await this.size(id) !== null;
+  }
+
+  async list(): Promise<StoredBlob[]> {
+    const ids = new Set<string>();
+    let cursor = "0";
+    do {
+      const [next, keys] = await this.#connection.call("list blobs", (redis) => {
+        return redis.scan(cursor, "MATCH", keyOf("*"), "COUNT", KEYS_PER_SCAN);
+      });
+      for (const key of keys) ids.add(key.slice(keyOf("").length));
+      cursor = next;
+    } while (cursor !== "0");
+    const blobs: StoredBlob[] = [];
+    for (const id of ids) {
+      const bytes = await this.size(id);
+      if (bytes !== null) blobs.push({ id, bytes });
+    }
+    return blobs;
   }
 
   async delete(id: string): Promise<void> {
@@ -105,7 +139,7 @@ export class RedisBlobs implements Blobs {
     );
   }
 
-  async #size(id: string): Promise<number | null> {
+  async size(id: string): Promise<number | null> {
     if (!isBlobId(id)) return null;
     const bytes = await this.#connection.call("read a blob", (redis) => {
       return redis.hget(keyOf(id), "bytes");
@@ -113,9 +147,8 @@ export class RedisBlobs implements Blobs {
     return bytes === null ? null : Number(bytes);
   }
 
-  /** The bytes of a span, read some pieces at a time; null if the blob was deleted meanwhile. */
-  async #read(id: string, { start, end }: Span): Promise<Uint8Array<ArrayBuffer> | null> {
-    const bytes = new Uint8Array(end - start);
+  /** Reads the bytes of a span, some pieces at a time; false if the blob was deleted meanwhile. */
+  async #read(id: string, { start, end }: Span, into: Uint8Array): Promise<boolean> {
     const stride = PIECES_PER_READ * PIECE_BYTES;
     for (let from = start - start % PIECE_BYTES; from < end; from += stride) {
       const count = Math.ceil((Math.min(end, from + stride) - from) / PIECE_BYTES);
@@ -124,13 +157,13 @@ export class RedisBlobs implements Blobs {
         return redis.hmgetBuffer(keyOf(id), ...names);
       });
       for (const [i, piece] of pieces.entries()) {
-        if (piece === null) return null;
+        if (piece === null) return false;
         const at = from + i * PIECE_BYTES;
         const wanted = piece.subarray(Math.max(0, start - at), end - at);
-        bytes.set(wanted, Math.max(0, at - start));
+        into.set(wanted, Math.max(0, at - start));
       }
     }
-    return bytes;
+    return true;
   }
 }
 

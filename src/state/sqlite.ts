@@ -219,6 +219,17 @@ class SqliteJournal implements Journal {
   }
 
   // deno-lint-ignore require-await -- async, so that errors reject
+  async adopt(session: SessionId, entries: readonly JournalEntry[]): Promise<void> {
+    this.#database.transaction(() => {
+      const length = Number(this.#length.get(session)!.length);
+      if (length !== 0) throw new StaleSequenceError(session, 0, length);
+      for (const { seq, at, event } of entries) {
+        this.#insert.run(session, seq, at, JSON.stringify(event));
+      }
+    });
+  }
+
+  // deno-lint-ignore require-await -- async, so that errors reject
   async sessions(): Promise<SessionId[]> {
     const rows = this.#database.explained("read", () => this.#first.all());
     return rows.map((row) => textOf(row.session));

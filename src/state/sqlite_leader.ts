@@ -86,6 +86,9 @@ export function fencedBlobs(blobs: Blobs, folder: string, leader: SqliteLeader):
     put: (...given) => blobs.put(...given),
     get: (id) => blobs.get(id),
     range: (...given) => blobs.range(...given),
+    rangeInto: (...given) => blobs.rangeInto(...given),
+    size: (id) => blobs.size(id),
+    list: () => blobs.list(),
     has: (id) => blobs.has(id),
     async delete(id) {
       if (!leader.isFenced) return await blobs.delete(id);

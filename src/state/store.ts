@@ -39,6 +39,12 @@ export interface Journal {
    * @throws {JournalError} an entry is damaged: names session, entry and place
    */
   read(session: SessionId, afterSeq?: number): Promise<JournalEntry[]>;
+  /**
+   * Stores a whole journal from elsewhere as it is, its times too; all of it or nothing.
+   *
+   * @throws {StaleSequenceError} the store has a journal of this session
+   */
+  adopt(session: SessionId, entries: readonly JournalEntry[]): Promise<void>;
   /** Ids of all sessions that have an entry, in order of their first one. */
   sessions(): Promise<SessionId[]>;
 }
@@ -64,7 +70,17 @@ export interface Blobs {
   get(id: string): Promise<Uint8Array<ArrayBuffer> | null>;
   /** `length` bytes from `start` (fewer at the end); null if there is no such blob. */
   range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null>;
+  /**
+   * Fills `into` with the bytes from `start` on, without another buffer between where that can be.
+   *
+   * @returns how many there are, fewer than fit into it at the end; null if there is no such blob
+   */
+  rangeInto(id: string, start: number, into: Uint8Array<ArrayBuffer>): Promise<number | null>;
   has(id: string): Promise<boolean>;
+  /** Number of its bytes; null if there is no such blob. */
+  size(id: string): Promise<number | null>;
+  /** All blobs, in no order. */
+  list(): Promise<StoredBlob[]>;
   /** Deletes the blob if it is there. */
   delete(id: string): Promise<void>;
 }

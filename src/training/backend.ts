@@ -11,6 +11,22 @@ import { FLOTILLA_BACKEND, registerFlotillaBackend } from "./eager/flotilla_back
 /** tfjs as a model sees it. */
 export const tf: TensorFlow = { ...core, ...layers };
 
+/**
+ * Runs what tfjs shall compute on one of its started backends, then returns to the one before.
+ *
+ * @param backend its name in tfjs
+ */
+export function onBackend<T>(backend: string, run: () => T): T {
+  const before = core.getBackend();
+  // Of a started backend the choice takes effect before the promise is returned.
+  void core.setBackend(backend);
+  try {
+    return run();
+  } finally {
+    void core.setBackend(before);
+  }
+}
+
 /** Starts the backend on which models are built, and trained when they cannot be compiled. */
 export async function startBackend(): Promise<void> {
   // Among others it spares users the advice to install a native backend.

@@ -37,10 +37,14 @@ export function setWeights({ model, description }: BuiltModel, values: Float32Ar
 }
 
 /** Writes a model's weights, in the order of its layout. */
-export function copyWeights({ model, description }: BuiltModel, into: Float32Array): void {
-  description.layout.forEach(({ offset }, index) => {
-    into.set(variableOf(model.weights[index]!).dataSync() as Float32Array, offset);
-  });
+export async function copyWeights(
+  { model, description }: BuiltModel,
+  into: Float32Array,
+): Promise<void> {
+  // All are asked for before the first is awaited: a GPU answers once for many.
+  await Promise.all(description.layout.map(async ({ offset }, index) => {
+    into.set(await variableOf(model.weights[index]!).data() as Float32Array, offset);
+  }));
 }
 
 /** Variables that training changes. */

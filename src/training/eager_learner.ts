@@ -1,18 +1,31 @@
-/** Trains with tfjs's own tensors, kernel by kernel: for steps that cannot be compiled. */
+/**
+ * Trains with tfjs's own tensors, kernel by kernel: for steps that cannot be compiled, and for
+ * devices that only tfjs knows.
+ */
 import type { Scalar, Tensor } from "@tensorflow/tfjs-core";
+import type { Device } from "../core/metrics.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { countRight } from "./accuracy.ts";
-import { tf } from "./backend.ts";
+import { onBackend, tf } from "./backend.ts";
 import { batchMaker, type MakeBatch } from "./batches.ts";
 import { type BuiltModel, copyWeights, setWeights, trainableVariables } from "./built_model.ts";
 import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./learner.ts";
+import { FLOTILLA_BACKEND } from "./eager/flotilla_backend.ts";
 import { type Loss, lossOf } from "./losses.ts";
 import { makeOptimizer, type Optimizer } from "./optimizers.ts";
 
-const NOTHING: BatchOutcome = { loss: NaN, right: null };
+/** The backend of tfjs that computes on each device. */
+const BACKENDS: Readonly<Record<Device, string>> = { cpu: FLOTILLA_BACKEND, webgpu: "webgpu" };
+
+/** What a step leaves on the device until it is read. */
+interface StepTensors {
+  readonly loss: Tensor;
+  readonly outputs: Tensor;
+}
 
 /** A learner that runs the model itself, whose variables hold the weights. */
 export class EagerLearner implements Learner {
+  readonly device: Device;
   readonly #built: BuiltModel;
   readonly #settings: LearnerSettings;
   readonly #loss: Loss;
@@ -20,8 +33,17 @@ export class EagerLearner implements Learner {
   #makeBatch: MakeBatch;
   #optimizer: Optimizer | null = null;
 
-  /** @throws {ModelError} unknown loss */
-  constructor(built: BuiltModel, settings: LearnerSettings, dataset: Dataset) {
+  /**
+   * @param device whose backend is started
+   * @throws {ModelError} unknown loss
+   */
+  constructor(
+    built: BuiltModel,
+    settings: LearnerSettings,
+    dataset: Dataset,
+    device: Device = "cpu",
+  ) {
+    this.device = device;
     this.#built = built;
     this.#settings = settings;
     this.#loss = lossOf(settings.loss);
@@ -35,11 +57,11 @@ export class EagerLearner implements Learner {
   }
 
   setWeights(values: Float32Array): void {
-    setWeights(this.#built, values);
+    onBackend(BACKENDS[this.device], () => setWeights(this.#built, values));
   }
 
-  copyWeights(into: Float32Array): void {
-    copyWeights(this.#built, into);
+  copyWeights(into: Float32Array): Promise<void> {
+    return copyWeights(this.#built, into);
   }
 
   /** @throws {ModelError} unknown optimizer or arguments */
@@ -51,12 +73,10 @@ export class EagerLearner implements Learner {
     Math.random = random;
   }
 
-  train(batch: Int32Array): BatchOutcome {
+  train(batch: Int32Array): Promise<BatchOutcome> {
     const { model, isProbability } = this.#built;
     const variables = trainableVariables(this.#built);
-    let outcome = NOTHING;
-    tf.tidy(() => {
-      const { inputs, targets } = this.#makeBatch(batch);
+    return this.#outcome(batch, (inputs, targets) => {
       let outputs: Tensor | undefined;
       const { value, grads } = tf.variableGrads(() => {
         outputs = tf.keep(model.apply(inputs, { training: true }) as Tensor);
@@ -64,23 +84,37 @@ export class EagerLearner implements Learner {
         return model.calculateLosses().reduce((sum, part) => tf.add(sum, part), mean) as Scalar;
       }, variables);
       this.#optimizer!.applyGradients(grads, variables);
-      const right = countRight(outputs!.dataSync(), batch, this.#dataset);
-      outputs!.dispose();
-      outcome = { loss: value.dataSync()[0]!, right };
+      return { loss: value, outputs: outputs! };
     });
-    return outcome;
   }
 
-  evaluate(batch: Int32Array): BatchOutcome {
+  evaluate(batch: Int32Array): Promise<BatchOutcome> {
     const { model, isProbability } = this.#built;
-    let outcome = NOTHING;
-    tf.tidy(() => {
-      const { inputs, targets } = this.#makeBatch(batch);
+    return this.#outcome(batch, (inputs, targets) => {
       const outputs = model.apply(inputs, { training: false }) as Tensor;
-      const loss = this.#loss.mean(outputs, targets, isProbability).dataSync()[0]!;
-      outcome = { loss, right: countRight(outputs.dataSync(), batch, this.#dataset) };
+      return { loss: this.#loss.mean(outputs, targets, isProbability), outputs };
     });
-    return outcome;
+  }
+
+  /** Starts a step at once, and reads what it leaves when the device is done. */
+  async #outcome(
+    batch: Int32Array,
+    step: (inputs: Tensor, targets: Tensor) => StepTensors,
+  ): Promise<BatchOutcome> {
+    // The order of items goes on while the device computes.
+    const indices = batch.slice();
+    const { loss, outputs } = onBackend(BACKENDS[this.device], () =>
+      tf.tidy(() => {
+        const { inputs, targets } = this.#makeBatch(indices);
+        const left = step(inputs, targets);
+        return { loss: tf.keep(left.loss), outputs: tf.keep(left.outputs) };
+      }));
+    try {
+      const [losses, answers] = await Promise.all([loss.data(), outputs.data()]);
+      return { loss: losses[0]!, right: countRight(answers, indices, this.#dataset) };
+    } finally {
+      tf.dispose([loss, outputs]);
+    }
   }
 
   dispose(): void {

@@ -15,12 +15,12 @@ export function evaluationBatch(batchSize: number): number {
  * @param throwIfCancelled called before each batch; throws to end the evaluation
  * @returns null if there are no items
  */
-export function evaluateItems(
+export async function evaluateItems(
   learner: Learner,
   indices: Int32Array,
   batchSize: number,
   throwIfCancelled: () => void,
-): Evaluation | null {
+): Promise<Evaluation | null> {
   const samples = indices.length;
   if (samples === 0) return null;
   let lossSum = 0;
@@ -29,7 +29,7 @@ export function evaluateItems(
   for (let start = 0; start < samples; start += size) {
     throwIfCancelled();
     const batch = indices.subarray(start, start + size);
-    const outcome = learner.evaluate(batch);
+    const outcome = await learner.evaluate(batch);
     lossSum += outcome.loss * batch.length;
     right = outcome.right === null || right === null ? null : right + outcome.right;
   }

@@ -1,5 +1,6 @@
 /** What trains and evaluates a model batch by batch; its weights live there between the steps. */
 import type { JsonObject } from "../core/json.ts";
+import type { Device } from "../core/metrics.ts";
 import type { Prng } from "../core/prng.ts";
 import type { Dataset } from "../data/dataset.ts";
 
@@ -24,20 +25,25 @@ export interface TrainingStart {
   readonly random: Prng;
 }
 
-/** A model with its loss and optimizer, ready for batches of one dataset at a time. */
+/**
+ * A model with its loss and optimizer, ready for batches of one dataset at a time. What gives a
+ * promise has taken its arguments when it returns, so the next step may be asked for before that.
+ */
 export interface Learner {
+  /** Where its steps are computed. */
+  readonly device: Device;
   /** Takes the following batches from this dataset. */
   useDataset(dataset: Dataset): void;
   /** Overwrites all weights with flat ones, in the order of the model's layout. */
   setWeights(values: Float32Array): void;
   /** Writes all weights, in the order of the model's layout. */
-  copyWeights(into: Float32Array): void;
+  copyWeights(into: Float32Array): void | Promise<void>;
   /** Forgets what the optimizer remembers of earlier steps. */
   startTraining(start: TrainingStart): void;
   /** One step on the items with these indices. */
-  train(batch: Int32Array): BatchOutcome;
+  train(batch: Int32Array): BatchOutcome | Promise<BatchOutcome>;
   /** Loss and right answers on the items with these indices; nothing changes. */
-  evaluate(batch: Int32Array): BatchOutcome;
+  evaluate(batch: Int32Array): BatchOutcome | Promise<BatchOutcome>;
   /** Frees what it holds. */
   dispose(): void;
 }

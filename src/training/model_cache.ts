@@ -1,13 +1,19 @@
 /** The model that the worker used last, with what was compiled for it: rounds repeat it. */
-import type { Dataset } from "../data/dataset.ts";
+import type { Device } from "../core/metrics.ts";
+import { seeded } from "../core/prng.ts";
+import { type Dataset, typeOf } from "../data/dataset.ts";
 import { tf } from "./backend.ts";
-import { type BuiltModel, describeBuilt } from "./built_model.ts";
+import { type BuiltModel, copyWeights, describeBuilt } from "./built_model.ts";
 import { compileLearner } from "./compiled_learner.ts";
+import { chooseByTrial, type DeviceChoice } from "./device_choice.ts";
+import type { Contestant } from "./device_trial.ts";
 import { EagerLearner } from "./eager_learner.ts";
 import type { Learner, LearnerSettings } from "./learner.ts";
+import { allIndices } from "./split.ts";
 import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import type { ModelSource } from "./trainer.ts";
+import { startWebGpu } from "./webgpu.ts";
 
 /** What a learner is needed for. */
 export interface LearnerNeeds {
@@ -24,6 +30,7 @@ export function batchSizes(items: number, batchSize: number): number[] {
 
 interface Cached {
   readonly key: string;
+  readonly source: ModelSource;
   readonly built: BuiltModel;
   readonly learners: Map<string, Learner>;
 }
@@ -32,6 +39,8 @@ interface Cached {
 export class ModelCache {
   readonly #notice: (text: string) => void;
   readonly #noticed = new Set<string>();
+  /** Where learners made from now on compute. */
+  device: DeviceChoice = "cpu";
   #cached: Cached | null = null;
 
   /** @param notice told once of each model that cannot be compiled */
@@ -50,7 +59,7 @@ export class ModelCache {
     tf.engine().startScope();
     try {
       const built = describeBuilt(await buildModel(source, seed));
-      this.#cached = { key: keyOf(source), built, learners: new Map() };
+      this.#cached = { key: keyOf(source), source, built, learners: new Map() };
       return built;
     } catch (error) {
       endModel();
@@ -67,22 +76,58 @@ export class ModelCache {
   /**
    * What trains and evaluates the model built last.
    *
+   * @param throwIfCancelled called before each step of a trial of devices
    * @throws {ModelError} unknown loss or optimizer, or too little memory
+   * @throws {FlotillaError} the device is not there
    */
-  learnerFor(dataset: Dataset, { settings, batches }: LearnerNeeds): Learner {
+  async learnerFor(
+    dataset: Dataset,
+    { settings, batches }: LearnerNeeds,
+    throwIfCancelled: () => void,
+  ): Promise<Learner> {
     const { built, learners } = this.#cached!;
     const { shape, items, normalise } = dataset;
-    const key = JSON.stringify([settings, shape, items.constructor.name, normalise]);
+    const key = JSON.stringify([this.device, settings, shape, typeOf(items), normalise]);
     let learner = learners.get(key);
     if (learner === undefined) {
-      learner = this.#makeLearner(built, dataset, { settings, batches });
+      learner = await this.#makeLearner(built, dataset, { settings, batches }, throwIfCancelled);
       learners.set(key, learner);
     }
     learner.useDataset(dataset);
     return learner;
   }
 
-  #makeLearner(built: BuiltModel, dataset: Dataset, { settings, batches }: LearnerNeeds): Learner {
+  async #makeLearner(
+    built: BuiltModel,
+    dataset: Dataset,
+    needs: LearnerNeeds,
+    throwIfCancelled: () => void,
+  ): Promise<Learner> {
+    const make = (device: Device) =>
+      device === "cpu"
+        ? this.#cpuLearner(built, dataset, needs)
+        : this.#webGpuLearner(dataset, needs);
+    if (this.device !== "auto") return await make(this.device);
+    const made = new Map<Device, Learner>();
+    const { device, text } = await chooseByTrial(async (device) => {
+      const learner = await make(device);
+      made.set(device, learner);
+      return await contestant(learner, built, needs, throwIfCancelled);
+    });
+    throwIfCancelled();
+    this.#noticeOnce(text);
+    for (const [other, learner] of made) if (other !== device) learner.dispose();
+    return made.get(device) ?? await make(device);
+  }
+
+  /** A model of its own computes there, as tensors of a GPU cannot be read when a step is recorded. */
+  async #webGpuLearner(dataset: Dataset, { settings }: LearnerNeeds): Promise<Learner> {
+    await startWebGpu();
+    const built = describeBuilt(await buildModel(this.#cached!.source, 0));
+    return new EagerLearner(built, settings, dataset, "webgpu");
+  }
+
+  #cpuLearner(built: BuiltModel, dataset: Dataset, { settings, batches }: LearnerNeeds): Learner {
     try {
       return compileLearner(built, settings, dataset, batches);
     } catch (error) {
@@ -90,10 +135,14 @@ export class ModelCache {
       const text =
         "Model trains slowly, kernel by kernel in tfjs, as its step cannot be compiled: " +
         error.reason;
-      if (!this.#noticed.has(text)) this.#notice(text);
-      this.#noticed.add(text);
+      this.#noticeOnce(text);
       return new EagerLearner(built, settings, dataset);
     }
+  }
+
+  #noticeOnce(text: string): void {
+    if (!this.#noticed.has(text)) this.#notice(text);
+    this.#noticed.add(text);
   }
 
   /** Frees the model that was kept. */
@@ -103,6 +152,30 @@ export class ModelCache {
     this.#cached = null;
     endModel();
   }
+}
+
+/** A learner's full batches of the first items, with the weights that the model was built with. */
+async function contestant(
+  learner: Learner,
+  built: BuiltModel,
+  { settings, batches }: LearnerNeeds,
+  throwIfCancelled: () => void,
+): Promise<Contestant> {
+  const weights = new Float32Array(
+    built.description.layout.reduce((sum, { size }) => sum + size, 0),
+  );
+  await copyWeights(built, weights);
+  learner.setWeights(weights);
+  const trains = settings.optimizer !== null;
+  if (trains) learner.startTraining({ learningRate: 1e-6, random: seeded(0) });
+  const batch = allIndices((trains ? batches.train : batches.evaluate)[0] ?? 1);
+  return {
+    device: learner.device,
+    async step() {
+      throwIfCancelled();
+      await (trains ? learner.train(batch) : learner.evaluate(batch));
+    },
+  };
 }
 
 function endModel(): void {

@@ -10,6 +10,7 @@ import type {
   TrainingResult,
 } from "./trainer.ts";
 import type { ArithmeticChoice } from "./arithmetic_choice.ts";
+import type { DeviceChoice } from "./device_choice.ts";
 import type { Evaluation } from "../core/metrics.ts";
 
 /** A request with its dataset folder read into a description. */
@@ -39,6 +40,10 @@ export type JobKind = keyof Jobs;
 /** How a worker computes, the same for all its jobs. */
 export interface EngineSettings {
   readonly arithmetic: ArithmeticChoice;
+  /** Where steps are computed. @default "cpu" */
+  readonly device?: DeviceChoice;
+  /** Items of a dataset that are more stay on disk and are read batch by batch. @default {Infinity} */
+  readonly datasetBytes?: number;
 }
 
 /** To the worker. */

@@ -3,7 +3,7 @@ import { ModelError } from "../core/errors.ts";
 import type { TrainingMetrics } from "../core/metrics.ts";
 import { deriveSeed, seeded, shuffle } from "../core/prng.ts";
 import type { Dataset } from "../data/dataset.ts";
-import type { Learner } from "./learner.ts";
+import type { BatchOutcome, Learner } from "./learner.ts";
 import type { OnProgress, TrainingSettings } from "./trainer.ts";
 
 const PROGRESS_INTERVAL_MS = 100;
@@ -17,20 +17,26 @@ export interface LoopContext {
   readonly now: () => number;
 }
 
+/** A step that was asked for. */
+interface AskedStep {
+  readonly samples: number;
+  readonly outcome: BatchOutcome | Promise<BatchOutcome>;
+}
+
 /**
  * Trains a learner's weights on the items with these indices of the dataset it uses.
  *
  * @param seed of the order of items and of random layers
  * @throws {ModelError} the loss is no longer a number
  */
-export function trainItems(
+export async function trainItems(
   learner: Learner,
   dataset: Dataset,
   indices: Int32Array,
   settings: TrainingSettings,
   seed: number,
   { onProgress, throwIfCancelled, now }: LoopContext,
-): Omit<TrainingMetrics, "test"> {
+): Promise<Omit<TrainingMetrics, "test">> {
   const { batchSize, epochs, maxMiniBatches, timeLimitSeconds } = settings;
   const random = seeded(deriveSeed(seed, "random layers"));
   learner.startTraining({ learningRate: settings.learningRate, random });
@@ -45,15 +51,13 @@ export function trainItems(
   let right = 0;
   let seen = 0;
   let done = 0;
+  let asked = 0;
+  let inFlight: AskedStep | null = null;
 
-  while (done < batchesTotal && now() < endMs) {
-    const start = (done % batchesAnEpoch) * batchSize;
-    if (start === 0) shuffle(order, prng);
-    throwIfCancelled();
-    const batch = order.subarray(start, start + batchSize);
-    const { loss, right: rightOnes } = learner.train(batch);
+  const settle = async ({ samples, outcome }: AskedStep) => {
+    const { loss, right: rightOnes } = await outcome;
     done += 1;
-    seen += batch.length;
+    seen += samples;
     if (!Number.isFinite(loss)) {
       throw new ModelError(
         `Cannot go on training on dataset ${dataset.name} as the ${settings.loss} loss is ` +
@@ -66,6 +70,25 @@ export function trainItems(
       reportedMs = now();
       onProgress({ batchesDone: done, batchesTotal, loss: lossSum / done });
     }
+  };
+
+  try {
+    while (asked < batchesTotal && now() < endMs) {
+      const start = (asked % batchesAnEpoch) * batchSize;
+      if (start === 0) shuffle(order, prng);
+      throwIfCancelled();
+      const batch = order.subarray(start, start + batchSize);
+      const step: AskedStep = { samples: batch.length, outcome: learner.train(batch) };
+      asked += 1;
+      // A device gets its next step before it has told of this one, and so never waits for us.
+      const before: AskedStep | null = inFlight;
+      inFlight = step;
+      if (before !== null) await settle(before);
+    }
+    if (inFlight !== null) await settle(inFlight);
+  } catch (error) {
+    await Promise.resolve(inFlight?.outcome).catch(() => {});
+    throw error;
   }
   const mean = done === 0 ? 0 : lossSum / done;
   onProgress({ batchesDone: done, batchesTotal, loss: done === 0 ? null : mean });

@@ -5,7 +5,7 @@
 import { messageOf } from "../core/errors.ts";
 import { allocateWeights, checkWeights, decodeWeights } from "../core/weights.ts";
 import type { Dataset, DatasetSpec } from "../data/dataset.ts";
-import { loadDataset } from "../data/load.ts";
+import { loadWithin } from "../data/load.ts";
 import { chooseArithmetic, chosenArithmetic } from "./arithmetic_choice.ts";
 import { startBackend } from "./backend.ts";
 import { copyWeights } from "./built_model.ts";
@@ -34,7 +34,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
   async initialise({ source, seed }) {
     const built = await models.build(source, seed);
     const encoded = allocateWeights(built.description.layout);
-    copyWeights(built, encoded.values);
+    await copyWeights(built, encoded.values);
     models.forget();
     return {
       weights: encoded.bytes,
@@ -64,7 +64,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     const given = decodeWeights(weights);
     checkWeights(given, built.description.layout);
     const { train, test } = splitIndices(dataset.count, splitSeed);
-    const learner = models.learnerFor(dataset, {
+    const learner = await models.learnerFor(dataset, {
       settings: {
         loss: settings.loss,
         optimizer: { name: settings.optimizer, args: settings.optimizerArgs },
@@ -73,18 +73,23 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
         train: batchSizes(train.length, settings.batchSize),
         evaluate: batchSizes(test.length, evaluationBatch(settings.batchSize)),
       },
-    });
+    }, context.throwIfCancelled);
     learner.setWeights(given.values);
     const loop = { ...context, now: () => performance.now() };
-    const trained = trainItems(learner, dataset, train, settings, seed, loop);
+    const trained = await trainItems(learner, dataset, train, settings, seed, loop);
     const { throwIfCancelled } = context;
-    const tested = evaluateItems(learner, test, settings.batchSize, throwIfCancelled);
+    const tested = await evaluateItems(learner, test, settings.batchSize, throwIfCancelled);
     const encoded = allocateWeights(built.description.layout);
-    learner.copyWeights(encoded.values);
+    await learner.copyWeights(encoded.values);
     return {
       weights: encoded.bytes,
       samples: train.length,
-      metrics: { ...trained, test: tested, arithmetic: chosenArithmetic() },
+      metrics: {
+        ...trained,
+        test: tested,
+        device: learner.device,
+        ...(learner.device === "cpu" && { arithmetic: chosenArithmetic() }),
+      },
     };
   },
   async evaluate({ dataset: spec, weights, batchSize, loss, splitSeed, ...source }, context) {
@@ -96,18 +101,21 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     const indices = splitSeed === null
       ? allIndices(dataset.count)
       : splitIndices(dataset.count, splitSeed).test;
-    const learner = models.learnerFor(dataset, {
+    const learner = await models.learnerFor(dataset, {
       settings: { loss, optimizer: null },
       batches: { train: [], evaluate: batchSizes(indices.length, evaluationBatch(batchSize)) },
-    });
+    }, context.throwIfCancelled);
     learner.setWeights(given.values);
-    const result = evaluateItems(learner, indices, batchSize, context.throwIfCancelled);
+    const result = await evaluateItems(learner, indices, batchSize, context.throwIfCancelled);
     return result ?? { loss: 0, accuracy: null, samples: 0 };
   },
 };
 
 const models = new ModelCache((text) => post({ id: 0, kind: "notice", text }));
 let loaded: { readonly key: string; readonly dataset: Dataset } | null = null;
+
+/** What a dataset's items may take in memory. */
+let datasetBytes = Infinity;
 
 /** Files of this size leave garbage that is worth collecting. */
 const LARGE_BYTES = 2 ** 20;
@@ -116,11 +124,16 @@ const LARGE_BYTES = 2 ** 20;
 async function load(spec: DatasetSpec): Promise<Dataset> {
   const key = JSON.stringify([spec, await fileStamps(spec)]);
   if (loaded?.key !== key) {
+    closeItems(loaded?.dataset);
     loaded = null;
-    loaded = { key, dataset: await loadDataset(spec) };
+    loaded = { key, dataset: await loadWithin(spec, datasetBytes) };
     if (loaded.dataset.items.byteLength > LARGE_BYTES) collectGarbage();
   }
   return loaded.dataset;
+}
+
+function closeItems(dataset: Dataset | undefined): void {
+  if (dataset !== undefined && "close" in dataset.items) dataset.items.close();
 }
 
 function fileStamps({ folder, files }: DatasetSpec): Promise<unknown[]> {
@@ -154,6 +167,8 @@ scope.onmessage = ({ data }) => {
 async function perform<K extends JobKind>({ id, kind, job, engine, cancel }: JobMessage<K>) {
   try {
     chooseArithmetic(engine.arithmetic);
+    models.device = engine.device ?? "cpu";
+    datasetBytes = engine.datasetBytes ?? Infinity;
     await ready;
     const answer = await HANDLERS[kind](job, {
       onProgress: (progress) => post({ id, kind: "progress", progress }),

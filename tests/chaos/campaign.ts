@@ -91,10 +91,10 @@ async function oneRun(
       const ended = withDeadline(Promise.race([watch.ended, tally.failed]), watch);
       await Promise.all([ended, happens(ended.catch(() => {}))]);
       await rig.allReady();
-      const weights = await checkRun(rig, session!, command, watch.entries, expected);
-      await checkLeftovers(rig, new Set([weights]));
+      const state = await checkRun(rig, session!, command, watch.entries, expected);
+      await checkLeftovers(rig, state);
       checkTrainedOnce(rig, before);
-      return weights;
+      return state.weights!;
     } finally {
       watch.close();
     }

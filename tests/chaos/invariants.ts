@@ -4,7 +4,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import type { SessionEntry } from "../../src/session/events.ts";
-import { fold } from "../../src/session/state.ts";
+import { keptWeights } from "../../src/session/kept_rounds.ts";
+import { fold, type SessionState } from "../../src/session/state.ts";
 import type { Program } from "../fixtures/federation.ts";
 import { clientName, CLIENTS, type Rig } from "./rig.ts";
 
@@ -21,7 +22,7 @@ export async function checkRun(
   command: Program,
   entries: readonly SessionEntry[],
   expectedWeights: string | null,
-): Promise<string> {
+): Promise<SessionState> {
   assert.equal(await command.exitCode(30_000), 0, `the command fails: ${command.stderr}`);
   const told = command.stdout.trim().split("\n").map((line) => JSON.parse(line))
     .filter((line) => line.seq !== undefined);
@@ -42,11 +43,13 @@ export async function checkRun(
   if (expectedWeights !== null) {
     assert.equal(weights, expectedWeights, "the model is not the undisturbed run's");
   }
-  return weights;
+  return state;
 }
 
 /** Checks, when nothing runs, that nothing is left that no run needs. @throws {AssertionError} */
-export async function checkLeftovers(rig: Rig, kept: ReadonlySet<string>): Promise<void> {
+export async function checkLeftovers(rig: Rig, state: SessionState): Promise<void> {
+  // All runs of a campaign have the same package and the same weights.
+  const kept = new Set([...keptWeights(state), state.model.blob]);
   const deadline = performance.now() + TIDY_DEADLINE_MS;
   for (;;) {
     const left = await leftovers(rig, kept);

@@ -166,11 +166,22 @@ Deno.test("flotilla session takes both spellings of a long flag", async () => {
   }
 });
 
-for (const flag of ["--restore", "--revive", "--file", "--session_id=abc"]) {
-  Deno.test(`flotilla session ${flag} is refused as not supported yet`, async () => {
-    await using world = await started(flag);
+for (
+  const [flags, message] of [
+    ["--restore", /Cannot continue a run without --session-id/],
+    ["--revive", /Cannot continue a run without --session-id/],
+    ["--file", /Cannot use --file alone/],
+    ["--session_id=abc", /Cannot use --session-id without --restore or --revive/],
+    ["--round=2", /Cannot use --round without --from or --file/],
+    ["--restore --session-id=abc --round=2", /but for --file/],
+    ["--from=abc --restore", /Cannot use --from with --restore/],
+    ["--from=abc --round=2", /Cannot use ".*" with --from/],
+  ] as const
+) {
+  Deno.test(`flotilla session CONFIG ${flags} is refused`, async () => {
+    await using world = await started(...flags.split(" "));
     assert.equal(await world.process.exit(), 2);
-    assert.match(world.process.stderr, /not supported\s+yet/);
+    assert.match(world.process.stderr, message);
     assert.equal(world.leader.service.submissions.length, 0);
   });
 }

@@ -80,8 +80,12 @@ function trainJob(weights: string, own: Partial<TrainJob> = {}): TrainJob {
   return jobOf(weights, { modelId: "sum", packageHash: PACKAGE.hash, dataset: "D", ...own });
 }
 
-Deno.test("Edge.echo() answers Ack", async () => {
-  await withEdge(({ edge }) => Promise.resolve(assert.equal(edge.echo(), "Ack")));
+Deno.test("Edge.echo() answers Ack, and makes the trainer ready", async () => {
+  await withEdge(({ edge, trainer }) => {
+    assert.equal(edge.echo(), "Ack");
+    assert.deepEqual(trainer.prepared, ["/data/D"]);
+    return Promise.resolve();
+  });
 });
 
 Deno.test("Edge.inventory() tells which of the asked packages and weights are there", async () => {

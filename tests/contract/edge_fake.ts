@@ -68,6 +68,7 @@ export function updateOf(bytes: Uint8Array): FinishedUpdate {
     miniBatches: 3,
     trainSeconds: 0.125,
     arithmetic: "portable" as const,
+    device: "cpu" as const,
   };
   const header = { weights: weightsId(bytes), bytes: bytes.length, samples: 32, metrics };
   return { header, bytes };

@@ -129,6 +129,28 @@ export function testStore(kind: StoreKind): void {
     );
   });
 
+  test("adopt() stores a journal with its times, once", async ({ journal }) => {
+    const entries = [
+      { seq: 1, at: 1000, event: event("a") },
+      { seq: 2, at: 2000, event: event("b", 2) },
+    ];
+    await journal.adopt("run", entries);
+    assert.deepEqual(await journal.read("run"), entries);
+    assert.deepEqual(await journal.sessions(), ["run"]);
+    await assert.rejects(journal.adopt("run", entries), StaleSequenceError);
+    const [next] = await journal.append("run", 2, [event("c")]);
+    assert.equal(next!.seq, 3);
+  });
+
+  test("list() and size() know each blob and its bytes", async ({ blobs }) => {
+    assert.deepEqual(await blobs.list(), []);
+    const stored = [await blobs.put(new Uint8Array(3)), await blobs.put(new Uint8Array(300_000))];
+    const byId = (a: { id: string }, b: { id: string }) => a.id < b.id ? -1 : 1;
+    assert.deepEqual((await blobs.list()).sort(byId), stored.sort(byId));
+    for (const { id, bytes } of stored) assert.equal(await blobs.size(id), bytes);
+    assert.equal(await blobs.size("0".repeat(64)), null);
+  });
+
   test("sessions() lists ids in order of their first entry", async ({ journal }) => {
     for (const id of ["zebra", "ant", "übung"]) await journal.append(id, 0, [event("a")]);
     await journal.append("zebra", 1, [event("b")]);
@@ -231,10 +253,30 @@ export function testStore(kind: StoreKind): void {
     }
   });
 
+  test("rangeInto() fills a part of a memory of WebAssembly and nothing beside it", async ({ blobs }) => {
+    const bytes = pattern(600_000);
+    const { id } = await blobs.put(bytes);
+    const { buffer } = new WebAssembly.Memory({ initial: 10 });
+    const memory = new Uint8Array(buffer as ArrayBuffer);
+    const spans = [[0, 1], [262_143, 2], [100_001, 450_000], [599_990, 100], [600_000, 5], [5, 0]];
+    for (const [start, length] of spans as [number, number][]) {
+      memory.fill(0xee);
+      const expected = bytes.slice(start, start + length);
+      const into = memory.subarray(1003, 1003 + length);
+      assert.equal(await blobs.rangeInto(id, start, into), expected.length);
+      assertSame(memory.slice(1003, 1003 + expected.length), expected);
+      assert.equal(memory[1002], 0xee);
+      assert.equal(memory[1003 + expected.length], 0xee);
+    }
+  });
+
   test("range() refuses a start or length that is negative or not whole", async ({ blobs }) => {
     const { id } = await blobs.put(bytesOf("abc"));
     for (const [start, length] of [[-1, 1], [0, -1], [0.5, 1], [0, NaN]] as const) {
       await assert.rejects(blobs.range(id, start, length), RangeError);
+    }
+    for (const start of [-1, 0.5]) {
+      await assert.rejects(blobs.rangeInto(id, start, new Uint8Array(1)), RangeError);
     }
   });
 
@@ -242,6 +284,7 @@ export function testStore(kind: StoreKind): void {
     for (const id of ["0".repeat(64), "", "../flotilla.db", ".lock", "a".repeat(500), "\0"]) {
       assert.equal(await blobs.get(id), null);
       assert.equal(await blobs.range(id, 0, 1), null);
+      assert.equal(await blobs.rangeInto(id, 0, new Uint8Array(1)), null);
       assert.equal(await blobs.has(id), false);
       await blobs.delete(id);
     }

@@ -11,13 +11,11 @@ import {
 import { modelPackage } from "../../src/core/model_package.ts";
 import { decodeWeights } from "../../src/core/weights.ts";
 import { createLogger, type LogRecord } from "../../src/log/log.ts";
-import { packBlob } from "../../src/server/package_blob.ts";
 import { UnknownSessionError } from "../../src/server/session_service.ts";
 import { openMemoryStore } from "../../src/state/memory.ts";
 import { openSqliteStore } from "../../src/state/sqlite.ts";
 import type { Store } from "../../src/state/store.ts";
 import { inTempFolder } from "../fixtures/temp_folder.ts";
-import { watchedStore } from "../fixtures/watched_store.ts";
 import { configOf, PACKAGE, SumClient } from "../session/world.ts";
 import { HeldClient, Leader } from "./sessions_world.ts";
 
@@ -295,43 +293,6 @@ Deno.test("Sessions.resume() fails a session whose model package is gone, and go
   });
   assert.equal((await second.events(other)).at(-1)!.type, "session_finished");
   await second.sessions.close();
-});
-
-Deno.test("Sessions keeps a model package as long as a session needs it", async () => {
-  const { store, put } = watchedStore();
-  const client = new HeldClient();
-  const leader = new Leader({ store, clients: [client] });
-  const first = await leader.sessions.submit(submission);
-  const second = await leader.sessions.submit(submission);
-  const third = await leader.sessions.submit({
-    ...submission,
-    modelPackage: modelPackage("other", PACKAGE.files),
-  });
-  const blobOf = async (id: string) => (await leader.sessions.get(id)).model.blob;
-  const [shared, own] = [await blobOf(first), await blobOf(third)];
-  assert.deepEqual([await blobOf(second), put.includes(own)], [shared, true]);
-  await client.atWork.first("training");
-  await leader.sessions.stop(third, "not needed");
-  await leader.sessions.stop(first, "not needed");
-  assert.deepEqual([await store.blobs.has(shared), await store.blobs.has(own)], [true, false]);
-  client.letGo();
-  await leader.events(second);
-  await leader.sessions.close();
-  assert.equal(await store.blobs.has(shared), false);
-});
-
-Deno.test("Sessions.resume() deletes packages that ended sessions have left", async () => {
-  const store = openMemoryStore();
-  const first = new Leader({ store, clients: [sumClient(1)] });
-  const ended = await first.sessions.submit(submission);
-  await first.events(ended);
-  await first.sessions.close();
-  const { id: left } = await store.blobs.put(packBlob(PACKAGE));
-  assert.equal(left, (await first.sessions.get(ended)).model.blob);
-  const second = new Leader({ store });
-  await second.sessions.resume();
-  await second.sessions.close();
-  assert.equal(await store.blobs.has(left), false);
 });
 
 /** The first note of a type that a follower of a run sees. */

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "../../src/core/clock.ts";
 import type { ModelPackage } from "../../src/core/model_package.ts";
 import { type Logger, silentLogger } from "../../src/log/log.ts";
 import { createInProcessTransport } from "../../src/rpc/in_process.ts";
+import type { CheckpointFolder } from "../../src/server/checkpoint_folder.ts";
 import { Directory } from "../../src/server/directory.ts";
 import { type ResultsKeeper, Sessions } from "../../src/server/sessions.ts";
 import type { SessionEvent } from "../../src/session/events.ts";
@@ -44,6 +45,7 @@ export interface LeaderOptions {
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly newId?: () => string;
+  readonly checkpoints?: CheckpointFolder;
   readonly refuse?: FakeTrainer["refuse"];
   readonly findPackage?: () => Promise<ModelPackage>;
 }
@@ -91,6 +93,7 @@ export class Leader {
       },
       newId: options.newId ?? (() => crypto.randomUUID()),
       drawSeed: () => 99,
+      checkpoints: options.checkpoints ?? null,
       longestCallMs: 60_000,
       returnMs: 0,
     });

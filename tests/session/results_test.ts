@@ -103,11 +103,14 @@ Deno.test("resultsOf() has the clients' own test results where they have a test 
   assert.equal(result!.test_accuracy, 0.5);
 });
 
-Deno.test("resultsOf() has the arithmetic of the clients that tell it", () => {
+Deno.test("resultsOf() has arithmetic and device of the clients that tell them", () => {
   const silent = update(1, ANNA, 100, 0.5, 0.75);
-  const telling = { ...silent, metrics: { ...silent.metrics, arithmetic: "portable" as const } };
+  const own = { arithmetic: "portable", device: "cpu" } as const;
+  const telling = { ...silent, metrics: { ...silent.metrics, ...own } };
   const { rounds } = resultsFrom(journal([submitted, started, roundStarted(1), silent, telling]));
-  assert.deepEqual(rounds[0]!.updates.map(({ arithmetic }) => arithmetic), [undefined, "portable"]);
+  const { updates } = rounds[0]!;
+  assert.deepEqual(updates.map(({ arithmetic }) => arithmetic), [undefined, "portable"]);
+  assert.deepEqual(updates.map(({ device }) => device), [undefined, "cpu"]);
 });
 
 Deno.test("resultsOf() names those who were replaced, and who came for them", () => {

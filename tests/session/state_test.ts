@@ -58,6 +58,8 @@ Deno.test("reduce() begins with a queued session", () => {
     endedAt: null,
     weights: null,
     parameters: null,
+    parent: null,
+    continued: null,
     rounds: [],
     inFlight: {},
     pending: [],

@@ -67,6 +67,27 @@ Deno.test("openRedisStore() says that what answers is not Redis", async () => {
   await answered;
 });
 
+redisTest("openRedisStore() refuses keys of another version, and leaves them alone", async () => {
+  await using server = await RedisServer.start();
+  const redis = new Redis(server.port, HOST);
+  try {
+    for (const [version, writer] of [["2", "a newer Flotilla"], ["mine", "another program"]]) {
+      await redis.set("flotilla:version", version!);
+      await assert.rejects(openRedisStore(HOST, server.port), (error) => {
+        assert.ok(error instanceof FileAccessError);
+        assert.match(error.message, new RegExp(`as ${writer} has written its keys .*"${version}"`));
+        return true;
+      });
+      assert.equal(await redis.get("flotilla:version"), version);
+    }
+    await redis.del("flotilla:version");
+    await (await openRedisStore(HOST, server.port)).close();
+    assert.equal(await redis.get("flotilla:version"), "1");
+  } finally {
+    await redis.quit();
+  }
+});
+
 redisTest("read() names a journal entry that is damaged, its session and the server", async () => {
   await using server = await RedisServer.start();
   await using store = await opened(server);
@@ -98,6 +119,7 @@ redisTest("the Redis store touches only keys that start with flotilla:", async (
     "flotilla:journal:run",
     "flotilla:records",
     "flotilla:sessions",
+    "flotilla:version",
   ]);
   assert.equal(store.description, `redis at ${HOST}:${server.port}`);
 });
@@ -173,7 +195,7 @@ redisTest("put() says that the server is out of memory and leaves nothing", asyn
     assert.match(error.message, /raise its maxmemory/);
     return true;
   });
-  assert.deepEqual(await keys(server, "*"), []);
+  assert.deepEqual(await keys(server, "*"), ["flotilla:version"]);
 });
 
 redisTest("put() notices that the server has lost pieces of a blob", async () => {

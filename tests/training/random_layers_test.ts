@@ -49,25 +49,31 @@ const LEARNERS = {
 };
 
 /** Losses of steps that leave the weights as they are. */
-function losses(learner: Learner, seed: number, samples: number, steps: number): number[] {
+async function losses(
+  learner: Learner,
+  seed: number,
+  samples: number,
+  steps: number,
+): Promise<number[]> {
   const { random } = Math;
   const identity = new Float32Array(FEATURES ** 2);
   for (let i = 0; i < FEATURES; i++) identity[i * FEATURES + i] = 1;
   learner.setWeights(identity);
   learner.startTraining({ learningRate: 0, random: seeded(seed) });
   const batch = Int32Array.from({ length: samples }, (_, n) => n);
-  const result = Array.from({ length: steps }, () => learner.train(batch).loss);
+  const result: number[] = [];
+  for (let i = 0; i < steps; i++) result.push((await learner.train(batch)).loss);
   Math.random = random;
   return result;
 }
 
 for (const [how, make] of Object.entries(LEARNERS)) {
   for (const samples of [1, 4, 5, 32]) {
-    Deno.test(`dropout ${how} keeps its rate in ${samples} samples, and no lane behind them`, () => {
+    Deno.test(`dropout ${how} keeps its rate in ${samples} samples, and no lane behind them`, async () => {
       const rate = 0.25;
       const steps = Math.ceil(3000 / samples);
       const learner = make(tf.layers.dropout({ rate }), samples);
-      const all = losses(learner, 7, samples, steps);
+      const all = await losses(learner, 7, samples, steps);
       // A number that is kept becomes 4/3, and its square 16/9.
       const kept = all.map((loss) => loss * samples * FEATURES * 9 / 16);
       for (const count of kept) assert.ok(Math.abs(count - Math.round(count)) < 1e-3, `${count}`);
@@ -77,28 +83,28 @@ for (const [how, make] of Object.entries(LEARNERS)) {
     });
   }
 
-  Deno.test(`dropout ${how} changes with each step and repeats with the seed`, () => {
+  Deno.test(`dropout ${how} changes with each step and repeats with the seed`, async () => {
     const learner = make(tf.layers.dropout({ rate: 0.5 }), 32);
-    const first = losses(learner, 3, 32, 20);
+    const first = await losses(learner, 3, 32, 20);
     assert.ok(new Set(first).size > 10, String(first));
-    assert.deepEqual(losses(learner, 3, 32, 20), first);
-    assert.notDeepEqual(losses(learner, 4, 32, 20), first);
-    assert.deepEqual(losses(make(tf.layers.dropout({ rate: 0.5 }), 32), 3, 32, 20), first);
+    assert.deepEqual(await losses(learner, 3, 32, 20), first);
+    assert.notDeepEqual(await losses(learner, 4, 32, 20), first);
+    assert.deepEqual(await losses(make(tf.layers.dropout({ rate: 0.5 }), 32), 3, 32, 20), first);
   });
 
-  Deno.test(`dropout ${how} with one mask for all samples drops whole columns`, () => {
+  Deno.test(`dropout ${how} with one mask for all samples drops whole columns`, async () => {
     const layer = tf.layers.dropout({ rate: 0.5, noiseShape: [1, FEATURES] });
-    for (const loss of losses(make(layer, FEATURES), 5, FEATURES, 50)) {
+    for (const loss of await losses(make(layer, FEATURES), 5, FEATURES, 50)) {
       // A column that is kept becomes 2 in all samples.
       const columns = loss * FEATURES / 4;
       assert.ok(Math.abs(columns - Math.round(columns)) < 1e-4, `${columns}`);
     }
   });
 
-  Deno.test(`dropout ${how} with one draw for each sample drops whole samples`, () => {
+  Deno.test(`dropout ${how} with one draw for each sample drops whole samples`, async () => {
     const layer = tf.layers.dropout({ rate: 0.5, noiseShape: [5, 1] });
     const seen = new Set<number>();
-    for (const loss of losses(make(layer, 5), 5, 5, 50)) {
+    for (const loss of await losses(make(layer, 5), 5, 5, 50)) {
       const samples = loss * 5 / 4;
       assert.ok(Math.abs(samples - Math.round(samples)) < 1e-4, `${samples}`);
       seen.add(Math.round(samples));
@@ -106,14 +112,14 @@ for (const [how, make] of Object.entries(LEARNERS)) {
     assert.ok(seen.size > 2, [...seen].join());
   });
 
-  Deno.test(`evaluation ${how} draws nothing`, () => {
+  Deno.test(`evaluation ${how} draws nothing`, async () => {
     const learner = make(tf.layers.dropout({ rate: 0.5 }), 5);
-    losses(learner, 3, 5, 1);
-    assert.equal(learner.evaluate(Int32Array.of(0, 1, 2, 3, 4)).loss, 1);
+    await losses(learner, 3, 5, 1);
+    assert.equal((await learner.evaluate(Int32Array.of(0, 1, 2, 3, 4))).loss, 1);
   });
 }
 
-Deno.test("compileLearner() leaves noise other than uniform to tfjs, where it keeps its deviation", () => {
+Deno.test("compileLearner() leaves noise other than uniform to tfjs, where it keeps its deviation", async () => {
   const layer = tf.layers.gaussianNoise({ stddev: 0.5 });
   assert.throws(
     () => LEARNERS.compiled(layer, 32),
@@ -121,15 +127,15 @@ Deno.test("compileLearner() leaves noise other than uniform to tfjs, where it ke
       error instanceof NotRecordable && /random numbers other than uniform/.test(error.message),
   );
   const learner = LEARNERS.eager(tf.layers.gaussianNoise({ stddev: 0.5 }), 32);
-  const all = losses(learner, 3, 32, 100);
+  const all = await losses(learner, 3, 32, 100);
   // The mean square of 1 + noise is 1 + 0.25; of 19,200 draws five deviations are 0.04.
   const mean = all.reduce((sum, loss) => sum + loss, 0) / 100;
   assert.ok(Math.abs(mean - 1.25) < 0.04, String(mean));
   assert.ok(new Set(all).size > 90);
-  assert.deepEqual(losses(learner, 3, 32, 100), all);
+  assert.deepEqual(await losses(learner, 3, 32, 100), all);
 });
 
-Deno.test("compileLearner() does not take random weights for random samples of as many rows", () => {
+Deno.test("compileLearner() does not take random weights for random samples of as many rows", async () => {
   class RandomWeights extends tf.layers.Layer {
     static className = "RandomWeights";
     override call(inputs: never) {
@@ -142,7 +148,7 @@ Deno.test("compileLearner() does not take random weights for random samples of a
   }
   const learner = LEARNERS.compiled(new RandomWeights({}), FEATURES + 1);
   // The mean square of a uniform number is 1/3.
-  const all = losses(learner, 3, FEATURES + 1, 400);
+  const all = await losses(learner, 3, FEATURES + 1, 400);
   const mean = all.reduce((sum, loss) => sum + loss, 0) / 400;
   assert.ok(Math.abs(mean - 1 / 3) < 0.05, String(mean));
   assert.throws(

@@ -12,10 +12,13 @@ const SMALL: Readonly<Record<string, JsonObject>> = {
   AlexNet: { width: 2, hidden: 16, dropout: 0 },
   CharLSTM: { num_classes: 12, length: 7, units: 9 },
   FedAT_CNN: { width: 2, hidden: 16 },
+  LSTM: { steps: 6, features: 2, units: 5, outputs: 3 },
   LeNet5: {},
+  Linear: { inputs: 4, outputs: 3 },
   MLP: {},
   MobileNet: { width: 4, image_size: 16 },
   ResNet: { width: 3, blocks: 1, image_size: 16 },
+  TableMLP: { inputs: 4, hidden: [8, 8], outputs: 3 },
   VGG: { width: 2, hidden: 16, image_size: 16 },
 };
 

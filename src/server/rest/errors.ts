@@ -2,6 +2,7 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as v from "valibot";
 import {
+  ArchiveError,
   ConfigError,
   DataError,
   FileAccessError,
@@ -10,7 +11,7 @@ import {
   ModelError,
   UnreachableError,
 } from "../../core/errors.ts";
-import { UnknownSessionError } from "../session_service.ts";
+import { ContinuationError, UnknownSessionError } from "../session_service.ts";
 import type { Rest, RestContext } from "./context.ts";
 
 /** What machines can tell apart; the message is for people and may change. */
@@ -22,6 +23,8 @@ export const ERROR_CODES = [
   "invalid_config",
   "invalid_model",
   "invalid_data",
+  "invalid_archive",
+  "not_continuable",
   "busy",
   "unknown_session",
   "unknown_route",
@@ -83,6 +86,8 @@ function restError(thrown: unknown): RestError {
   }
   if (thrown instanceof ModelError) return new RestError(400, "invalid_model", text);
   if (thrown instanceof DataError) return new RestError(400, "invalid_data", text);
+  if (thrown instanceof ArchiveError) return new RestError(400, "invalid_archive", text);
+  if (thrown instanceof ContinuationError) return new RestError(409, "not_continuable", text);
   if (thrown instanceof UnknownSessionError) return new RestError(404, "unknown_session", text);
   if (thrown instanceof UnreachableError) return new RestError(503, "unavailable", text);
   if (thrown instanceof FileAccessError) return new RestError(507, "storage", text);

@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { messageOf } from "../../core/errors.ts";
 import type { SessionId } from "../../core/ids.ts";
-import { isTerminal, type StreamItem } from "../../session/events.ts";
+import type { StreamItem } from "../../session/events.ts";
 import type { Rest, RestContext, RestEnv } from "./context.ts";
 import { RestError } from "./errors.ts";
 
@@ -39,7 +39,6 @@ async function send(
     for await (const item of service.follow(id, afterSeq, signal)) {
       if (signal.aborted) return;
       await sendItem(stream, item);
-      if (item.kind === "event" && isTerminal(item.entry.event)) return;
     }
   } catch (error) {
     // The answer has begun: closing it makes the reader come back with the last id it has.

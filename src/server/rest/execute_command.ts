@@ -20,8 +20,11 @@ export const CommandBody = v.object({
     v.string(),
     v.nonEmpty(),
     v.maxLength(200),
-    v.description("The caller's name for the run, which the message repeats"),
+    v.description(
+      "The caller's name for the run, which the message repeats; to continue a run, its id",
+    ),
   ),
+  /** Empty to continue a run with its own. */
   federated_learning_config: ConfigObject,
   restore: flag,
   revive: flag,
@@ -38,7 +41,7 @@ export const CommandAnswer = v.object({
 
 /** Adds the route to the app. */
 export function routeExecuteCommand(app: Hono<RestEnv>, rest: Rest): void {
-  const { service, submissions, parseConfig } = rest;
+  const { service, submissions } = rest;
   app.post("/execute_command", async (c) => {
     const sent = await readJson(c, rest);
     const queue = isObject(sent) && sent["queue"] === true;
@@ -50,25 +53,33 @@ export function routeExecuteCommand(app: Hono<RestEnv>, rest: Rest): void {
       throw new RestError(400, "invalid_request", "Invalid request");
     }
     const body = checkBody(CommandBody, sent);
-    refuseRestore(body);
-    const config = parseConfig(body.federated_learning_config);
-    const id = await submissions.submit({ config, modelPackage: null });
+    const id = await begin(body, rest);
     const end = await lastEvent(c, rest, id);
     const { status, message } = outcome(end, body.session_id);
     return c.json({ message, session_id: id }, status);
   });
 }
 
-function refuseRestore(body: v.InferOutput<typeof CommandBody>): void {
-  for (const key of ["restore", "revive", "file"] as const) {
-    if (!body[key]) continue;
+/** Continues the run that the flags name, or submits a new one. @returns its id */
+async function begin(body: v.InferOutput<typeof CommandBody>, rest: Rest): Promise<SessionId> {
+  const { service, submissions, parseConfig } = rest;
+  const { restore, revive, file, session_id: id } = body;
+  const given = body.federated_learning_config;
+  if (file && !restore && !revive) {
     throw new RestError(
-      501,
+      400,
       "invalid_request",
-      `Cannot ${key} session ${body.session_id} as "${key}" is not supported yet: ` +
-        "sessions that a crash left open go on by themselves",
+      `Cannot continue session ${id} with "file" alone: it says from where, add "restore" or "revive"`,
     );
   }
+  if (!restore && !revive) {
+    return await submissions.submit({ config: parseConfig(given), modelPackage: null });
+  }
+  return await submissions.started(service.continue(id, {
+    how: restore && revive ? "either" : restore ? "restore" : "revive",
+    file: file ? { round: null } : null,
+    config: Object.keys(given).length === 0 ? null : parseConfig(given),
+  }));
 }
 
 /** Waits for the end; null if the server closes before. A caller that goes away ends nothing. */
@@ -78,14 +89,16 @@ async function lastEvent(
   id: SessionId,
 ): Promise<SessionEvent | null> {
   const signal = c.env?.closing ?? new AbortController().signal;
+  let end: SessionEvent | null = null;
   try {
     for await (const item of service.follow(id, 0, signal)) {
-      if (item.kind === "event" && isTerminal(item.entry.event)) return item.entry.event;
+      // A run that was restored has ended before.
+      if (item.kind === "event") end = isTerminal(item.entry.event) ? item.entry.event : null;
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
-  return null;
+  return end;
 }
 
 function outcome(end: SessionEvent | null, name: string) {

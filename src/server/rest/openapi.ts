@@ -3,6 +3,7 @@ import { toJsonSchemaDefs } from "@valibot/to-json-schema";
 import type { GenericSchema } from "valibot";
 import { jsonSchemaOf } from "../../config/json_schema.ts";
 import { ClientList } from "./clients.ts";
+import { ContinueBody, ForkBody } from "./continuations.ts";
 import { ErrorBody } from "./errors.ts";
 import { CommandAnswer, CommandBody } from "./execute_command.ts";
 import { Health } from "./health.ts";
@@ -14,6 +15,7 @@ import {
   SessionView,
 } from "./session_view.ts";
 import { SessionList, StopBody, SubmissionBody, Submitted } from "./sessions.ts";
+import { CollectBody, Collected, Imported } from "./storage.ts";
 
 const components = {
   SessionConfig: ConfigObject,
@@ -26,6 +28,11 @@ const components = {
   Submission: SubmissionBody,
   Submitted,
   Stop: StopBody,
+  Continue: ContinueBody,
+  Fork: ForkBody,
+  Collect: CollectBody,
+  Collected,
+  Imported,
   Command: CommandBody,
   CommandAnswer,
   Health,
@@ -39,6 +46,8 @@ interface Operation {
   readonly summary: string;
   readonly parameters?: readonly object[];
   readonly body?: { readonly schema: Component; readonly required: boolean };
+  /** Whether the body is bytes. @default {false} */
+  readonly binaryBody?: boolean;
   /** By status: a component's name, or a media type that is not JSON, or null for no body. */
   readonly answers: Readonly<
     Record<number, readonly [description: string, content: Component | MediaType | null]>
@@ -77,7 +86,8 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<"get" | "post", Ope
         413: ["The body is too large", "CommandAnswer"],
         415: ["The body is not application/json", "CommandAnswer"],
         500: ["The session failed or was stopped: the reason", "CommandAnswer"],
-        501: ["restore, revive and file are not supported yet", "CommandAnswer"],
+        404: ["No session of the id that is to be continued", "CommandAnswer"],
+        409: ["The session cannot be continued as asked: the reason", "CommandAnswer"],
         503: ["The server closes; the session goes on when it is back", "CommandAnswer"],
       },
     },
@@ -140,6 +150,60 @@ const PATHS: Readonly<Record<string, Readonly<Partial<Record<"get" | "post", Ope
       parameters: [sessionId],
       body: { schema: "Stop", required: false },
       answers: { 200: ["The session", "Session"], ...badBody, ...unknownSession },
+    },
+  },
+  "/api/v1/sessions/{id}/continue": {
+    post: {
+      summary: "Lets a session go on that has failed or was stopped",
+      parameters: [sessionId],
+      body: { schema: "Continue", required: true },
+      answers: {
+        202: ["It goes on, or waits for those before it", "Submitted"],
+        ...badBody,
+        ...unknownSession,
+        409: ["It cannot go on as asked, or another session runs and queue is false", "Error"],
+      },
+    },
+  },
+  "/api/v1/sessions/{id}/fork": {
+    post: {
+      summary: "Submits a session that begins with the rounds of another",
+      parameters: [sessionId],
+      body: { schema: "Fork", required: true },
+      answers: {
+        201: ["Submitted; Location is the session's address", "Submitted"],
+        ...badBody,
+        ...unknownSession,
+        409: [
+          "The round or its weights are not there or do not fit, or another session runs and queue " +
+          "is false",
+          "Error",
+        ],
+      },
+    },
+  },
+  "/api/v1/gc": {
+    post: {
+      summary: "Frees what no session needs, and says how much",
+      body: { schema: "Collect", required: false },
+      answers: { 200: ["What was freed", "Collected"], ...badBody },
+    },
+  },
+  "/api/v1/state": {
+    get: {
+      summary: "Downloads everything that the leader keeps, as an archive",
+      answers: {
+        200: ["The archive", "application/octet-stream"],
+        409: ["A session runs", "Error"],
+      },
+    },
+    post: {
+      summary: "Fills the leader's empty state from an archive; open sessions in it go on",
+      binaryBody: true,
+      answers: {
+        200: ["What is there now", "Imported"],
+        400: ["The archive is damaged, or the state is not empty", "Error"],
+      },
     },
   },
   "/api/v1/sessions/{id}/model": {
@@ -213,12 +277,17 @@ export function openApiDocument() {
   };
 }
 
-function operationObject({ summary, parameters = [], body, answers }: Operation) {
+function operationObject(
+  { summary, parameters = [], body, binaryBody = false, answers }: Operation,
+) {
   return {
     summary,
     parameters,
     ...(body && {
       requestBody: { required: body.required, content: contentObject(body.schema) },
+    }),
+    ...(binaryBody && {
+      requestBody: { required: true, content: contentObject("application/octet-stream") },
     }),
     responses: mapValues(answers, ([description, content]) => ({
       description,

@@ -21,10 +21,15 @@ export class Submissions {
   }
 
   /** As {@link SessionService.submit}. */
-  async submit(submission: Submission): Promise<SessionId> {
+  submit(submission: Submission): Promise<SessionId> {
+    return this.started(this.#service.submit(submission));
+  }
+
+  /** The id of a run that is being queued. */
+  async started(queued: Promise<SessionId>): Promise<SessionId> {
     this.#underWay++;
     try {
-      return await this.#service.submit(submission);
+      return await queued;
     } finally {
       this.#underWay--;
     }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ModelError } from "../../../src/core/errors.ts";
 import { createRest } from "../../../src/server/rest.ts";
+import { ContinuationError } from "../../../src/server/session_service.ts";
 import { client, CONFIG, FakeService, parseConfig } from "./fake_service.ts";
 import { json, post } from "./requests.ts";
 
@@ -103,14 +104,28 @@ Deno.test("POST /execute_command names missing and mistyped members of its body"
   assert.match(empty.message, /session_id/);
 });
 
-for (const key of ["restore", "revive", "file"]) {
-  Deno.test(`POST /execute_command says that ${key} is not supported yet`, async () => {
-    const { service, run } = setUp();
-    const { message } = await json<Answer>(run({ ...COMMAND, [key]: true }), 501);
-    assert.match(message, new RegExp(`^Cannot ${key} session mine .*not supported yet`));
-    assert.equal(service.submissions.length, 0);
-  });
-}
+Deno.test("POST /execute_command continues the run that its flags name, by its own config", async () => {
+  const { service, run } = setUp();
+  const id = await service.submit({ config: parseConfig(CONFIG), modelPackage: null });
+  service.add(id, { type: "session_stopped", reason: "enough" });
+  const flags = [
+    [{ restore: true }, "restore", null],
+    [{ revive: true }, "revive", null],
+    [{ restore: true, revive: true, file: true }, "either", { round: null }],
+  ] as const;
+  for (const [given] of flags) {
+    const body = { session_id: id, federated_learning_config: {}, ...given };
+    await json<Answer>(run(body), 500);
+  }
+  assert.deepEqual(
+    service.continued,
+    flags.map(([, how, file]) => [id, { how, file, config: null }]),
+  );
+  const { message } = await json<Answer>(run({ ...COMMAND, file: true }), 400);
+  assert.match(message, /with "file" alone/);
+  service.refusal = new ContinuationError("finished");
+  await json<Answer>(run({ ...COMMAND, session_id: id, restore: true }), 409);
+});
 
 Deno.test("POST /execute_command passes on why a submission is refused", async () => {
   const { service, run } = setUp();

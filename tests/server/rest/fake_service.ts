@@ -3,8 +3,12 @@ import { aggregators } from "../../../src/aggregation/registry.ts";
 import { sessionConfigFrom } from "../../../src/config/parse_session.ts";
 import type { SessionConfig } from "../../../src/config/session_config.ts";
 import { selectors } from "../../../src/selection/registry.ts";
+import type { StateSize } from "../../../src/archive/state_archive.ts";
+import type { Garbage } from "../../../src/server/garbage.ts";
 import {
   type ClientView,
+  type Continue,
+  type Fork,
   type SessionService,
   type Submission,
   UnknownSessionError,
@@ -62,6 +66,8 @@ export const FIRST_EVENTS: readonly SessionEvent[] = [
 
 export class FakeService implements SessionService {
   readonly submissions: Submission[] = [];
+  readonly continued: [string, Continue][] = [];
+  readonly forks: [string, Fork][] = [];
   /** Thrown by the next submission. */
   refusal: Error | null = null;
   clientList: ClientView[] = [client(1)];
@@ -147,6 +153,33 @@ export class FakeService implements SessionService {
   stop(id: string, reason: string): Promise<SessionState> {
     this.add(id, { type: "session_stopped", reason });
     return this.get(id);
+  }
+
+  continue(id: string, request: Continue): Promise<string> {
+    this.continued.push([id, request]);
+    return this.#again(id);
+  }
+
+  fork(id: string, fork: Fork): Promise<string> {
+    this.forks.push([id, fork]);
+    return this.#again(id);
+  }
+
+  #again(id: string): Promise<string> {
+    return this.refusal === null ? Promise.resolve(id) : Promise.reject(this.refusal);
+  }
+
+  collectGarbage(isTrial: boolean): Promise<Garbage> {
+    const bytes = isTrial ? 1 : 2;
+    return Promise.resolve({ blobs: 3, bytes, keptBlobs: 4, keptBytes: 5, unknownBlobs: 0 });
+  }
+
+  exportState(): Promise<AsyncIterable<Uint8Array>> {
+    return Promise.resolve(ReadableStream.from([new Uint8Array([1, 2, 3])]));
+  }
+
+  async importState(path: string): Promise<StateSize> {
+    return { sessions: (await Deno.stat(path)).size, blobs: 0, blobBytes: 0 };
   }
 
   resultsFolder(): string | null {

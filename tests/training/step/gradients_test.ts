@@ -5,8 +5,7 @@
 import assert from "node:assert/strict";
 import { seeded } from "../../../src/core/prng.ts";
 import type { Dataset } from "../../../src/data/dataset.ts";
-import { compileLearner } from "../../../src/training/compiled_learner.ts";
-import type { Learner } from "../../../src/training/learner.ts";
+import { type CompiledLearner, compileLearner } from "../../../src/training/compiled_learner.ts";
 import { build, SAMPLE_MODELS, sampleBatch, weightsOf } from "./sample_models.ts";
 
 const SAMPLES = 5;
@@ -21,7 +20,7 @@ const SKIPPED: Readonly<Record<string, string>> = {
 };
 
 interface Checked {
-  readonly learner: Learner;
+  readonly learner: CompiledLearner;
   readonly batch: Int32Array;
   readonly start: Float32Array;
   /** Which of the weights training changes by their gradient; the others are running means. */

@@ -11,7 +11,14 @@ import {
   UnreachableError,
 } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
-import type { Blobs, Journal, JournalEntry, JournalEvent, Store, StoredBlob } from "./store.ts";
+import type {
+  Blobs,
+  Journal,
+  JournalEntry,
+  JournalEvent,
+  Store,
+  StoredBlob,
+} from "../state/store.ts";
 
 /** Pause between two attempts. */
 const TRY_EVERY_MS = 500;
@@ -123,6 +130,10 @@ class PatientJournal implements Journal {
     }, JSON.stringify(events).length);
   }
 
+  adopt(session: SessionId, entries: readonly JournalEntry[]): Promise<void> {
+    return this.journal.adopt(session, entries);
+  }
+
   read(session: SessionId, afterSeq?: number): Promise<JournalEntry[]> {
     return this.patience.through(() => this.journal.read(session, afterSeq));
   }
@@ -164,6 +175,18 @@ class PatientBlobs implements Blobs {
 
   range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null> {
     return this.patience.through(() => this.blobs.range(id, start, length));
+  }
+
+  rangeInto(id: string, start: number, into: Uint8Array<ArrayBuffer>): Promise<number | null> {
+    return this.patience.through(() => this.blobs.rangeInto(id, start, into));
+  }
+
+  size(id: string): Promise<number | null> {
+    return this.patience.through(() => this.blobs.size(id));
+  }
+
+  list(): Promise<StoredBlob[]> {
+    return this.patience.through(() => this.blobs.list());
   }
 
   has(id: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FileAccessError, StaleSequenceError, UnreachableError } from "../../src/core/errors.ts";
 import { openMemoryStore } from "../../src/state/memory.ts";
-import { Patience, patientStore } from "../../src/state/patience.ts";
+import { Patience, patientStore } from "../../src/session/patience.ts";
 import type { Store } from "../../src/state/store.ts";
 import { VirtualClock } from "../fixtures/virtual_clock.ts";
 
@@ -69,6 +69,7 @@ Deno.test("patientStore() takes entries for its own that were appended although 
   let isLost = true;
   const { store, inner, outcome } = world(({ journal }) => ({
     journal: {
+      adopt: (...given) => journal.adopt(...given),
       read: (...given) => journal.read(...given),
       sessions: () => journal.sessions(),
       async append(...given) {
@@ -90,6 +91,7 @@ Deno.test("patientStore() does not take another writer's entries for its own", a
   let isFirst = true;
   const { store, outcome } = world(({ journal }) => ({
     journal: {
+      adopt: (...given) => journal.adopt(...given),
       read: (...given) => journal.read(...given),
       sessions: () => journal.sessions(),
       async append(session, expectedSeq, events) {
@@ -112,6 +114,9 @@ Deno.test("patientStore() waits until there is room for a stream, then asks for 
     blobs: {
       get: (id) => blobs.get(id),
       range: (...given) => blobs.range(...given),
+      rangeInto: (...given) => blobs.rangeInto(...given),
+      size: (id) => blobs.size(id),
+      list: () => blobs.list(),
       has: (id) => blobs.has(id),
       delete: (id) => blobs.delete(id),
       async put(source, expected) {

@@ -1,0 +1,31 @@
+/** Text and numbers of hand-written SVG images. Pure. */
+
+/** A `text` element. @param look style class; none if empty */
+export function text(content: string, x: number, y: number, anchor: string, look = ""): string {
+  const style = look === "" ? "" : ` class="${look}"`;
+  return `<text${style} x="${x}" y="${y}" text-anchor="${anchor}">${escaped(content)}</text>`;
+}
+
+/** A coordinate with one digit after the point. */
+export function rounded(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+/** The least of 1, 2, 2.5, 5 times a power of ten that is not below `value`; 1 for nothing. */
+export function niceAbove(value: number): number {
+  if (value <= 0) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((nice) => nice >= value) ??
+    10 * power;
+}
+
+/** Text for XML; what XML 1.0 cannot hold at all becomes a space. */
+export function escaped(content: string): string {
+  return content
+    // deno-lint-ignore no-control-regex -- control characters are what XML cannot hold
+    .replace(/[\u0000-\u001f\u007f\ufffe\uffff]|[\ud800-\udfff]/gu, " ")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
+}
