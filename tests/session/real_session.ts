@@ -206,6 +206,8 @@ export class RealSession {
   /** What a follower has seen who came back after each death of a leader. */
   readonly #followed: SessionEntry[] = [];
   #leader!: Leader;
+  #roundsAtTakeOver = 0;
+  takeOvers = 0;
 
   static async begin(): Promise<RealSession> {
     const session = new RealSession();
@@ -285,6 +287,13 @@ export class RealSession {
   async takeOver(): Promise<void> {
     this.#leader.kill();
     await this.#start();
+    this.takeOvers++;
+    this.#roundsAtTakeOver = this.#leader.journal.state.rounds.length;
+  }
+
+  /** Whether no round has begun since a leader took over. */
+  get isInRoundOfTakeOver(): boolean {
+    return this.#leader.journal.state.rounds.length === this.#roundsAtTakeOver;
   }
 
   async stop(): Promise<void> {

@@ -91,11 +91,13 @@ function killAtWrite(client: string, count: number, when: "before" | "after"): C
     (reference) =>
       reference.workOf(client) === "training" && reference.present.size === CLIENTS.length,
     async (reference, real) => {
+      const { takeOvers } = real;
       reference.trained(client, "done");
       real.dieAt(count, when);
       real.trained(client, "done");
       await real.shows(reference.shown());
       real.surviveAll();
+      if (real.takeOvers > takeOvers && real.isInRoundOfTakeOver) reference.expectReturn();
     },
   );
 }
