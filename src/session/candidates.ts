@@ -2,7 +2,7 @@
 import { SessionFailedError } from "../core/errors.ts";
 import type { ClientId, ClientRef } from "../core/ids.ts";
 import type { Candidate } from "../selection/selector.ts";
-import type { FleetMember } from "./fleet.ts";
+import { changeWithin, type FleetMember } from "./fleet.ts";
 import type { EngineContext } from "./run_context.ts";
 import { finishedRounds, type SessionState } from "./state.ts";
 
@@ -93,14 +93,8 @@ export class Candidates {
     }
   }
 
-  /** Resolves when the fleet changes or the time is over. */
   async #nextChange(mostMs: number): Promise<void> {
-    const over = new AbortController();
-    const either = AbortSignal.any([this.signal, over.signal]);
-    await Promise.race([
-      this.context.fleet.nextChange(either),
-      this.context.clock.sleep(mostMs, either),
-    ]).finally(() => over.abort());
+    await changeWithin(this.context.fleet, this.context.clock, mostMs, this.signal);
   }
 
   #candidate({ id, name, samples, labelDistribution }: FleetMember): Candidate {
