@@ -8,6 +8,7 @@ import { createWorkerTrainer } from "../src/training/worker_trainer.ts";
 import { makeDemoData } from "../tools/demo_data.ts";
 import { median } from "./processes.ts";
 import { report } from "./report.ts";
+import { SGD_EPOCH } from "./sgd_epoch.ts";
 
 const RUNS = 7;
 /** By then a worker has its modules. */
@@ -44,16 +45,7 @@ async function oneStep(datasetFolder: string): Promise<TrainingRequest> {
     ...source,
     datasetFolder,
     weights,
-    settings: {
-      batchSize: 32,
-      epochs: 1,
-      learningRate: 0.01,
-      loss: "crossentropy",
-      optimizer: "sgd",
-      optimizerArgs: {},
-      timeLimitSeconds: null,
-      maxMiniBatches: 1,
-    },
+    settings: { ...SGD_EPOCH, maxMiniBatches: 1 },
     splitSeed: 1,
     seed: 1,
   };

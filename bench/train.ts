@@ -11,8 +11,8 @@ import { seeded } from "../src/core/prng.ts";
 import { sizeOf } from "../src/core/weights.ts";
 import { encodeIdx } from "../src/data/idx.ts";
 import { createWorkerTrainer } from "../src/training/worker_trainer.ts";
+import { SGD_EPOCH } from "./sgd_epoch.ts";
 
-const BATCH = 32;
 const ITEMS = 3200;
 
 /** A model that can be measured. */
@@ -57,16 +57,7 @@ async function measure(model: string, seconds: number): Promise<Throughput> {
           ...source,
           datasetFolder: data,
           weights,
-          settings: {
-            batchSize: BATCH,
-            epochs: 1,
-            learningRate: 0.01,
-            loss: "crossentropy",
-            optimizer: "sgd",
-            optimizerArgs: {},
-            timeLimitSeconds: null,
-            maxMiniBatches: null,
-          },
+          settings: SGD_EPOCH,
           splitSeed: 1,
           seed: 1,
         },
@@ -81,7 +72,12 @@ async function measure(model: string, seconds: number): Promise<Throughput> {
     do rates.push(await epoch()); while (performance.now() < end);
     rates.sort((a, b) => a - b);
     const rate = rates[Math.floor(rates.length / 2)]!;
-    return { model, params: sizeOf(layout), batch: BATCH, samples_per_s: Math.round(rate) };
+    return {
+      model,
+      params: sizeOf(layout),
+      batch: SGD_EPOCH.batchSize,
+      samples_per_s: Math.round(rate),
+    };
   } finally {
     trainer.close();
     await Deno.remove(data, { recursive: true });
@@ -129,7 +125,7 @@ if (import.meta.main) {
     console.log(
       values.json
         ? JSON.stringify(result)
-        : `${model}: ${result.params} parameters, batch ${BATCH}: ${result.samples_per_s} samples/s`,
+        : `${model}: ${result.params} parameters, batch ${SGD_EPOCH.batchSize}: ${result.samples_per_s} samples/s`,
     );
   }
   if (unknown) Deno.exit(ExitCode.usage);

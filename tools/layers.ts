@@ -73,7 +73,10 @@ export const layers: Readonly<Record<string, Layer>> = {
   discovery: adapter,
   rpc: adapter,
   state: adapter,
-  archive: { imports: ["core", "src/state/file_access.ts"], contractTypes: true },
+  archive: {
+    imports: ["core", "src/state/file_access.ts", "src/state/read_from.ts"],
+    contractTypes: true,
+  },
   log: adapter,
   training: { imports: ["core", "data", "kernels", "src/log/log.ts"], contractTypes: true },
   data: { imports: ["config", "core"], contractTypes: true },

@@ -5,6 +5,7 @@
 import { DataError, messageOf } from "../core/errors.ts";
 import { BYTES_EACH, type NumberType, type StoredItems } from "./dataset.ts";
 import type { DataFile } from "./folder.ts";
+import { readAt } from "./read_at.ts";
 
 /** Where items lie in a file that is not packed. */
 export interface ItemsPlace {
@@ -63,15 +64,10 @@ class FileItems implements StoredItems {
 
   #readItem(index: number): void {
     const item = this.#item;
-    this.#file.seekSync(this.#start + index * item.length, Deno.SeekMode.Start);
-    for (let have = 0; have < item.length;) {
-      const got = this.#file.readSync(item.subarray(have));
-      if (got === null) {
-        throw new DataError(
-          `Cannot read ${this.#label} as it ends within item ${index}: it was changed meanwhile`,
-        );
-      }
-      have += got;
+    if (readAt(this.#file, this.#start + index * item.length, item) < item.length) {
+      throw new DataError(
+        `Cannot read ${this.#label} as it ends within item ${index}: it was changed meanwhile`,
+      );
     }
     if (this.#swaps) swapWords(item);
   }

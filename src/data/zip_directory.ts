@@ -5,6 +5,7 @@
 import { inflateSync } from "fflate";
 import { DataError, messageOf } from "../core/errors.ts";
 import type { DataFile } from "./folder.ts";
+import { readAt } from "./read_at.ts";
 
 /** A member. */
 export interface ZipMember {
@@ -40,12 +41,7 @@ export function zipMembers({ label, path }: DataFile): ZipMember[] {
   const bytesAt = (start: number, length: number): DataView => {
     if (start < 0 || start + length > size) throw notWhole();
     const bytes = new Uint8Array(length);
-    file.seekSync(start, Deno.SeekMode.Start);
-    for (let have = 0; have < length;) {
-      const got = file.readSync(bytes.subarray(have));
-      if (got === null) throw notWhole();
-      have += got;
-    }
+    if (readAt(file, start, bytes) < length) throw notWhole();
     return new DataView(bytes.buffer);
   };
 
@@ -128,12 +124,6 @@ export function readBytesAt(
   length: number,
 ): Uint8Array<ArrayBuffer> {
   using handle = Deno.openSync(path);
-  handle.seekSync(start, Deno.SeekMode.Start);
   const bytes = new Uint8Array(length);
-  let have = 0;
-  for (;;) {
-    const got = have < length ? handle.readSync(bytes.subarray(have)) : null;
-    if (got === null) return bytes.subarray(0, have);
-    have += got;
-  }
+  return bytes.subarray(0, readAt(handle, start, bytes));
 }

@@ -2,8 +2,7 @@
 import { SessionFailedError } from "../core/errors.ts";
 import type { ClientId } from "../core/ids.ts";
 import type { Candidate } from "../selection/selector.ts";
-import type { FleetMember } from "./fleet.ts";
-import { changeWithin } from "./losses.ts";
+import { changeWithin, type FleetMember } from "./fleet.ts";
 import type { EngineContext } from "./run_context.ts";
 import { finishedRounds, type SessionState } from "./state.ts";
 

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { RpcError, StoreInterruptedError } from "../core/errors.ts";
-import type { Fleet } from "./fleet.ts";
+import { changeWithin, type Fleet } from "./fleet.ts";
 
 /** Longest pause between two attempts; a change in the fleet ends it. */
 const MAX_PAUSE_MS = 500;
@@ -61,17 +61,4 @@ export async function throughLosses<T>(
 function isLoss(error: unknown, isReached: boolean): boolean {
   return error instanceof RpcError &&
     (error.failure === "unavailable" || error.failure === "deadline" && !isReached);
-}
-
-/** Resolves when the fleet changes or the time is over. @throws the signal's reason */
-export async function changeWithin(
-  fleet: Pick<Fleet, "nextChange">,
-  clock: Clock,
-  mostMs: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const over = new AbortController();
-  const either = AbortSignal.any([signal, over.signal]);
-  await Promise.race([fleet.nextChange(either), clock.sleep(mostMs, either)])
-    .finally(() => over.abort());
 }

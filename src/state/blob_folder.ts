@@ -9,6 +9,7 @@ import { BlobDigest, isBlobId, spanWithin } from "./blob_pieces.ts";
 import { onFile } from "./file_access.ts";
 import { type FileSystem, systemFiles } from "./file_system.ts";
 import type { Blobs, StoredBlob } from "./store.ts";
+import { readFrom } from "./read_from.ts";
 
 const TEMPORARY = ".tmp";
 
@@ -66,10 +67,7 @@ export class BlobFolder implements Blobs {
   async range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null> {
     spanWithin(0, start, length);
     if (!isBlobId(id)) return null;
-    const path = this.#path(id);
-    return await onFile("read", path, async () => {
-      using file = await ifThere(Deno.open(path));
-      if (file === null) return null;
+    return await this.#reading(id, async (file) => {
       const span = spanWithin((await file.stat()).size, start, length);
       const bytes = new Uint8Array(span.end - span.start);
       const read = await readFrom(file, span.start, bytes);
@@ -85,10 +83,15 @@ export class BlobFolder implements Blobs {
   ): Promise<number | null> {
     spanWithin(0, start, into.length);
     if (!isBlobId(id)) return null;
+    return await this.#reading(id, (file) => readFrom(file, start, into));
+  }
+
+  /** What `read` makes of a blob's file; null if there is none. */
+  async #reading<T>(id: string, read: (file: Deno.FsFile) => Promise<T>): Promise<T | null> {
     const path = this.#path(id);
     return await onFile("read", path, async () => {
       using file = await ifThere(Deno.open(path));
-      return file === null ? null : await readFrom(file, start, into);
+      return file === null ? null : await read(file);
     });
   }
 
@@ -154,19 +157,6 @@ async function sweep(folder: string, files: FileSystem): Promise<void> {
   for await (const { name } of Deno.readDir(folder)) {
     if (name.endsWith(TEMPORARY)) await files.remove(join(folder, name));
   }
-}
-
-/** Fills `into` from a place in the file. @returns the bytes read, fewer at the end of the file */
-async function readFrom(file: Deno.FsFile, start: number, into: Uint8Array): Promise<number> {
-  // Moving the position asks no disk; as a call that is waited for it would cost as much as a read.
-  file.seekSync(start, Deno.SeekMode.Start);
-  let read = 0;
-  while (read < into.length) {
-    const more = await file.read(into.subarray(read));
-    if (more === null) break;
-    read += more;
-  }
-  return read;
 }
 
 async function ifThere<T>(operation: Promise<T>): Promise<T | null> {

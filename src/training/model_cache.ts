@@ -1,6 +1,6 @@
 /** The model that the worker used last, with what was compiled for it: rounds repeat it. */
 import type { Device } from "../core/metrics.ts";
-import { seeded } from "../core/prng.ts";
+import { allIndices, seeded } from "../core/prng.ts";
 import { type Dataset, typeOf } from "../data/dataset.ts";
 import { tf } from "./backend.ts";
 import { type BuiltModel, copyWeights, describeBuilt } from "./built_model.ts";
@@ -9,7 +9,6 @@ import { chooseByTrial, type DeviceChoice } from "./device_choice.ts";
 import type { Contestant } from "./device_trial.ts";
 import { EagerLearner } from "./eager_learner.ts";
 import type { Learner, LearnerSettings } from "./learner.ts";
-import { allIndices } from "./split.ts";
 import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import type { ModelSource } from "./trainer.ts";

@@ -16,7 +16,8 @@ import { checkFit } from "./fit_check.ts";
 import { collectGarbage } from "./garbage.ts";
 import { forbidEnding } from "./guarded_globals.ts";
 import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
-import { allIndices, splitIndices } from "./split.ts";
+import { allIndices } from "../core/prng.ts";
+import { splitIndices } from "./split.ts";
 import { trainItems } from "./train_loop.ts";
 import type { OnProgress } from "./trainer.ts";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Dataset } from "../../src/data/dataset.ts";
 import type { BatchOutcome, Learner } from "../../src/training/learner.ts";
-import { allIndices } from "../../src/training/split.ts";
+import { allIndices } from "../../src/core/prng.ts";
 import { trainItems } from "../../src/training/train_loop.ts";
 import { SETTINGS } from "./tiny.ts";
 
