@@ -1,6 +1,8 @@
 /** `deno task bench [NAME...]`: all benchmarks one after another, or the named ones. */
 import { aggregation } from "./aggregation.ts";
+import { durability } from "./durability.ts";
 import { echoRounds } from "./echo_rounds.ts";
+import { firstStep } from "./first_step.ts";
 import { kernels } from "./kernels.ts";
 import { smallClients } from "./small_clients.ts";
 import { startup } from "./startup.ts";
@@ -8,9 +10,11 @@ import { startup } from "./startup.ts";
 const BENCHMARKS = {
   aggregation,
   startup,
+  "first-step": firstStep,
   "echo-rounds": echoRounds,
   "small-clients": smallClients,
   kernels,
+  durability,
 };
 
 const names = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHMARKS);

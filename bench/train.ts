@@ -13,8 +13,8 @@ import { sizeOf } from "../src/core/weights.ts";
 import { encodeIdx } from "../src/data/idx.ts";
 import type { Trainer, TrainingRequest } from "../src/training/trainer.ts";
 import { createWorkerTrainer } from "../src/training/worker_trainer.ts";
+import { SGD_EPOCH } from "./sgd_epoch.ts";
 
-const BATCH = 32;
 const ITEMS = 3200;
 
 /** A model that can be measured. */
@@ -69,7 +69,7 @@ async function measure(model: string, seconds: number, threads: number): Promise
     } while (performance.now() < end);
     const [one, several] = rates.map(median);
     return {
-      ...{ model, params: sizeOf(layout), batch: BATCH, samples_per_s: one! },
+      ...{ model, params: sizeOf(layout), batch: SGD_EPOCH.batchSize, samples_per_s: one! },
       ...(several === undefined ? {} : { threads, threaded_samples_per_s: several }),
     };
   } finally {
@@ -86,16 +86,7 @@ async function epochRate(
   const { metrics, samples } = await trainer.train(
     {
       ...request,
-      settings: {
-        batchSize: BATCH,
-        epochs: 1,
-        learningRate: 0.01,
-        loss: "crossentropy",
-        optimizer: "sgd",
-        optimizerArgs: {},
-        timeLimitSeconds: null,
-        maxMiniBatches: null,
-      },
+      settings: SGD_EPOCH,
       splitSeed: 1,
       seed: 1,
     },
@@ -111,7 +102,7 @@ function median(rates: readonly number[]): number {
 
 function textOf({ model, params, samples_per_s: one, ...more }: Throughput): string {
   const { threads, threaded_samples_per_s: several } = more;
-  const line = `${model}: ${params} parameters, batch ${BATCH}: ${one} samples/s`;
+  const line = `${model}: ${params} parameters, batch ${SGD_EPOCH.batchSize}: ${one} samples/s`;
   if (threads === undefined || several === undefined) return line;
   const ratio = (several / one).toFixed(2);
   return `${line}; threads ${threads}: ${several} samples/s, threads ${threads} / threads 1: ${ratio}`;

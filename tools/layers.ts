@@ -67,7 +67,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     contractTypes: true,
   },
   selection: { imports: ["core"], contractTypes: true },
-  aggregation: { imports: ["core"], contractTypes: true },
+  aggregation: { imports: ["core", "kernels"], contractTypes: true },
   custom: {
     imports: ["selection", "aggregation", "core", "src/training/strip_types.ts"],
     contractTypes: true,
@@ -79,7 +79,10 @@ export const layers: Readonly<Record<string, Layer>> = {
   discovery: adapter,
   rpc: adapter,
   state: adapter,
-  archive: { imports: ["core", "src/state/file_access.ts"], contractTypes: true },
+  archive: {
+    imports: ["core", "src/state/file_access.ts", "src/state/read_from.ts"],
+    contractTypes: true,
+  },
   log: adapter,
   training: { imports: ["core", "data", "kernels", "src/log/log.ts"], contractTypes: true },
   data: { imports: ["config", "core"], contractTypes: true },

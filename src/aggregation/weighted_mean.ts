@@ -1,19 +1,34 @@
 /** The sum of many updates times their shares, tile by tile in 64-bit accumulators. */
-
-/** Reads floats `start` to `end` of one of the arrays that are summed. */
-export type RangeReader<T> = (of: T, start: number, end: number) => Promise<Float32Array>;
+import { SumMemory, UPDATES_A_PASS } from "./sum_memory.ts";
 
 /**
- * Floats a tile: the accumulators (8 bytes each) stay in the second-level cache while the updates
- * stream through, and an update stored on disk is read in pieces that are worth a call.
+ * Reads floats `start` to `end` of one of the arrays that are summed, into `into` if it can: what it
+ * gives may be another array.
  */
-const TILE = 16 * 1024;
+export type RangeReader<T> = (
+  of: T,
+  start: number,
+  end: number,
+  into?: Float32Array<ArrayBuffer>,
+) => Promise<Float32Array>;
 
 /**
- * Updates that one pass adds: an accumulator is loaded and stored once for all of them, and the sum
- * is formed from left to right, so it has the same bits as one pass for each.
+ * Floats a tile: half a megabyte is worth the calls that open and read a file, and what is read
+ * into one set of tiles is mostly still in a cache when it is added.
  */
-const UPDATES_A_PASS = 4;
+const TILE = 128 * 1024;
+
+/** A memory that has served and serves again, as its kernels are warm; each sum needs its own. */
+let idle: SumMemory | null = null;
+
+/** Some updates' floats of one tile, which are read and added together. */
+interface Pass {
+  readonly start: number;
+  readonly end: number;
+  /** The updates from `first` to `last`. */
+  readonly first: number;
+  readonly last: number;
+}
 
 /**
  * Writes `sum of shares[i] * updates[i]` into `result`. Each element is added up in the order given,
@@ -27,33 +42,55 @@ export async function weightedMean<T>(
   read: RangeReader<T>,
   result: Float32Array,
 ): Promise<void> {
-  const sums = new Float64Array(Math.min(TILE, result.length));
-  for (let start = 0; start < result.length; start += TILE) {
-    const end = Math.min(start + TILE, result.length);
-    // Not 0: -0 + x is x for every x, so that a lone update comes out with its own bytes.
-    sums.fill(-0);
-    for (let first = 0; first < updates.length; first += UPDATES_A_PASS) {
-      const pass = updates.slice(first, first + UPDATES_A_PASS);
-      const values = await Promise.all(pass.map((update) => read(update, start, end)));
-      if (values.length === UPDATES_A_PASS) addFour(sums, values, shares, first);
-      else for (const [i, one] of values.entries()) addOne(sums, one, shares[first + i]!);
+  const memory = idle ?? new SumMemory(TILE);
+  idle = null;
+  const passes = passesOver(result.length, updates.length);
+  let filled = fill(memory, 0, passes[0], updates, read);
+  for (const [at, { start, end, first, last }] of passes.entries()) {
+    await filled;
+    // The next tiles are read while these are added.
+    filled = fill(memory, (at + 1) % 2, passes[at + 1], updates, read);
+    const isLast = last === updates.length;
+    memory.add({
+      set: at % 2,
+      shares: shares.slice(first, last),
+      floats: end - start,
+      isFirst: first === 0,
+      isLast,
+    });
+    if (isLast) result.set(memory.result(end - start), start);
+  }
+  // Not after an error: other reads may still write into it.
+  idle = memory;
+}
+
+/** Tile by tile, and for each all updates in order. */
+function passesOver(floats: number, updates: number): Pass[] {
+  const passes: Pass[] = [];
+  for (let start = 0; start < floats; start += TILE) {
+    const end = Math.min(start + TILE, floats);
+    for (let first = 0; first < updates; first += UPDATES_A_PASS) {
+      passes.push({ start, end, first, last: Math.min(first + UPDATES_A_PASS, updates) });
     }
-    result.set(sums.subarray(0, end - start), start);
   }
+  return passes;
 }
 
-function addOne(sums: Float64Array, values: Float32Array, share: number): void {
-  for (let i = 0; i < values.length; i++) sums[i] = sums[i]! + share * values[i]!;
-}
-
-function addFour(
-  sums: Float64Array,
-  [a, b, c, d]: readonly Float32Array[],
-  shares: readonly number[],
-  first: number,
-): void {
-  const [p, q, r, s] = [shares[first]!, shares[first + 1]!, shares[first + 2]!, shares[first + 3]!];
-  for (let i = 0; i < a!.length; i++) {
-    sums[i] = sums[i]! + p * a![i]! + q * b![i]! + r * c![i]! + s * d![i]!;
-  }
+/** Reads what a pass adds into a set of tiles. */
+async function fill<T>(
+  memory: SumMemory,
+  set: number,
+  pass: Pass | undefined,
+  updates: readonly T[],
+  read: RangeReader<T>,
+): Promise<void> {
+  if (pass === undefined) return;
+  const { start, end, first, last } = pass;
+  await Promise.all(
+    updates.slice(first, last).map(async (update, i) => {
+      const tile = memory.tileOf(set, i, end - start);
+      const floats = await read(update, start, end, tile);
+      if (floats !== tile) tile.set(floats);
+    }),
+  );
 }

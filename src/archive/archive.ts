@@ -5,7 +5,9 @@
 import { createHash } from "node:crypto";
 import { ArchiveError, messageOf } from "../core/errors.ts";
 import type { JsonObject } from "../core/json.ts";
+import { sha256 } from "../core/model_package.ts";
 import { onFile } from "../state/file_access.ts";
+import { readFrom } from "../state/read_from.ts";
 import { tarBytes, type TarEntry, type TarPlace, tarPlaces } from "./tar.ts";
 
 /** What an archive holds: one session after a round, or everything that a leader keeps. */
@@ -37,10 +39,14 @@ interface Manifest {
   readonly members: readonly Member[];
 }
 
+/** A member whose bytes are here. */
+export function bytesMember(name: string, bytes: Uint8Array): NewMember {
+  return { name, bytes: bytes.length, sha256: sha256(bytes), content: () => [bytes] };
+}
+
 /** A member that is here as text. */
 export function textMember(name: string, text: string): NewMember {
-  const bytes = new TextEncoder().encode(text);
-  return { name, bytes: bytes.length, sha256: sha256(bytes), content: () => [bytes] };
+  return bytesMember(name, new TextEncoder().encode(text));
 }
 
 /** The bytes of an archive. */
@@ -180,16 +186,5 @@ function changed(path: string, name: string): ArchiveError {
 
 async function readAt(file: Deno.FsFile, start: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
-  let read = 0;
-  await file.seek(start, Deno.SeekMode.Start);
-  while (read < length) {
-    const more = await file.read(bytes.subarray(read));
-    if (more === null) break;
-    read += more;
-  }
-  return bytes.subarray(0, read);
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  return bytes.subarray(0, await readFrom(file, start, bytes));
 }

@@ -27,8 +27,7 @@ export async function exportState(
   const sessions = await journal.sessions();
   const journals: NewMember[] = [];
   for (const [i, session] of sessions.entries()) {
-    const { length } = await journal.read(session);
-    journals.push(await journalMember(journal, session, length, journalName(i + 1)));
+    journals.push(await journalMember(journal, session, journalName(i + 1)));
   }
   const kept: NewMember[] = [];
   for (const { id } of await blobs.list()) kept.push(await blobMember(blobs, id));

@@ -1,9 +1,8 @@
 /** Journals and blobs of a store as members of an archive, and back. */
-import { createHash } from "node:crypto";
 import { ArchiveError, messageOf } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { Blobs, Journal, JournalEntry } from "../state/store.ts";
-import type { Archive, NewMember } from "./archive.ts";
+import { type Archive, bytesMember, type NewMember } from "./archive.ts";
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 
@@ -17,25 +16,30 @@ export function blobName(id: string): string {
   return `blobs/${id}`;
 }
 
-/** A journal's first `count` entries, one JSON line each. */
+/** Entries as the bytes of a member, one JSON line each. */
+function journalBytes(entries: readonly JournalEntry[]): Uint8Array {
+  return new TextEncoder().encode(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
+}
+
+/** Entries of a journal that are here. */
+export function entriesMember(entries: readonly JournalEntry[], name: string): NewMember {
+  return bytesMember(name, journalBytes(entries));
+}
+
+/** A store's journal as it is now. */
 export async function journalMember(
   journal: Journal,
   session: SessionId,
-  count: number,
   name: string,
 ): Promise<NewMember> {
-  const read = async () => {
-    const entries = (await journal.read(session)).slice(0, count);
-    return new TextEncoder().encode(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
-  };
-  const bytes = await read();
+  const entries = await journal.read(session);
+  const { bytes, sha256 } = entriesMember(entries, name);
+  const { length } = entries;
   return {
-    name,
-    bytes: bytes.length,
-    sha256: createHash("sha256").update(bytes).digest("hex"),
+    ...{ name, bytes, sha256 },
     // Read again when its turn comes: all journals together may be large.
     async *content() {
-      yield await read();
+      yield journalBytes((await journal.read(session)).slice(0, length));
     },
   };
 }

@@ -18,6 +18,7 @@ import { DEFAULT_TOPICS } from "../discovery/topics.ts";
 import type { Logger } from "../log/log.ts";
 import { serveEdge } from "../rpc/grpc_server.ts";
 import { BlobFolder } from "../state/blob_folder.ts";
+import type { EngineSettings } from "../training/protocol.ts";
 import type { Trainer } from "../training/trainer.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { examples } from "./command.ts";
@@ -26,6 +27,7 @@ import { watchProcess } from "./resources.ts";
 import {
   addServiceFlags,
   consoleLogger,
+  engineSettings,
   positiveCount,
   type ServiceFlags,
   untilInterrupted,
@@ -94,11 +96,11 @@ async function run(flags: ClientFlags): Promise<void> {
   const local = await Promise.all(
     numbers.map((n) => localDatasets(data.replaceAll("{n}", `${n}`))),
   );
-  const engine = {
+  const engine = engineSettings({
     ...config.training,
     arithmetic: flags.arithmetic ?? config.training.arithmetic,
-    device: config.general_config.use_gpu ? config.training.device : "cpu" as const,
-  };
+    device: config.general_config.use_gpu ? config.training.device : "cpu",
+  });
   const trainers = openTrainers(local, engine, logger);
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];
@@ -237,11 +239,11 @@ async function isFile(path: string): Promise<boolean> {
 /** As many trainers as there are cores, or clients if they are fewer. */
 function openTrainers(
   local: readonly Map<string, LocalDataset>[],
-  engine: ClientConfig["training"],
+  engine: EngineSettings,
   logger: Logger,
 ): Trainer[] {
   const folders = local.flatMap((datasets) => [...datasets.values()].map(({ folder }) => folder));
-  const { threads } = engine;
+  const { threads = 1 } = engine;
   const cores = navigator.hardwareConcurrency;
   const count = Math.min(local.length, cores);
   const told = new Set<string>();

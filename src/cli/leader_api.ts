@@ -12,6 +12,9 @@ import type { SessionSummary, SessionView } from "../server/rest/session_view.ts
 import type { Collected, Imported } from "../server/rest/storage.ts";
 import { baseUrl } from "./endpoint.ts";
 
+/** Milliseconds that an answer may take; a POST may build a model, or wait for a run to stop. */
+const ANSWER_WITHIN_MS = { GET: 30_000, POST: 600_000 } as const;
+
 /** A client as the leader's REST interface shows it. */
 export type ClientRow = v.InferOutput<typeof ClientBody>;
 /** A run in a list. */
@@ -153,13 +156,14 @@ export class LeaderApi {
     body?: unknown,
     signal?: AbortSignal,
   ): Promise<T> {
+    const inTime = AbortSignal.timeout(ANSWER_WITHIN_MS[method]);
     const answer = await this.#fetch(path, {
       method,
       ...(body !== undefined && {
         body: JSON.stringify(body),
         headers: { "content-type": "application/json" },
       }),
-      ...(signal && { signal }),
+      signal: signal === undefined ? inTime : AbortSignal.any([signal, inTime]),
     });
     if (!answer.ok) throw await this.#refusal(answer);
     try {
@@ -174,7 +178,11 @@ export class LeaderApi {
     try {
       return await fetch(this.#base + path, init);
     } catch {
-      init.signal?.throwIfAborted();
+      const { signal } = init;
+      if (signal?.aborted && (signal.reason as Error)?.name === "TimeoutError") {
+        throw this.#unreachable("it does not answer");
+      }
+      signal?.throwIfAborted();
       throw this.#unreachable("nothing answers there");
     }
   }

@@ -2,15 +2,14 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { messageOf, UsageError } from "../core/errors.ts";
-import { deriveSeed, seeded, shuffle } from "../core/prng.ts";
-import type { Dataset, RawData } from "../data/dataset.ts";
-import { checkedDataset } from "../data/load.ts";
+import { allIndices, deriveSeed, seeded, shuffle } from "../core/prng.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { checkedDataset, countLabels } from "../data/load.ts";
 import { pickRows } from "../data/pick_rows.ts";
 import type { Source } from "../data/sources.ts";
 import { type DatasetNotes, writeDataset } from "../data/write_dataset.ts";
 import { columnValues } from "../partition/column_values.ts";
 import { type PartitionPlan, partitionRows } from "../partition/registry.ts";
-import { allRows } from "../partition/rows_by_class.ts";
 import { partitionPlot } from "../plot/partition_plot.ts";
 
 /** How to make a partition. */
@@ -73,7 +72,7 @@ export async function makePartition(
       const place = join(`part_${i + 1}`, source.name);
       const part = pickRows(train, list);
       await writeDataset(join(stage, place), "train_dataset_config.yaml", part, notes);
-      const counts = countsOf(part, classes);
+      const { labelCounts: counts } = countLabels(part.labels, classes);
       const byLabel = counts && Object.fromEntries(counts.map((count, l) => [String(l), count]));
       parts.push({
         client: i + 1,
@@ -137,20 +136,13 @@ function withTest(source: Source, { testFraction, seed }: PartitionRequest) {
   const count = train.labels.count;
   const held = test === null ? Math.round(count * testFraction) : 0;
   if (held === 0) return { train, test, column };
-  const order = shuffle(allRows(count), seeded(deriveSeed(seed, "test set")));
+  const order = shuffle(allIndices(count), seeded(deriveSeed(seed, "test set")));
   const kept = order.subarray(held).sort();
   return {
     train: pickRows(train, kept),
     test: pickRows(train, order.subarray(0, held).sort()),
     column: column && { ...column, values: Int32Array.from(kept, (row) => column.values[row]!) },
   };
-}
-
-function countsOf({ labels }: RawData, classes: number): number[] | null {
-  if (!(labels.values instanceof Int32Array)) return null;
-  const counts = new Array<number>(classes).fill(0);
-  for (const label of labels.values) counts[label]! += 1;
-  return counts;
 }
 
 function tagsOf({ shape, labels }: Dataset): string[] {

@@ -14,6 +14,8 @@ import type { RunProgress } from "./run_progress.ts";
 export function linesOf(before: RunProgress, item: StreamItem, after: RunProgress): string[] {
   if (item.kind === "note") {
     const { waiting } = after;
+    if (item.note.type === "paused") return [`paused: ${printable(item.note.reason)}`];
+    if (item.note.type === "resumed") return [`goes on after ${secondsText(item.note.seconds)}`];
     // Progress of single batches would drown the rest.
     if (item.note.type !== "waiting_for_clients" || waiting === null) return [];
     if (waiting.present === before.waiting?.present) return [];

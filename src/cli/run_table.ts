@@ -3,6 +3,7 @@
  * state and a size in, lines out; nothing here knows a terminal.
  */
 import type { ClientRef } from "../core/ids.ts";
+import { printable } from "./printable.ts";
 import { openRound, type RoundRecord, type SessionState } from "../session/state.ts";
 import type { Colours } from "./colours.ts";
 import { bytesText, countText, lossText, percentText, secondsText } from "./quantities.ts";
@@ -61,8 +62,9 @@ export function roundLines(state: SessionState, round: RoundRecord, style: Table
  * @param most number of lines; clients beyond it are summed up in the last one
  */
 export function liveLines(run: RunProgress, style: TableStyle, most: number): string[] {
-  const { state, waiting } = run;
+  const { state, waiting, paused } = run;
   if (state === null || state.endedAt !== null) return [];
+  if (paused !== null) return [cut(`paused: ${printable(paused)}`, style.columns)];
   const round = openRound(state);
   if (round === null) {
     return [style.colours.dim(cut(pauseText(state, waiting), style.columns))];

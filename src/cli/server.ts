@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { join } from "node:path";
 import { sessionConfigFrom } from "../config/parse_session.ts";
 import { type ServerConfig, serverConfigSchema } from "../config/server_config.ts";
-import { systemClock } from "../core/clock.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import { versionInfo } from "../core/version.ts";
 import { chooseBroker } from "../discovery/choose_broker.ts";
 import type { LeaderAdvert, LeaderDiscovery } from "../discovery/discovery.ts";
@@ -20,6 +20,9 @@ import { createRest, serveRest } from "../server/rest.ts";
 import { RunsFolder } from "../server/runs_folder.ts";
 import { Sessions } from "../server/sessions.ts";
 import { openStore } from "../state/open.ts";
+import { Leadership } from "../state/leadership.ts";
+import { ownIdentity } from "../state/process_identity.ts";
+import type { Store } from "../state/store.ts";
 import { tfjsModelFiles, WEIGHTS_FILE } from "../training/tfjs_model_file.ts";
 import { openStrategy } from "../custom/open_strategy.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
@@ -31,6 +34,7 @@ import { sessionRegistries } from "./session_registries.ts";
 import {
   addServiceFlags,
   consoleLogger,
+  engineSettings,
   portNumber,
   type ServiceFlags,
   untilInterrupted,
@@ -84,9 +88,22 @@ async function serve(flags: ServerFlags): Promise<void> {
     flags,
   );
   const leader = await startLeader(config, logger, flags.monitor ?? false);
-  const signal = await interrupted;
-  logger.info("stopping", `Got ${signal}, stopping; again to stop at once`);
+  const deposed = Promise.withResolvers<null>();
+  leader.deposed.addEventListener("abort", () => deposed.resolve(null));
+  if (leader.deposed.aborted) deposed.resolve(null);
+  const signal = await Promise.race([interrupted, deposed.promise]);
+  if (signal !== null) logger.info("stopping", `Got ${signal}, stopping; again to stop at once`);
   await leader.close();
+  leader.deposed.throwIfAborted();
+}
+
+/** Takes the lead of the store. @throws {StoreTakenError} another leader is alive */
+async function leading(store: Store, clock: Clock): Promise<Leadership> {
+  return await Leadership.begin(
+    store.leader,
+    { process: ownIdentity(), clock },
+    store.description,
+  );
 }
 
 /** Flags win over the file. */
@@ -121,6 +138,8 @@ function withFlags(config: ServerConfig, flags: ServerFlags): ServerConfig {
 
 /** A leader that serves. */
 interface Leader {
+  /** Aborts, with the reason, when it must end as it leads no more. */
+  readonly deposed: AbortSignal;
   close(): Promise<void>;
 }
 
@@ -132,6 +151,10 @@ async function startLeader(
   const clock = systemClock;
   const { mqtt, grpc, restful } = config.comm_config;
   const store = await openStore(storeOptions(config));
+  const leadership = await leading(store, clock).catch(async (error) => {
+    await store.close();
+    throw error;
+  });
   logger.info("state", `State is kept in ${store.description}`);
 
   let transport: Transport | null = null;
@@ -171,7 +194,7 @@ async function startLeader(
     findPackage: (session) => findPackage(session, [config.models_dir_path, builtInModels()]),
     openTrainer: () =>
       createWorkerTrainer({
-        engine: config.training,
+        engine: engineSettings(config.training),
         onNotice: (text) => logger.info("trainer", text),
       }),
     openStrategy: (file, code) => openStrategy(file, code),
@@ -180,7 +203,9 @@ async function startLeader(
     checkpoints: new CheckpointFolder(config.checkpoint_dir_path, versionInfo().flotilla),
     about: versions(),
     longestCallMs: grpc.timeout_s * 1000,
+    returnMs: silentMs,
   });
+  await sessions.load();
   const rest = serveRest(
     createRest(sessions, {
       parseConfig: (given) => sessionConfigFrom(given, "request body", sessionRegistries),
@@ -221,13 +246,14 @@ async function startLeader(
   });
   advertise();
   const silenceCheck = setInterval(() => {
-    if (connected) directory.checkSilence();
+    if (connected) void directory.checkSilence();
   }, mqtt.mqtt_heartbeat_interval_s * 1000);
   const monitor = monitored ? await watchRuns(sessions, config.runs_dir_path, logger) : null;
   await sessions.resume();
   logger.info("ready", "Ready: start clients with flotilla client, runs with flotilla session");
 
   return {
+    deposed: leadership.deposed,
     async close() {
       clearInterval(silenceCheck);
       await sessions.close();
@@ -237,6 +263,7 @@ async function startLeader(
       await discovery.close();
       transport.close();
       await broker.close();
+      await leadership.leave();
       await store.close();
     },
   };

@@ -1,9 +1,11 @@
 /** What `server` and `client` have in common: flags, log output, and how they end. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { TrainingConfig } from "../config/training_section.ts";
 import { isLoopback } from "../discovery/local_address.ts";
 import { formatRecord, type LogFormat } from "../log/console_log.ts";
 import { createLogger, type Logger, type LogLevel } from "../log/log.ts";
 import { ExitCode } from "../core/errors.ts";
+import type { EngineSettings } from "../training/protocol.ts";
 import { errorOutput } from "./output.ts";
 
 /** Flags of every long-running command. */
@@ -38,6 +40,11 @@ export function addServiceFlags(command: Command, defaultConfig: string): Comman
       new Option("--log-format <format>", "readable lines, or a JSON object per line")
         .choices(["text", "json"]).default("text"),
     );
+}
+
+/** How workers compute, as the configuration says. */
+export function engineSettings({ dataset_memory_mb, ...same }: TrainingConfig): EngineSettings {
+  return { ...same, datasetBytes: dataset_memory_mb * 2 ** 20 };
 }
 
 /** Parses a port. @throws {InvalidArgumentError} */

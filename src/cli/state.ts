@@ -1,7 +1,7 @@
 /** `flotilla state export|import`: moves what a server keeps between memory, SQLite and Redis. */
 import { type Command, Option } from "commander";
 import { Archive } from "../archive/archive.ts";
-import { exportState, importState } from "../archive/state_archive.ts";
+import { exportState, importState, type StateSize } from "../archive/state_archive.ts";
 import { serverConfigSchema } from "../config/server_config.ts";
 import { FileAccessError } from "../core/errors.ts";
 import { versionInfo } from "../core/version.ts";
@@ -86,7 +86,7 @@ async function exportTo(file: string, flags: StateFlags): Promise<void> {
     }
   }
   using archive = await Archive.open(file, "state");
-  const { sessions, blobs, blobBytes } = archive.about as unknown as Size;
+  const { sessions, blobs, blobBytes } = archive.about as unknown as StateSize;
   report("exported", { sessions, blobs, blobBytes }, flags);
 }
 
@@ -123,13 +123,11 @@ async function openPlace(flags: StateFlags): Promise<Store | null> {
   return options.kind === "memory" ? null : await openStore(options);
 }
 
-interface Size {
-  readonly sessions: number;
-  readonly blobs: number;
-  readonly blobBytes: number;
-}
-
-function report(verb: string, { sessions, blobs, blobBytes }: Size, { json }: StateFlags): void {
+function report(
+  verb: string,
+  { sessions, blobs, blobBytes }: StateSize,
+  { json }: StateFlags,
+): void {
   standardOutput.write(
     json
       ? `${JSON.stringify({ sessions, blobs, blob_bytes: blobBytes })}\n`

@@ -59,6 +59,9 @@ export class Edge implements EdgeHandlers {
   }
 
   echo(): string {
+    // Whom the leader asks, it is about to send weights to: enough time to start a worker.
+    const [only, ...others] = this.#options.datasets.values();
+    if (only !== undefined && others.length === 0) this.#options.trainer.prepare?.(only.folder);
     return "Ack";
   }
 

@@ -8,7 +8,6 @@ import { weightsId } from "../core/weights.ts";
 import type { Logger } from "../log/log.ts";
 import type { FinishedUpdate, TrainJob, UpdateHeader } from "../rpc/transport.ts";
 import { writeFileAtomically } from "../state/atomic_file.ts";
-import { onFile } from "../state/file_access.ts";
 
 const SUFFIX = ".update";
 /** Sessions of which a result is kept; a leader that never comes back must not fill the disk. */
@@ -31,18 +30,14 @@ export class KeptResults {
     this.#names = names;
   }
 
-  /**
-   * Opens the folder in a client's temp folder, and clears what a crash has left half written.
-   *
-   * @throws {FileAccessError} it cannot be made or read
-   */
+  /** Opens the folder in a client's temp folder, and clears what a crash has left half written. */
   static async open(tempFolder: string, logger: Logger): Promise<KeptResults> {
     const folder = join(tempFolder, "results");
-    await onFile("create folder", folder, () => Deno.mkdir(folder, { recursive: true }));
+    await Deno.mkdir(folder, { recursive: true });
     const found: { readonly name: string; readonly keptMs: number }[] = [];
     for await (const { name } of Deno.readDir(folder)) {
       const path = join(folder, name);
-      if (!name.endsWith(SUFFIX)) await onFile("delete", path, () => Deno.remove(path));
+      if (!name.endsWith(SUFFIX)) await Deno.remove(path);
       else found.push({ name, keptMs: (await Deno.stat(path)).mtime?.getTime() ?? 0 });
     }
     const names = found.sort((a, b) => a.keptMs - b.keptMs).map(({ name }) => name);

@@ -19,4 +19,12 @@ export const trainingSection = section({
     "cpu",
     "What computes; webgpu: a GPU through WebGPU; auto: the one that a trial of a second finds faster, where there is a GPU",
   ),
+  dataset_memory_mb: withDefault(
+    wholeNumber(0),
+    1024,
+    "Megabytes (2^20 bytes) that a dataset's items may take in memory; more stay on disk and are read batch by batch",
+  ),
 }, "How this process trains and evaluates");
+
+/** The section, valid. */
+export type TrainingConfig = v.InferOutput<typeof trainingSection>;

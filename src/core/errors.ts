@@ -104,6 +104,40 @@ export class StaleSequenceError extends FlotillaError {
   }
 }
 
+/** A store that another leader uses. */
+export class StoreTakenError extends FlotillaError {
+  override name = "StoreTakenError";
+  override readonly exitCode = ExitCode.usage;
+
+  constructor(store: string, leader: string, lastSeen: Date) {
+    super(
+      `Cannot lead with ${store} as the server of ${leader} does: its last sign of life came at ` +
+        `${lastSeen.toISOString()}; stop it, or choose another store`,
+    );
+  }
+}
+
+/** Another leader has taken the store over, or the store has lost its data: this one must end. */
+export class DeposedError extends FlotillaError {
+  override name = "DeposedError";
+
+  /** @param leader who leads now; null if nobody does, as the store is empty */
+  constructor(store: string, readonly leader: string | null) {
+    super(
+      leader === null
+        ? `Cannot go on with ${store} as its data are gone: it was emptied, or restarted without ` +
+          "keeping them; start the server again to begin anew"
+        : `Cannot go on with ${store} as the server of ${leader} has taken over: this one gave no ` +
+          "sign of life for too long, and nothing of it is written any more",
+    );
+  }
+}
+
+/** Bytes that a store could not take as they came; it can by now, so they may be sent again. */
+export class StoreInterruptedError extends FlotillaError {
+  override name = "StoreInterruptedError";
+}
+
 /** A journal that is not the history of a session: unreadable, or an entry that cannot follow. */
 export class JournalError extends FlotillaError {
   override name = "JournalError";

@@ -49,6 +49,11 @@ function rotateLeft(value: number, bits: number): number {
   return (value << bits) | (value >>> (32 - bits));
 }
 
+/** 0, 1, ..., count - 1. */
+export function allIndices(count: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, index) => index);
+}
+
 /** Shuffles in place (Fisher-Yates) and returns the same array. */
 export function shuffle<T extends { length: number; [index: number]: unknown }>(
   items: T,

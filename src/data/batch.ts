@@ -1,5 +1,12 @@
 /** Copies items out of a dataset as the model's input: bytes scaled to [0, 1], then normalised. */
-import { type Dataset, elements, type Normalisation } from "./dataset.ts";
+import {
+  type Dataset,
+  elements,
+  type Normalisation,
+  type NumberArray,
+  type NumberType,
+  rowsOf,
+} from "./dataset.ts";
 
 /** Fills a batch's inputs from the items with these indices. */
 export type FillBatch = (indices: Int32Array, inputs: Float32Array) => void;
@@ -10,25 +17,37 @@ export type FillBatch = (indices: Int32Array, inputs: Float32Array) => void;
  * @returns a function that writes item `indices[i]` to the i-th row of `inputs`
  */
 export function batchFiller(dataset: Dataset): FillBatch {
-  const { items, shape, normalise } = dataset;
+  const { shape, normalise } = dataset;
+  const rows = rowsOf(dataset);
   const size = elements(shape);
-  const scale = items instanceof Uint8Array ? 1 / 255 : 1;
+  const scale = rows.type === "u8" ? 1 / 255 : 1;
   const channels = shape.at(-1) ?? 1;
   const affine = normalise === null ? null : channelAffine(normalise, scale, channels);
+  let stored = arrayOf(rows.type, 0);
   return function fillBatch(indices, inputs) {
-    let out = 0;
-    for (const index of indices) {
-      const start = index * size;
-      if (affine === null) {
-        for (let i = start; i < start + size; i++) inputs[out++] = items[i]! * scale;
-      } else {
-        for (let i = start; i < start + size; i++) {
-          const channel = i % channels;
-          inputs[out++] = items[i]! * affine.factor[channel]! + affine.offset[channel]!;
-        }
+    const length = indices.length * size;
+    if (stored.length < length) stored = arrayOf(rows.type, length);
+    rows.read(indices, new Uint8Array(stored.buffer), size * stored.BYTES_PER_ELEMENT);
+    if (affine === null) {
+      for (let i = 0; i < length; i++) inputs[i] = stored[i]! * scale;
+    } else {
+      for (let i = 0; i < length; i++) {
+        const channel = i % channels;
+        inputs[i] = stored[i]! * affine.factor[channel]! + affine.offset[channel]!;
       }
     }
   };
+}
+
+function arrayOf(type: NumberType, length: number): NumberArray {
+  switch (type) {
+    case "u8":
+      return new Uint8Array(length);
+    case "i32":
+      return new Int32Array(length);
+    case "f32":
+      return new Float32Array(length);
+  }
 }
 
 /** (x * scale - mean) / std as one factor and one offset for each channel. */

@@ -6,6 +6,26 @@
 /** Numbers as they lie in memory: images stay bytes and are scaled batch by batch. */
 export type NumberArray = Uint8Array | Int32Array | Float32Array;
 
+/** Types of numbers by the names that kernels have for them. */
+export type NumberType = "u8" | "i32" | "f32";
+
+/** Bytes of a number. */
+export const BYTES_EACH: Readonly<Record<NumberType, number>> = { u8: 1, i32: 4, f32: 4 };
+
+/** Items by index, wherever they are. */
+export interface Rows {
+  readonly type: NumberType;
+  /** Copies items as they lie in memory, the one with `indices[i]` to byte `i * stride`. */
+  read(indices: Int32Array, into: Uint8Array, stride: number): void;
+}
+
+/** Items that are read from a file batch by batch. */
+export interface StoredItems extends Rows {
+  /** Bytes of all items. */
+  readonly byteLength: number;
+  close(): void;
+}
+
 /** What a reader finds in its files. */
 export interface RawData {
   /** All items one after another: [count, ...shape]. */
@@ -13,6 +33,11 @@ export interface RawData {
   /** Shape of one item; images are [height, width, channels]. */
   readonly shape: readonly number[];
   readonly labels: RawLabels;
+}
+
+/** As {@link RawData}, with items that stay on disk. */
+export interface StoredData extends Omit<RawData, "items"> {
+  readonly items: StoredItems;
 }
 
 /** Labels as stored: class numbers, or the numbers that a regression shall predict. */
@@ -47,10 +72,11 @@ export interface DatasetSpec {
 /** The data's file names, relative to the folder. */
 export type DataFiles = string | { readonly images: string; readonly labels: string };
 
-/** A dataset in memory, checked: at least one item, labels in range, one label an item. */
+/** A dataset, checked: at least one item, labels in range, one label an item. */
 export interface Dataset {
   readonly name: string;
-  readonly items: NumberArray;
+  /** In memory, or on disk. */
+  readonly items: NumberArray | StoredItems;
   /** Shape of one item. */
   readonly shape: readonly number[];
   readonly count: number;
@@ -64,6 +90,34 @@ export interface Dataset {
   /** Items by class; null for targets. */
   readonly labelCounts: readonly number[] | null;
   readonly normalise: Normalisation | null;
+}
+
+/** A dataset that is wholly in memory. */
+export interface ResidentDataset extends Dataset {
+  readonly items: NumberArray;
+}
+
+/** The type of items. */
+export function typeOf(items: Dataset["items"]): NumberType {
+  if (items instanceof Uint8Array) return "u8";
+  if (items instanceof Int32Array) return "i32";
+  return items instanceof Float32Array ? "f32" : items.type;
+}
+
+/** The items of a dataset by index. */
+export function rowsOf({ items, shape }: Pick<Dataset, "items" | "shape">): Rows {
+  if (!ArrayBuffer.isView(items)) return items;
+  const bytes = new Uint8Array(items.buffer, items.byteOffset, items.byteLength);
+  const size = elements(shape) * items.BYTES_PER_ELEMENT;
+  return {
+    type: typeOf(items),
+    read(indices, into, stride) {
+      for (let row = 0; row < indices.length; row++) {
+        const start = indices[row]! * size;
+        into.set(bytes.subarray(start, start + size), row * stride);
+      }
+    },
+  };
 }
 
 /** Number of elements of a shape. */

@@ -72,6 +72,25 @@ export async function readBytes({ label, path }: DataFile): Promise<Uint8Array<A
   }
 }
 
+/**
+ * An error for data that would take more memory than allowed, and cannot be read batch by batch.
+ *
+ * @param remedy what to do so that they can
+ */
+export function overBudget(
+  label: string,
+  bytes: number,
+  budgetBytes: number,
+  remedy: string,
+): DataError {
+  const megabytes = (count: number) => `${Math.ceil(count / 2 ** 20)} MB`;
+  return new DataError(
+    `Cannot hold ${label} of ${megabytes(bytes)} in memory as training.dataset_memory_mb allows ` +
+      `${megabytes(budgetBytes)}, and as it is stored it cannot be read batch by batch: ` +
+      `${remedy}, or allow more`,
+  );
+}
+
 function tooLarge(label: string, size: string): DataError {
   return new DataError(
     `Cannot read ${label} of ${size} as at most ${LIMIT_BYTES / 2 ** 20} MB are held in memory: ` +

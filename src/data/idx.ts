@@ -3,9 +3,10 @@
  * axes, a big-endian 32-bit size for each axis, then the elements, big-endian.
  */
 import { DataError } from "../core/errors.ts";
-import type { NumberArray, RawData, RawLabels } from "./dataset.ts";
+import type { NumberArray, NumberType, RawData, RawLabels, StoredData } from "./dataset.ts";
 import { elements } from "./dataset.ts";
-import { type DataFile, findFile, plainSize, readBytes, readStart } from "./folder.ts";
+import { type DataFile, findFile, overBudget, plainSize, readBytes, readStart } from "./folder.ts";
+import { openItems } from "./stored_items.ts";
 
 /** Element types that are read: code, bytes an element. */
 const TYPES: Readonly<Record<number, { name: "u1" | "i4" | "f4"; bytes: number }>> = {
@@ -38,6 +39,43 @@ export async function readIdxPair(folder: string, pair: IdxPair): Promise<RawDat
   const file = await findFile(folder, pair.images);
   const { values, sizes } = parseIdx(await readBytes(file), file.label);
   return { items: values, shape: itemShape(sizes), labels: await readIdxLabels(folder, pair) };
+}
+
+/** Names of the types in memory. */
+const IN_MEMORY = { u1: "u8", i4: "i32", f4: "f32" } as const satisfies Record<
+  IdxHeader["type"],
+  NumberType
+>;
+
+/**
+ * As {@link readIdxPair}, with images that stay on disk; null if they take at most so many bytes.
+ *
+ * @throws {DataError} as {@link readIdxPair}; the images are more and packed by gzip
+ */
+export async function openIdxPair(
+  folder: string,
+  pair: IdxPair,
+  budgetBytes: number,
+): Promise<StoredData | null> {
+  const file = await findFile(folder, pair.images);
+  const header = parseHeader(await readStart(file, 4 + 4 * MAX_AXES), file.label);
+  const [count, ...rest] = header.sizes;
+  const bytes = elements(header.sizes) * header.bytesEach;
+  if (bytes <= budgetBytes) return null;
+  const fileBytes = await plainSize(file);
+  if (fileBytes === null) {
+    throw overBudget(file.label, bytes, budgetBytes, "unpack it with gunzip");
+  }
+  checkSize(fileBytes, header, file.label);
+  const labels = await readIdxLabels(folder, pair);
+  const items = openItems(file, {
+    type: IN_MEMORY[header.type],
+    bigEndian: true,
+    count: count!,
+    size: elements(rest),
+    start: header.start,
+  });
+  return { items, shape: itemShape(header.sizes), labels };
 }
 
 /**

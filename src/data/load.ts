@@ -1,13 +1,19 @@
 /** Loads and checks a dataset: the one door through which data reach the training. */
 import { DataError } from "../core/errors.ts";
 import {
+  BYTES_EACH,
   type Dataset,
   type DatasetSpec,
   elements,
   type NumberArray,
   type RawData,
   type RawLabels,
+  type ResidentDataset,
+  rowsOf,
+  type StoredData,
+  typeOf,
 } from "./dataset.ts";
+import { overBudget } from "./folder.ts";
 import { readerOf } from "./readers.ts";
 
 /**
@@ -17,23 +23,52 @@ import { readerOf } from "./readers.ts";
  * and labels differ in number; a label is out of range; a number is NaN or infinite; the
  * normalisation has not one number for each channel
  */
-export async function loadDataset(spec: DatasetSpec): Promise<Dataset> {
-  return checkedDataset(spec, await readerOf(spec).read(spec.folder));
+export async function loadDataset(spec: DatasetSpec): Promise<ResidentDataset> {
+  const data = await readerOf(spec).read(spec.folder);
+  return { ...checkedDataset(spec, data), items: data.items };
+}
+
+/**
+ * Reads a dataset into memory if its items take at most so many bytes there; else they stay on disk
+ * and are read batch by batch, until they are closed. It has the same items either way.
+ *
+ * @throws {DataError} as {@link loadDataset}; the items are more, and stored so that they cannot be
+ * read batch by batch
+ */
+export async function loadWithin(spec: DatasetSpec, budgetBytes: number): Promise<Dataset> {
+  const reader = readerOf(spec);
+  const stored = await reader.open?.(spec.folder, budgetBytes) ?? null;
+  if (stored === null) {
+    const dataset = await loadDataset(spec);
+    const { byteLength } = dataset.items;
+    if (byteLength <= budgetBytes) return dataset;
+    throw overBudget(
+      `dataset ${spec.name}`,
+      byteLength,
+      budgetBytes,
+      "save it as a pair of IDX files or by numpy.savez",
+    );
+  }
+  try {
+    return checkedDataset(spec, stored);
+  } catch (error) {
+    stored.items.close();
+    throw error;
+  }
 }
 
 /** What a dataset is besides its numbers. */
 type DatasetFacts = Pick<DatasetSpec, "name" | "classes" | "normalise">;
 
 /** Checks what a reader found. @throws {DataError} as {@link loadDataset} */
-export function checkedDataset(
-  spec: DatasetFacts,
-  { items, shape, labels }: RawData,
-): Dataset {
+export function checkedDataset(spec: DatasetFacts, data: RawData | StoredData): Dataset {
+  const { items, shape, labels } = data;
   // An item without elements cannot tell how many there are.
-  const count = elements(shape) === 0 ? 0 : items.length / elements(shape);
+  const size = elements(shape) * BYTES_EACH[typeOf(items)];
+  const count = size === 0 ? 0 : items.byteLength / size;
   checkCount(spec, count, labels);
   checkNormalisation(spec, shape);
-  checkNumbers(spec.name, "item", items, elements(shape));
+  checkItems(spec.name, data, count);
   checkNumbers(spec.name, "target", labels.values, elements(labels.shape));
   return {
     name: spec.name,
@@ -46,6 +81,23 @@ export function checkedDataset(
     classesDeclared: spec.classes !== null,
     normalise: spec.normalise,
   };
+}
+
+/** Items that are looked at together if they are on disk. */
+const CHECKED_AT_ONCE = 256;
+
+function checkItems(name: string, { items, shape }: RawData | StoredData, count: number): void {
+  const size = elements(shape);
+  if (ArrayBuffer.isView(items)) return checkNumbers(name, "item", items, size);
+  if (items.type !== "f32") return;
+  const rows = rowsOf({ items, shape });
+  for (let first = 0; first < count; first += CHECKED_AT_ONCE) {
+    const length = Math.min(CHECKED_AT_ONCE, count - first);
+    const values = new Float32Array(length * size);
+    const indices = Int32Array.from({ length }, (_, n) => first + n);
+    rows.read(indices, new Uint8Array(values.buffer), size * BYTES_EACH.f32);
+    checkNumbers(name, "item", values, size, first);
+  }
 }
 
 /** @throws {DataError} there are no items, or not as many labels */
@@ -93,12 +145,20 @@ export function countLabels(
 const MAX_CLASSES = 1_000_000;
 
 /** One such number would spoil every weight, long after the batch that held it. */
-function checkNumbers(name: string, what: string, values: NumberArray, size: number): void {
+function checkNumbers(
+  name: string,
+  what: string,
+  values: NumberArray,
+  size: number,
+  firstItem = 0,
+): void {
   if (!(values instanceof Float32Array)) return;
   const at = values.findIndex((value) => !Number.isFinite(value));
   if (at < 0) return;
   throw new DataError(
-    `Cannot use dataset ${name} as number ${at % size} of ${what} ${Math.floor(at / size)} ` +
+    `Cannot use dataset ${name} as number ${at % size} of ${what} ${
+      firstItem + Math.floor(at / size)
+    } ` +
       `is ${values[at]}: all must be finite`,
   );
 }

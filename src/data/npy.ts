@@ -8,7 +8,8 @@ import { elements, type NumberArray } from "./dataset.ts";
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 /** Bytes an element of the types that are read. */
 const BYTES = { f4: 4, f8: 8, u1: 1, i4: 4, i8: 8 } as const;
-type NpyType = keyof typeof BYTES;
+/** Element types that are read. */
+export type NpyType = keyof typeof BYTES;
 
 /** An array: f8 becomes f4 and i8 becomes i4, as the model computes in these. */
 export interface NpyArray {
@@ -24,7 +25,7 @@ export interface NpyArray {
  * number beyond 32 bits
  */
 export function parseNpy(bytes: Uint8Array<ArrayBuffer>, label: string): NpyArray {
-  const { type, shape, start } = parseHeader(bytes, label);
+  const { type, shape, start } = parseNpyHeader(bytes, label);
   const expected = start + elements(shape) * BYTES[type];
   if (bytes.length !== expected) {
     throw new DataError(
@@ -61,7 +62,20 @@ function numbers(type: NpyType, data: ArrayBuffer, label: string): NumberArray {
   }
 }
 
-function parseHeader(bytes: Uint8Array<ArrayBuffer>, label: string) {
+/** What an `.npy` file says before its elements, which start at a byte. */
+export interface NpyHeader {
+  readonly type: NpyType;
+  readonly shape: readonly number[];
+  readonly start: number;
+}
+
+/**
+ * Reads the header of an `.npy` file.
+ *
+ * @param bytes its first bytes, with the whole header
+ * @throws {DataError} as {@link parseNpy}
+ */
+export function parseNpyHeader(bytes: Uint8Array<ArrayBuffer>, label: string): NpyHeader {
   if (MAGIC.some((byte, index) => bytes[index] !== byte) || bytes.length < 12) {
     throw new DataError(`Cannot read ${label} as it does not start with NumPy's magic number`);
   }

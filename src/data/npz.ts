@@ -2,8 +2,9 @@
 import { unzipSync } from "fflate";
 import { DataError, messageOf } from "../core/errors.ts";
 import type { RawData, RawLabels } from "./dataset.ts";
-import { findFile, readBytes } from "./folder.ts";
+import { findFile, plainSize, readBytes } from "./folder.ts";
 import { type NpyArray, parseNpy } from "./npy.ts";
+import { readMember, zipMembers } from "./zip_directory.ts";
 
 /**
  * Reads the arrays `x` [items, ...shape] and `y` [items] or [items, ...targets].
@@ -12,23 +13,42 @@ import { type NpyArray, parseNpy } from "./npy.ts";
  */
 export async function readNpz(folder: string, name: string): Promise<RawData> {
   const { x, y, label } = await readArrays(folder, name, ["x", "y"]);
-  const [count, ...shape] = x!.shape;
-  if (count === undefined) {
-    throw new DataError(`Cannot read ${label} as x is a single number: an axis of items is needed`);
-  }
-  // Grey images are often saved without their channel axis.
-  const isImages = x!.values instanceof Uint8Array && shape.length === 2;
   return {
     items: x!.values,
-    shape: isImages ? [...shape, 1] : shape,
+    shape: itemShape(x!.shape, x!.values instanceof Uint8Array, label),
     labels: labelsOf(y!, `${label} y`),
   };
 }
 
+/**
+ * Shape of an item of the array `x`.
+ *
+ * @throws {DataError} it has no axis of items
+ */
+export function itemShape(
+  [count, ...shape]: readonly number[],
+  isBytes: boolean,
+  label: string,
+): readonly number[] {
+  if (count === undefined) {
+    throw new DataError(`Cannot read ${label} as x is a single number: an axis of items is needed`);
+  }
+  // Grey images are often saved without their channel axis.
+  return isBytes && shape.length === 2 ? [...shape, 1] : shape;
+}
+
 /** Reads the labels only; the number of items is taken from them. */
 export async function summariseNpz(folder: string, name: string) {
-  const { y, label } = await readArrays(folder, name, ["y"]);
-  const labels = labelsOf(y!, `${label} y`);
+  const file = await findFile(folder, name);
+  const source = `${file.label} y`;
+  // An archive within gzip has no directory that could be read alone.
+  const member = await plainSize(file) === null
+    ? undefined
+    : zipMembers(file).find((member) => member.name === "y.npy");
+  const y = member === undefined
+    ? (await readArrays(folder, name, ["y"])).y!
+    : parseNpy(readMember(file, member), source);
+  const labels = labelsOf(y, source);
   return { count: labels.count, labels };
 }
 
@@ -56,7 +76,8 @@ async function readArrays(folder: string, name: string, wanted: readonly ("x" | 
   return { ...arrays, label: file.label };
 }
 
-function labelsOf({ values, shape }: NpyArray, source: string): RawLabels {
+/** The array `y` as labels. @throws {DataError} it has no axis of items */
+export function labelsOf({ values, shape }: NpyArray, source: string): RawLabels {
   const [count, ...rest] = shape;
   if (count === undefined) {
     throw new DataError(`Cannot read ${source} as it is a single number: one an item is needed`);

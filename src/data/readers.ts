@@ -1,8 +1,8 @@
 /** The registry of data formats: which file is read by which reader. */
 import { DataError } from "../core/errors.ts";
-import type { DataFiles, DatasetSpec, RawData, RawLabels } from "./dataset.ts";
+import type { DataFiles, DatasetSpec, RawData, RawLabels, StoredData } from "./dataset.ts";
 import type { OnBadCell } from "./table.ts";
-import { readIdxPair, summariseIdxPair } from "./idx.ts";
+import { openIdxPair, readIdxPair, summariseIdxPair } from "./idx.ts";
 
 /** Labels and the number of items, read without loading the items where the format allows it. */
 export interface LabelSummary {
@@ -14,6 +14,12 @@ interface Reader {
   /** @param onBad gets the cells of a table that are not numbers; without it they are an error */
   read(folder: string, onBad?: OnBadCell): Promise<RawData>;
   summarise(folder: string): Promise<LabelSummary>;
+  /**
+   * As `read`, with items that stay on disk; null if they take at most so many bytes in memory.
+   *
+   * @throws {DataError} also if items are more, and lie in the file in a form that must be unpacked
+   */
+  open?(folder: string, budgetBytes: number): Promise<StoredData | null>;
 }
 
 /** Readers of single files by extension; each loads its library only when it is used. */
@@ -21,6 +27,7 @@ const BY_EXTENSION: Readonly<Record<string, (name: string) => Reader>> = {
   ".npz": (name) => ({
     read: async (folder) => (await import("./npz.ts")).readNpz(folder, name),
     summarise: async (folder) => (await import("./npz.ts")).summariseNpz(folder, name),
+    open: async (folder, budget) => (await import("./npz_items.ts")).openNpz(folder, name, budget),
   }),
   ".csv": (name) => ({
     read: async (folder, onBad) => (await import("./csv.ts")).readCsv(folder, name, onBad),
@@ -52,6 +59,7 @@ export function readerOf({ name, files }: Pick<DatasetSpec, "name" | "files">): 
     return {
       read: (folder) => readIdxPair(folder, files),
       summarise: (folder) => summariseIdxPair(folder, files),
+      open: (folder, budget) => openIdxPair(folder, files, budget),
     };
   }
   if (/[\\/]$/.test(files)) return imageFolders(files);

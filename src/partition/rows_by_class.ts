@@ -51,11 +51,6 @@ export function cutByShares(rows: Int32Array, shares: readonly number[]): Int32A
   });
 }
 
-/** The numbers from 0 up to, without, `count`. */
-export function allRows(count: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, row) => row);
-}
-
 /** One list of several. */
 export function joined(lists: readonly Int32Array[]): Int32Array {
   const all = new Int32Array(lists.reduce((sum, list) => sum + list.length, 0));

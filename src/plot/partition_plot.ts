@@ -1,5 +1,5 @@
 /** How many items of each label every client has, as stacked bars. Pure: counts in, SVG out. */
-import { escaped, niceAbove, rounded, text } from "./svg.ts";
+import { escaped, imageStyle, niceAbove, rounded, text } from "./svg.ts";
 
 /** One client's bar. */
 export interface PartitionBar {
@@ -12,17 +12,6 @@ const FRAME = { left: 72, top: 56, height: 320 };
 const LEGEND_WIDTH = 110;
 /** More labels than this are neighbours that cannot be told apart, so the legend leaves some out. */
 const LEGEND_ROWS = 20;
-
-const STYLE = `
-  text { font: 13px system-ui, "DejaVu Sans", sans-serif; fill: #374151; }
-  .title { font-size: 16px; font-weight: 600; fill: #111827; }
-  .back { fill: #ffffff; }
-  .grid { stroke: #e5e7eb; }
-  .axis { stroke: #6b7280; }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #d1d5db; } .title { fill: #f9fafb; } .back { fill: #111827; }
-    .grid { stroke: #374151; } .axis { stroke: #9ca3af; }
-  }`;
 
 /**
  * The image of a partition.
@@ -46,7 +35,7 @@ export function partitionPlot(
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" ` +
     `width="${width}" height="${height}" role="img">`,
     `<title>${escaped(title)}</title>`,
-    `<style>${STYLE}\n</style>`,
+    imageStyle({ light: "", dark: "" }),
     `<rect class="back" width="${width}" height="${height}"/>`,
     text(title, FRAME.left, 28, "start", "title"),
     ...[0, 1, 2, 3, 4, 5].flatMap((fifth) => {

@@ -29,3 +29,18 @@ export function escaped(content: string): string {
     .replaceAll(">", "&gt;")
     .replaceAll('"', "&quot;");
 }
+
+/** The style sheet of an image by itself, for light and dark pages. @param more rules of the image */
+export function imageStyle(more: { readonly light: string; readonly dark: string }): string {
+  return `<style>
+  text { font: 13px system-ui, "DejaVu Sans", sans-serif; fill: #374151; }
+  .title { font-size: 16px; font-weight: 600; fill: #111827; }
+  .back { fill: #ffffff; }
+  .grid { stroke: #e5e7eb; }
+  .axis { stroke: #6b7280; }${more.light}
+  @media (prefers-color-scheme: dark) {
+    text { fill: #d1d5db; } .title { fill: #f9fafb; } .back { fill: #111827; }
+    .grid { stroke: #374151; } .axis { stroke: #9ca3af; }${more.dark}
+  }
+</style>`;
+}

@@ -1,5 +1,5 @@
 /** One client as the leader reaches it by gRPC. */
-import { type CallOptions as GrpcCallOptions, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { Buffer } from "node:buffer";
 import type { ClientId, SessionId, WeightsId } from "../core/ids.ts";
 import type { Benchmark, Evaluation } from "../core/metrics.ts";
@@ -8,6 +8,7 @@ import type { ByteBudget } from "./byte_budget.ts";
 import type { Collector } from "./collector.ts";
 import { framesOf, type SharedFrames } from "./frames.ts";
 import { type Channel, checkOpen } from "./channel.ts";
+import { late } from "./failures.ts";
 import { pump } from "./pump.ts";
 import { edgeRpcs, type Rpc } from "./services.ts";
 import { rpcErrorOf } from "./status.ts";
@@ -121,7 +122,6 @@ export class GrpcLink implements ClientLink {
         rpc.responseDeserialize as (bytes: Buffer) => Response,
         request,
         new Metadata(),
-        bounds(call),
         done,
       ));
   }
@@ -142,7 +142,6 @@ export class GrpcLink implements ClientLink {
         rpc.requestSerialize,
         rpc.responseDeserialize as (bytes: Buffer) => Response,
         new Metadata(),
-        bounds(call),
         done,
       );
       // The callback tells of every failure; a write to a call that has ended must not throw too.
@@ -159,11 +158,13 @@ export class GrpcLink implements ClientLink {
   }
 }
 
-function bounds(call: CallOptions): GrpcCallOptions {
-  return { deadline: Date.now() + call.deadlineMs };
-}
+/**
+ * The longest time that a timer can wait: 24 days. Deadlines are kept by timers, as those of grpc-js
+ * are times of day, and a clock that is put forward would end every call that waits to be sent.
+ */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Runs a call that ends with a callback, and cancels it on the signal. */
+/** Runs a call that ends with a callback, and cancels it on the signal or at its deadline. */
 function settle<Response>(
   peer: string,
   call: CallOptions,
@@ -171,10 +172,17 @@ function settle<Response>(
 ): Promise<Response> {
   const { signal } = call;
   return new Promise((resolve, reject) => {
+    let isLate = false;
     const cancel = () => running.cancel();
+    const timer = setTimeout(() => {
+      isLate = true;
+      cancel();
+    }, Math.min(call.deadlineMs, MAX_TIMER_MS));
     const running = start((error, response) => {
+      clearTimeout(timer);
       signal.removeEventListener("abort", cancel);
       if (error === null) resolve(response!);
+      else if (isLate) reject(late(peer));
       else reject(rpcErrorOf(error, peer, signal));
     });
     signal.addEventListener("abort", cancel, { once: true });

@@ -42,12 +42,15 @@ export class HeldUpdates {
     );
   }
 
-  /** Ends the holding of one update of this id: the leader has all of it. */
+  /**
+   * Ends the holding of one update of this id, the latest: the leader has all of it. An earlier one
+   * may be of a call whose end a broken network has not told.
+   */
   fetched(id: WeightsId): void {
-    const first = this.#held.get(id)?.[0];
-    if (first === undefined) return;
-    this.#remove(id, first);
-    first.fetched();
+    const last = this.#held.get(id)?.at(-1);
+    if (last === undefined) return;
+    this.#remove(id, last);
+    last.fetched();
   }
 
   #remove(id: WeightsId, held: Held): void {

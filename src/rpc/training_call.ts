@@ -3,18 +3,13 @@
  * when the leader has room for it. However many clients end at once, what is under way from all of
  * them together stays within one budget.
  */
-import {
-  type ClientReadableStream,
-  type Deadline,
-  Metadata,
-  type ServiceError,
-} from "@grpc/grpc-js";
+import { type ClientReadableStream, Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { Buffer } from "node:buffer";
 import { FlotillaError } from "../core/errors.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import { type Channel, checkOpen } from "./channel.ts";
 import type { Collector } from "./collector.ts";
-import { cancelled, late } from "./failures.ts";
+import { cancelled, late, unavailable } from "./failures.ts";
 import { takePlace } from "./place.ts";
 import { exactly } from "./receive.ts";
 import { edgeRpcs, type Rpc } from "./services.ts";
@@ -66,12 +61,13 @@ export async function callTraining(
   // The call may be over while the sink still works on what has come.
   const cancel = () => ended.reject(cancelled(peer));
   call.signal.addEventListener("abort", cancel, { once: true });
+  let fetchTimer: ReturnType<typeof setTimeout> | undefined;
+  // By timers, as deadlines of grpc-js are times of day, and the clock may jump.
   const timer = setTimeout(() => ended.reject(late(peer)), Math.min(call.deadlineMs, MAX_TIMER_MS));
 
   function open<Request, Response>(
     rpc: Rpc<Request, Response>,
     request: Request,
-    deadline: Deadline,
   ): AsyncGenerator<Response> {
     const stream = channel.client.makeServerStreamRequest(
       rpc.path,
@@ -79,17 +75,18 @@ export async function callTraining(
       rpc.responseDeserialize as (bytes: Buffer) => Response,
       request,
       new Metadata(),
-      { deadline },
     );
+    const errorOf = (error: unknown) => rpcErrorOf(error as ServiceError, peer, call.signal);
     stream.on("error", (error) => {
-      ended.reject(rpcErrorOf(error as ServiceError, peer, call.signal));
+      // Without a status it is not the call's: a sink that leaves the bytes tears the stream down.
+      if (typeof (error as ServiceError).code === "number") ended.reject(errorOf(error));
     });
     over.signal.addEventListener("abort", () => stream.cancel(), { once: true });
-    return messagesOf(stream, peer, call.signal);
+    return messagesOf(stream, errorOf);
   }
 
   async function deliver(): Promise<void> {
-    const events = open(StartTraining, jobToWire(job), Date.now() + call.deadlineMs);
+    const events = open(StartTraining, jobToWire(job));
     const header = await announced(events, sink);
     if (header.bytes > receiving.maxUpdateBytes) {
       throw new FlotillaError(
@@ -97,7 +94,10 @@ export async function callTraining(
       );
     }
     await takePlace(receiving.budget, header.bytes, over.signal);
-    const fetched = open(FetchUpdate, { weights: header.weights }, fetchDeadline(header));
+    // The client keeps its update: the call may be made again.
+    const tooSlow = () => ended.reject(unavailable(peer, "its update comes too slowly"));
+    fetchTimer = setTimeout(tooSlow, fetchMs(header));
+    const fetched = open(FetchUpdate, { weights: header.weights });
     const bytes = exactly(header.bytes, chunksOf(fetched, receiving.collector));
     await sink.update(header, bytes);
     // A sink that needs no more bytes leaves the rest; the client counts them before it is done.
@@ -110,6 +110,7 @@ export async function callTraining(
     await Promise.race([ended.promise, deliver()]);
   } finally {
     clearTimeout(timer);
+    clearTimeout(fetchTimer);
     call.signal.removeEventListener("abort", cancel);
     over.abort();
   }
@@ -129,20 +130,19 @@ async function announced(
   throw breach("the end of training without an update");
 }
 
-function fetchDeadline({ bytes }: UpdateHeader): Deadline {
-  return Date.now() + FETCH_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1000;
+function fetchMs({ bytes }: UpdateHeader): number {
+  return FETCH_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1000;
 }
 
 /** The stream's messages, with the contract's errors. */
 async function* messagesOf<Message>(
   stream: ClientReadableStream<Message>,
-  peer: string,
-  signal: AbortSignal,
+  errorOf: (error: unknown) => Error,
 ): AsyncGenerator<Message> {
   try {
     yield* stream;
   } catch (error) {
-    throw rpcErrorOf(error as ServiceError, peer, signal);
+    throw errorOf(error);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { Archive, archiveBytes, textMember } from "../archive/archive.ts";
-import { blobMember, blobName, journalFrom, journalMember } from "../archive/store_members.ts";
+import { blobMember, blobName, entriesMember, journalFrom } from "../archive/store_members.ts";
 import { ArchiveError, messageOf } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
@@ -76,7 +76,7 @@ export async function checkpointBytes(
   const blobs = new Set([...codeOf(state), state.weights!, ...held(state)]);
   return archiveBytes("checkpoint", about, [
     textMember(CONFIG, `${JSON.stringify(state.config, null, 2)}\n`),
-    await journalMember(store.journal, session, upTo.length, JOURNAL),
+    entriesMember(upTo, JOURNAL),
     ...await Promise.all([...blobs].map((id) => blobMember(store.blobs, id))),
   ]);
 }

@@ -2,7 +2,7 @@
 import type { SessionConfig } from "../config/session_config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ClientRef } from "../core/ids.ts";
-import type { Fleet } from "../session/fleet.ts";
+import { changeWithin, type Fleet } from "../session/fleet.ts";
 import type { SessionEntry } from "../session/events.ts";
 import type { SessionState } from "../session/state.ts";
 import { ContinuationError } from "./session_service.ts";
@@ -53,10 +53,7 @@ export async function missingClients(
     const missing = expected.filter(({ id }) => !here.has(id));
     const left = until - clock.monotonicMs();
     if (missing.length === 0 || left <= 0) return missing;
-    const over = new AbortController();
-    const either = AbortSignal.any([signal, over.signal]);
-    await Promise.race([fleet.nextChange(either), clock.sleep(left, either)])
-      .finally(() => over.abort());
+    await changeWithin(fleet, clock, left, signal);
   }
 }
 

@@ -23,7 +23,7 @@ export interface DirectoryOptions {
   readvertise(): void;
 }
 
-/** Time that a client which the broker calls lost has to answer. */
+/** Time that a client which is silent, or which the broker calls lost, has to answer. */
 const LAST_CALL_MS = 500;
 
 /** Least time between two adverts that unknown heartbeats cause. */
@@ -63,14 +63,20 @@ export class Directory implements Fleet {
   }
 
   /**
-   * Applies the missed-heartbeat rule to all active clients; call it once an interval. A client
+   * Applies the missed-heartbeat rule to all active clients; call it once an interval. Heartbeats go
+   * through the broker: a silent client is asked by itself first, and one that answers stays. A client
    * that trains is left alone: its call tells whether it is there.
    */
-  checkSilence(): void {
+  async checkSilence(): Promise<void> {
     const now = this.options.clock.monotonicMs();
-    for (const entry of this.#entries.values()) {
-      if (entry.presence !== "active" || entry.training) continue;
-      if (!this.options.isSilent(now - entry.heardMs)) continue;
+    const isSilent = (entry: Entry) =>
+      entry.presence === "active" && !entry.training && this.options.isSilent(now - entry.heardMs);
+    const silent = [...this.#entries.values()].filter(isSilent);
+    await Promise.all(silent.map(async (entry) => {
+      const answers = await this.#answers(entry.id);
+      // It may have been heard, or be another entry, by now.
+      if (this.#entries.get(entry.id) !== entry || !isSilent(entry)) return;
+      if (answers) return this.#hears(entry);
       entry.presence = "inactive";
       const seconds = Math.round((now - entry.heardMs) / 1000);
       this.options.logger.warning(
@@ -79,7 +85,7 @@ export class Directory implements Fleet {
         { client: entry.id },
       );
       this.#changed();
-    }
+    }));
   }
 
   /** Restarts every client's patience; call it when the broker is back after an outage. */
@@ -183,8 +189,7 @@ export class Directory implements Fleet {
     const { clock } = this.options;
     const entry = this.#entries.get(id);
     if (entry?.presence === "active") {
-      entry.heardMs = clock.monotonicMs();
-      entry.heardAt = clock.epochMs();
+      this.#hears(entry);
       return;
     }
     // Somebody is alive whom we do not count: an advert makes it introduce itself again.
@@ -201,17 +206,28 @@ export class Directory implements Fleet {
     const entry = this.#entries.get(id);
     if (entry === undefined || entry.presence !== "active") return;
     const { advert } = entry;
-    try {
-      const signal = AbortSignal.timeout(LAST_CALL_MS);
-      await this.link(id).echo("", { signal, deadlineMs: LAST_CALL_MS });
-      return;
-    } catch {
-      // Gone, unless it has introduced itself again in the meantime.
-      if (entry.presence !== "active" || this.#entries.get(id)?.advert !== advert) return;
-    }
+    if (await this.#answers(id)) return;
+    // Gone, unless it has introduced itself again in the meantime.
+    if (entry.presence !== "active" || this.#entries.get(id)?.advert !== advert) return;
     entry.presence = "lost";
     this.options.logger.warning("client_lost", `${advert.name} is gone`, { client: id });
     this.#changed();
+  }
+
+  /** Whether a client answers a call, whatever its broker says of it. */
+  async #answers(id: ClientId): Promise<boolean> {
+    try {
+      const signal = AbortSignal.timeout(LAST_CALL_MS);
+      await this.link(id).echo("", { signal, deadlineMs: LAST_CALL_MS });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #hears(entry: Entry): void {
+    entry.heardMs = this.options.clock.monotonicMs();
+    entry.heardAt = this.options.clock.epochMs();
   }
 
   #changed(): void {

@@ -5,7 +5,7 @@ import { aggregators } from "../aggregation/registry.ts";
 import type { StrategyFiles } from "../config/strategy_files.ts";
 import type { SessionConfig } from "../config/session_config.ts";
 import type { Clock } from "../core/clock.ts";
-import { FlotillaError, messageOf, SessionFailedError } from "../core/errors.ts";
+import { DeposedError, FlotillaError, messageOf, SessionFailedError } from "../core/errors.ts";
 import type { SessionId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { ModelPackage } from "../core/model_package.ts";
@@ -20,6 +20,7 @@ import { initialWeightsSeed } from "../session/seeds.ts";
 import { SessionJournal } from "../session/session_journal.ts";
 import type { SessionState } from "../session/state.ts";
 import { needsWeights } from "../session/stored_weights.ts";
+import { Patience, patientStore } from "../session/patience.ts";
 import type { Store } from "../state/store.ts";
 import type { InitialModel, Trainer } from "../training/trainer.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
@@ -96,6 +97,8 @@ export interface SessionsOptions {
   readonly about?: JsonObject;
   /** Bound of each call to a client but training, in milliseconds. */
   readonly longestCallMs: number;
+  /** Milliseconds that a client which is lost at work has to come back. */
+  readonly returnMs: number;
 }
 
 /** The run that is under way. */
@@ -154,16 +157,16 @@ export class Sessions implements SessionService {
   }
 
   /**
-   * Opens all journals of the store and queues the runs that have not ended. A journal that cannot
-   * be read is left out with an error in the log: the others go on.
+   * Opens all journals of the store and queues the runs that have not ended; call it before a front
+   * door opens, as who comes back would be told that his run is unknown. A journal that cannot be
+   * read is left out with an error in the log: the others go on.
    *
    * @throws {UnreachableError} the store does not answer
    */
-  async resume(): Promise<void> {
+  async load(): Promise<void> {
     const { store, logger } = this.#options;
     for (const id of await store.journal.sessions()) {
-      // A front door may be open before everything is resumed.
-      if (this.#own.has(id)) continue;
+      if (this.#own.has(id) || this.#journals.has(id)) continue;
       const journal = await openJournal(id, this.#options);
       if (journal === null) {
         this.#hasUnreadable = true;
@@ -174,6 +177,11 @@ export class Sessions implements SessionService {
       logger.info("session_resumed", `Session ${id} goes on from where it was`, { session: id });
       this.#queue.push(id);
     }
+  }
+
+  /** Goes on with the runs that have not ended. @throws {UnreachableError} as {@link load} */
+  async resume(): Promise<void> {
+    await this.load();
     this.#startNext();
   }
 
@@ -406,12 +414,29 @@ export class Sessions implements SessionService {
   }
 
   async #run(journal: SessionJournal, signal: AbortSignal): Promise<void> {
-    const { directory, clock, logger, longestCallMs, results, store } = this.#options;
+    const { directory, clock, logger, longestCallMs, returnMs, results, store } = this.#options;
     const { config } = journal.state;
     const { aggregator, client_selection: selector } = config.session_config;
     // Not the whole model: its initial weights must go when the round loop lets go of them.
     let initial: Pick<InitialModel, "topology"> | null = null;
     let own: OwnStrategies = {};
+    const patience = new Patience({
+      clock,
+      signal,
+      onPause(reason) {
+        logger.warning("session_paused", `Session ${journal.id} is paused: ${reason}`);
+        journal.note({ type: "paused", reason });
+      },
+      onResume(pausedMs) {
+        const seconds = pausedMs / 1000;
+        logger.info(
+          "session_goes_on",
+          `Session ${journal.id} goes on after ${seconds.toFixed(1)} s`,
+        );
+        journal.note({ type: "resumed", seconds });
+      },
+    });
+    journal.reachBy(patientStore(store, patience));
     const openModel = async (): Promise<RunModel> => {
       const model = this.#prepared.get(journal.id) ?? await this.#prepareAgain(journal);
       this.#prepared.delete(journal.id);
@@ -434,16 +459,20 @@ export class Sessions implements SessionService {
           clock,
           logger: logger.with({ session: journal.id }),
           longestCallMs,
+          returnMs,
           isNeededElsewhere: (weights) =>
             this.#forked.has(weights) || [...this.#journals.values()].some((other) => {
               return other !== journal && needsWeights(other, weights);
             }),
-          saveCheckpoint: (round) => this.#saveCheckpoint(journal.id, round),
+          saveCheckpoint: (round) =>
+            patience.through(() => this.#saveCheckpoint(journal.id, round)),
           async saveResults(state, last, given) {
             const { weights: id } = state;
             const weights = given ?? (id === null ? null : await store.blobs.get(id));
             const kept = initial === null || weights === null ? null : { initial, weights };
-            await results.save(state, last, kept);
+            const save = () => results.save(state, last, kept);
+            // A model that is ready is worth the wait; the end of a run that has failed is not.
+            await (given === null ? save() : patience.through(save, given.length));
           },
         },
         openModel,
@@ -454,7 +483,10 @@ export class Sessions implements SessionService {
     } catch (error) {
       if (signal.reason instanceof Shutdown) return;
       logger.error("session_broken", `Session ${journal.id}: ${messageOf(error)}`);
+      // Its followers find it with the leader that has taken over.
+      if (error instanceof DeposedError && error.leader !== null) return;
       // The journal cannot take the end of this run: it stays open, for the next start to resume.
+      if (!journal.ended && error instanceof DeposedError) journal.breakOff(messageOf(error));
       if (!journal.ended) {
         journal.breakOff(
           `${messageOf(error)}. The server goes on with the run when it starts again`,

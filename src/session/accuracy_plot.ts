@@ -2,29 +2,23 @@
  * Accuracy and loss by round as an SVG image. Pure: results in, text out. Colours come from a style
  * sheet inside the image, so that it reads well on light and dark pages.
  */
-import { escaped, niceAbove, rounded, text } from "../plot/svg.ts";
+import { escaped, imageStyle, niceAbove, rounded, text } from "../plot/svg.ts";
 import type { Results, RoundResult } from "./results.ts";
 import { meanBySamples } from "./results_csv.ts";
 
 const SIZE = { width: 800, height: 440 };
 const FRAME = { left: 64, right: 736, top: 64, bottom: 376 };
 
-const STYLE = `
-  text { font: 13px system-ui, "DejaVu Sans", sans-serif; fill: #374151; }
-  .title { font-size: 16px; font-weight: 600; fill: #111827; }
-  .back { fill: #ffffff; }
-  .grid { stroke: #e5e7eb; }
-  .axis { stroke: #6b7280; }
+const STYLE = imageStyle({
+  light: `
   .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
   .accuracy { stroke: #1d6fdc; } .accuracy.dot { fill: #1d6fdc; stroke: none; }
   .loss { stroke: #d9480f; } .loss.dot { fill: #d9480f; stroke: none; }
-  .clients { stroke-dasharray: 5 4; opacity: 0.75; }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #d1d5db; } .title { fill: #f9fafb; } .back { fill: #111827; }
-    .grid { stroke: #374151; } .axis { stroke: #9ca3af; }
+  .clients { stroke-dasharray: 5 4; opacity: 0.75; }`,
+  dark: `
     .accuracy { stroke: #60a5fa; } .accuracy.dot { fill: #60a5fa; }
-    .loss { stroke: #fb923c; } .loss.dot { fill: #fb923c; }
-  }`;
+    .loss { stroke: #fb923c; } .loss.dot { fill: #fb923c; }`,
+});
 
 /** One line of the plot. */
 interface Series {
@@ -51,7 +45,7 @@ export function accuracyPlot(results: Results): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${SIZE.width} ${SIZE.height}" ` +
     `width="${SIZE.width}" height="${SIZE.height}" role="img">`,
     `<title>${escaped(titleOf(results))}</title>`,
-    `<style>${STYLE}\n</style>`,
+    STYLE,
     `<rect class="back" width="${SIZE.width}" height="${SIZE.height}"/>`,
     text(titleOf(results), FRAME.left, 24, "start", "title"),
     ...grid(most),

@@ -1,9 +1,9 @@
-/** Who could train in a session: waits for enough clients, and for those who owe an answer. */
+/** Who could train in a session: waits for enough clients, and for those who were there before. */
 import { SessionFailedError } from "../core/errors.ts";
-import { byName, type ClientId, type ClientRef } from "../core/ids.ts";
+import { byName, type ClientId } from "../core/ids.ts";
 import type { BusyClient, Candidate } from "../selection/selector.ts";
 import { historyOf, secondsPerBatch } from "./client_history.ts";
-import type { FleetMember } from "./fleet.ts";
+import { changeWithin, type FleetMember } from "./fleet.ts";
 import type { EngineContext } from "./run_context.ts";
 import { finishedRounds, type SessionState } from "./state.ts";
 
@@ -16,7 +16,7 @@ export class Candidates {
 
   /** @param signal ends all waiting */
   constructor(
-    readonly context: Pick<EngineContext, "journal" | "fleet" | "clock">,
+    readonly context: Pick<EngineContext, "journal" | "fleet" | "clock" | "returnMs">,
     readonly signal: AbortSignal,
   ) {}
 
@@ -25,8 +25,9 @@ export class Candidates {
   }
 
   /**
-   * After a restart: makes the next round wait, for `wait_for_clients_s` from now at most, for all
-   * clients that were there before, so that it selects among the same.
+   * After a restart: makes the next round wait for all clients that were there before, so that it
+   * selects among the same; as long as for any lost client, and no longer than
+   * `wait_for_clients_s`.
    */
   expectReturn(): void {
     const { rounds, continued } = this.#state;
@@ -34,10 +35,11 @@ export class Candidates {
     if (last === undefined) return;
     // A run that was revived goes on with whoever is there.
     if (continued?.how === "revive" && continued.rounds === rounds.length) return;
+    const { clock, returnMs } = this.context;
     const { wait_for_clients_s: seconds } = this.#state.config.session_config;
     this.#returning = {
       ids: [...last.selected, ...last.spares].map(({ id }) => id),
-      untilMs: this.context.clock.monotonicMs() + seconds * 1000,
+      untilMs: clock.monotonicMs() + Math.min(seconds * 1000, returnMs),
     };
   }
 
@@ -82,7 +84,7 @@ export class Candidates {
         journal.note({ type: "waiting_for_clients", present, needed: wanted });
         told = `${present} of ${wanted}`;
       }
-      await this.#nextChange(left);
+      await changeWithin(fleet, clock, left, this.signal);
     }
   }
 
@@ -104,28 +106,6 @@ export class Candidates {
 
   #isIdle(id: ClientId): boolean {
     return this.#state.inFlight[id] === undefined && !this.#reserved.has(id);
-  }
-
-  /** Waits for a client that was told to train before a restart, as long as for any client. */
-  async back({ id }: ClientRef): Promise<void> {
-    const { fleet, clock } = this.context;
-    const { session_config, client_training_config: { dataset } } = this.#state.config;
-    const deadline = clock.monotonicMs() + session_config.wait_for_clients_s * 1000;
-    while (!fleet.holding(dataset).some((member) => member.id === id)) {
-      const left = deadline - clock.monotonicMs();
-      if (left <= 0) return;
-      await this.#nextChange(left);
-    }
-  }
-
-  /** Resolves when the fleet changes or the time is over. */
-  async #nextChange(mostMs: number): Promise<void> {
-    const over = new AbortController();
-    const either = AbortSignal.any([this.signal, over.signal]);
-    await Promise.race([
-      this.context.fleet.nextChange(either),
-      this.context.clock.sleep(mostMs, either),
-    ]).finally(() => over.abort());
   }
 
   /** The clients at work for this session, in order of name; also those that have left. */

@@ -4,9 +4,9 @@ import type { ClientId, ClientRef } from "../core/ids.ts";
 import type { Benchmark } from "../core/metrics.ts";
 import type { ClientLink, TrainJob } from "../rpc/transport.ts";
 import { carryOut, distribute, trainingDeadlineMs } from "./assignment.ts";
-import type { Candidates } from "./candidates.ts";
 import type { ClientFailed, ClientValidation, UpdateReceived } from "./events.ts";
 import type { GlobalWeights } from "./global_weights.ts";
+import { throughLosses } from "./losses.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
 import { type Assigned, finishedRounds, type SessionState } from "./state.ts";
 import type { StoredWeights } from "./stored_weights.ts";
@@ -19,7 +19,6 @@ const VALIDATION_MS = 10 * 60_000;
 export interface WorkContext {
   readonly run: EngineContext;
   readonly model: RunModel;
-  readonly candidates: Candidates;
   readonly stored: StoredWeights;
   readonly signal: AbortSignal;
   /** The current global weights. */
@@ -109,30 +108,35 @@ export class ClientWork {
   }
 
   #send({ client, round, group }: Assigned): void {
-    const { run, model: { modelPackage }, candidates, stored, signal, global, answer } =
-      this.context;
-    const { fleet, journal, clock, longestCallMs } = run;
+    const { run, model: { modelPackage }, stored, signal, global, answer } = this.context;
+    const { fleet, journal, clock, longestCallMs, returnMs } = run;
     const { startWeights } = this.#state.rounds[round - 1]!;
     const work = async () => {
-      // Of an earlier process: the fleet fills only by and by.
-      if (this.#owing.has(client.id)) await candidates.back(client);
       fleet.setTraining(client.id, true);
-      return await carryOut({
+      const assignment = {
         client,
         group,
         job: trainJob(this.#state, { client, round, modelPackage, weights: startWeights }),
         modelPackage,
         readWeights: () => global().encoded(startWeights),
         layout: global().weights.layout,
-      }, {
-        link: fleet.link(client.id),
-        blobs: journal.store.blobs,
-        clock,
-        signal,
-        longestCallMs,
-        note: (note) => journal.note(note),
-        stored: (update) => stored.arrived(client.id, update),
-      });
+      };
+      const attempt = async (reached: () => void) =>
+        await carryOut(assignment, {
+          link: fleet.link(client.id),
+          blobs: journal.store.blobs,
+          clock,
+          signal,
+          longestCallMs,
+          note(note) {
+            reached();
+            journal.note(note);
+          },
+          stored: (update) => stored.arrived(client.id, update),
+        });
+      // Of an earlier process: the fleet fills only by and by.
+      const lostSinceMs = this.#owing.has(client.id) ? clock.monotonicMs() : null;
+      return await throughLosses(attempt, { clock, fleet, returnMs, lostSinceMs, signal });
     };
     const answered = work().then(
       answer,

@@ -2,8 +2,9 @@
  * A session from its journal to its end, whatever the end is. The rounds themselves are the round
  * loop's; here is what happens when they are over, broken off, or stopped.
  */
-import { messageOf, SessionFailedError } from "../core/errors.ts";
+import { DeposedError, messageOf, SessionFailedError } from "../core/errors.ts";
 import type { SessionEvent } from "./events.ts";
+import { releaseClients } from "./release.ts";
 import { RoundLoop } from "./round_loop.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
 import type { SessionState } from "./state.ts";
@@ -34,6 +35,8 @@ export async function runSession(
     const model = await openModel();
     await new RoundLoop(context, model, inner).toTheEnd();
   } catch (error) {
+    // The run is another leader's now, or nobody's: its end is not ours to write.
+    if (error instanceof DeposedError) throw error;
     // What goes wrong after the end cannot change it.
     if (journal.ended || signal.aborted && !(signal.reason instanceof StopRequest)) throw error;
     const ending: SessionEvent = signal.aborted
@@ -45,6 +48,7 @@ export async function runSession(
       });
     }
     await saveWhatThereIs(context, ending);
+    await releaseClients(context);
     await journal.append(ending);
     await discardUnfinished(context).catch((error) => {
       logger.warning("weights_left", messageOf(error), { session: journal.id });

@@ -223,6 +223,16 @@ export type LiveNote =
     readonly needed: number;
   }
   | {
+    /** The run stands still, as the leader cannot write to its store or its folder of results. */
+    readonly type: "paused";
+    readonly reason: string;
+  }
+  | {
+    readonly type: "resumed";
+    /** Seconds that the run stood still. */
+    readonly seconds: number;
+  }
+  | {
     readonly type: "progress";
     readonly round: number;
     readonly client: ClientRef;

@@ -1,4 +1,5 @@
 /** The clients as a session sees them: who could train now, and how to reach them. */
+import type { Clock } from "../core/clock.ts";
 import type { ClientId, ClientRef } from "../core/ids.ts";
 import type { ClientLink } from "../rpc/transport.ts";
 
@@ -21,4 +22,17 @@ export interface Fleet {
   link(client: ClientId): ClientLink;
   /** Marks a client as training or not, for those who look at the directory. */
   setTraining(client: ClientId, training: boolean): void;
+}
+
+/** Resolves when the fleet changes or the time is over; rejects when the signal aborts. */
+export async function changeWithin(
+  fleet: Pick<Fleet, "nextChange">,
+  clock: Pick<Clock, "sleep">,
+  mostMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  await Promise.race([fleet.nextChange(either), clock.sleep(mostMs, either)])
+    .finally(() => over.abort());
 }

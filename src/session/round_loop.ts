@@ -25,6 +25,7 @@ import type {
 import { GlobalWeights } from "./global_weights.ts";
 import { Inbox } from "./inbox.ts";
 import { isCheckpoint } from "./kept_rounds.ts";
+import { releaseClients } from "./release.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
 import { initialWeightsSeed } from "./seeds.ts";
 import { SelectionStep } from "./selection_step.ts";
@@ -70,7 +71,6 @@ export class RoundLoop {
     this.#work = new ClientWork({
       run: context,
       model,
-      candidates: this.#candidates,
       stored: this.#stored,
       signal,
       global,
@@ -210,7 +210,7 @@ export class RoundLoop {
       round,
       weights: this.#global.id,
       seconds: this.#roundStartedMs === null
-        ? (clock.epochMs() - startedAt) / 1000
+        ? Math.max(0, clock.epochMs() - startedAt) / 1000
         : (clock.monotonicMs() - this.#roundStartedMs) / 1000,
       metrics: meanMetrics(updates),
       aggregatorState: state,
@@ -251,6 +251,7 @@ export class RoundLoop {
     const { state, entry } = journal.preview(finished);
     await saveResults(state, entry, weights.bytes);
     crashPoint("results_saved");
+    await releaseClients(this.context);
     await journal.append(finished);
   }
 

@@ -31,6 +31,8 @@ export interface EngineContext {
   readonly logger: Logger;
   /** Bound of each call to a client but training, in milliseconds. */
   readonly longestCallMs: number;
+  /** Milliseconds that a client which is lost at work, or over a restart, has to come back. */
+  readonly returnMs: number;
   /** Whether another session needs these weights: the same seed, names and data give the same. */
   isNeededElsewhere(weights: WeightsId): boolean;
   /**

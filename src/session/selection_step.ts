@@ -10,19 +10,32 @@ import type { JsonObject } from "../core/json.ts";
 import type { Candidates } from "./candidates.ts";
 import { type EchoOutcome, echoSelected } from "./echo.ts";
 import type { ClientValidation } from "./events.ts";
+import { changeWithin } from "./fleet.ts";
 import type { EngineContext } from "./run_context.ts";
 import { refillSeed, roundSeed } from "./seeds.ts";
 import { finishedRounds, openRound, type SessionState } from "./state.ts";
 import type { GlobalWeights } from "./global_weights.ts";
 
 /** What selection needs from the loop. */
-export interface SelectionContext extends Pick<EngineContext, "journal" | "fleet" | "selector"> {
+export interface SelectionContext
+  extends Pick<EngineContext, "journal" | "fleet" | "selector" | "clock" | "returnMs"> {
   readonly candidates: Candidates;
   readonly signal: AbortSignal;
   /** The current global weights. */
   global(): GlobalWeights;
   /** Has one client validate the global weights on its own test split. */
   validate(client: ClientRef, round: number): Promise<ClientValidation>;
+}
+
+/** Longest pause before another try when too few of those selected have answered. */
+const SELECT_AGAIN_MS = 200;
+
+/** Who was selected, and who of them answered. */
+interface Asked {
+  readonly outcome: EchoOutcome;
+  readonly chosen: Selection<JsonObject>;
+  /** How many the strategy wanted at first, before anyone was silent. */
+  readonly wanted: number;
 }
 
 /** The selections of one run. */
@@ -43,20 +56,11 @@ export class SelectionStep {
    * @throws {SessionFailedError} nobody can train in it
    */
   async open(): Promise<void> {
-    const { journal, selector, candidates } = this.context;
+    const { journal, selector } = this.context;
     const round = finishedRounds(this.#state) + 1;
     const seed = roundSeed(this.#state.seed, round);
     const state = this.#state.selectorState ?? await selector.initial(this.#args);
-    const before = await candidates.enough();
-    const here = await this.#validated(this.#view(round, before), state)
-      ? this.#anew(before)
-      : before;
-    const prng = seeded(seed);
-    const { outcome, chosen } = await this.#ask(
-      here,
-      (left) => selector.select(this.#view(round, left), state, this.#args, prng),
-      prng,
-    );
+    const { here, outcome, chosen } = await this.#enoughAnswers(round, state, seed);
     if (outcome.selected.length === 0 && !this.#anybodyAtWork()) {
       const silent = outcome.replaced.map(({ client, reason }) => `${client.name}: ${reason}`);
       throw new SessionFailedError(
@@ -76,6 +80,37 @@ export class SelectionStep {
       ...groupsOf(chosen, outcome),
       selectorState: chosen.state,
     });
+  }
+
+  /**
+   * Selects and waits for every echo. Where those who answer are too few for the round, it begins
+   * anew for as long as a lost client has to come back: one may have died since the last round.
+   */
+  async #enoughAnswers(
+    round: number,
+    state: JsonObject,
+    seed: number,
+  ): Promise<Asked & { here: readonly Candidate[] }> {
+    const { fleet, clock, returnMs, selector, candidates, signal } = this.context;
+    const { min_clients, min_updates, wait_for_clients_s } = this.#state.config.session_config;
+    const untilMs = clock.monotonicMs() + Math.min(wait_for_clients_s * 1000, returnMs);
+    for (;;) {
+      const before = await candidates.enough();
+      const here = await this.#validated(this.#view(round, before), state)
+        ? this.#anew(before)
+        : before;
+      const prng = seeded(seed);
+      const asked = await this.#ask(
+        here,
+        (left) => selector.select(this.#view(round, left), state, this.#args, prng),
+        prng,
+      );
+      const needed = Math.min(asked.wanted, Math.max(min_clients, min_updates));
+      const isEnough = asked.outcome.selected.length >= needed || this.#anybodyAtWork();
+      const leftMs = untilMs - clock.monotonicMs();
+      if (isEnough || leftMs <= 0) return { here, ...asked };
+      await changeWithin(fleet, clock, Math.min(SELECT_AGAIN_MS, leftMs), signal);
+    }
   }
 
   /** Adds clients to the round under way, if the strategy wants to. @returns whether it has */
@@ -108,17 +143,19 @@ export class SelectionStep {
     candidates: readonly Candidate[],
     select: (left: readonly Candidate[]) => Selection<JsonObject> | Promise<Selection<JsonObject>>,
     prng: Prng,
-  ): Promise<{ outcome: EchoOutcome; chosen: Selection<JsonObject> }> {
+  ): Promise<Asked> {
     let left = candidates;
+    let wanted: number | null = null;
     const replaced: EchoOutcome["replaced"][number][] = [];
     for (;;) {
       const chosen = await select(left);
+      wanted ??= chosen.train.length;
       const outcome = await this.#echo(chosen, left, prng);
       replaced.push(...outcome.replaced);
       const silent = new Set(outcome.replaced.map(({ client }) => client.id));
       left = left.filter(({ id }) => !silent.has(id));
       if (outcome.selected.length > 0 || silent.size === 0 || left.length === 0) {
-        return { outcome: { selected: outcome.selected, replaced }, chosen };
+        return { outcome: { selected: outcome.selected, replaced }, chosen, wanted };
       }
     }
   }

@@ -24,15 +24,17 @@ export class SessionJournal {
   /** What the run waits for, so that who comes later is told too; null if it does not wait. */
   #waiting: LiveNote | null = null;
   #state: SessionState;
+  #store: Store;
   /** The end that {@link breakOff} has told and the store does not have. */
   #unstored: SessionEntry | null = null;
 
   private constructor(
     readonly id: SessionId,
     state: SessionState,
-    readonly store: Store,
+    store: Store,
     readonly clock: Clock,
   ) {
+    this.#store = store;
     this.#state = state;
   }
 
@@ -72,6 +74,15 @@ export class SessionJournal {
         { cause: error },
       );
     }
+  }
+
+  get store(): Store {
+    return this.#store;
+  }
+
+  /** Reaches the store in another way from now on, such as one that waits when it is away. */
+  reachBy(store: Store): void {
+    this.#store = store;
   }
 
   get state(): SessionState {
@@ -125,7 +136,8 @@ export class SessionJournal {
 
   /** Tells the followers something that is not kept. */
   note(note: LiveNote): void {
-    if (note.type === "waiting_for_clients") this.#waiting = note;
+    if (note.type === "waiting_for_clients" || note.type === "paused") this.#waiting = note;
+    if (note.type === "resumed") this.#waiting = null;
     this.#tell({ kind: "note", note });
   }
 

@@ -1,4 +1,5 @@
 /** The door of aggregation: an update is checked while it streams in, before it is stored. */
+import { areFinite } from "../aggregation/finite.ts";
 import { WeightsError } from "../core/errors.ts";
 import { checkLayout, decodeLayout, encodedSize, type Layout, sizeOf } from "../core/weights.ts";
 import type { UpdateHeader } from "../rpc/transport.ts";
@@ -87,10 +88,7 @@ function headerEnd(head: Uint8Array, longestHeader: number): number | null {
   return head.length >= 8 + length || length > longestHeader ? 8 + length : null;
 }
 
-/**
- * Looks for NaN and Inf in little-endian floats that come in pieces of any size. It looks at bytes,
- * as pieces lie at any address: to be seen as floats most would have to be copied first.
- */
+/** Looks for NaN and Inf in little-endian floats that come in pieces of any size. */
 class FiniteChecker {
   /** Whole floats seen. */
   floats = 0;
@@ -116,16 +114,15 @@ class FiniteChecker {
   }
 
   #check(floats: Uint8Array): void {
-    for (let last = FLOAT_BYTES - 1; last < floats.length; last += FLOAT_BYTES) {
-      // All 8 bits of the exponent are set: 7 in the last byte, the lowest in the one before.
-      const isFinite = (floats[last]! & 0x7f) !== 0x7f || floats[last - 1]! < 0x80;
-      if (!isFinite) this.#refuse(floats, last + 1 - FLOAT_BYTES);
-    }
+    if (!areFinite(floats)) this.#refuse(floats);
     this.floats += floats.length / FLOAT_BYTES;
   }
 
-  #refuse(floats: Uint8Array, start: number): never {
-    const value = new DataView(floats.buffer, floats.byteOffset).getFloat32(start, true);
+  #refuse(floats: Uint8Array): never {
+    const view = new DataView(floats.buffer, floats.byteOffset, floats.byteLength);
+    let start = 0;
+    while (Number.isFinite(view.getFloat32(start, true))) start += FLOAT_BYTES;
+    const value = view.getFloat32(start, true);
     const index = this.floats + start / FLOAT_BYTES;
     const tensor = this.layout.find(({ offset, size }) => index < offset + size);
     throw new WeightsError(

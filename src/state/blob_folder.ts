@@ -9,6 +9,7 @@ import { BlobDigest, isBlobId, spanWithin } from "./blob_pieces.ts";
 import { onFile } from "./file_access.ts";
 import { type FileSystem, systemFiles } from "./file_system.ts";
 import type { Blobs, StoredBlob } from "./store.ts";
+import { readFrom } from "./read_from.ts";
 
 const TEMPORARY = ".tmp";
 
@@ -66,19 +67,31 @@ export class BlobFolder implements Blobs {
   async range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null> {
     spanWithin(0, start, length);
     if (!isBlobId(id)) return null;
+    return await this.#reading(id, async (file) => {
+      const span = spanWithin((await file.stat()).size, start, length);
+      const bytes = new Uint8Array(span.end - span.start);
+      const read = await readFrom(file, span.start, bytes);
+      if (read === bytes.length) return bytes;
+      throw new Error(`the file ends ${bytes.length - read} bytes too early`);
+    });
+  }
+
+  async rangeInto(
+    id: string,
+    start: number,
+    into: Uint8Array<ArrayBuffer>,
+  ): Promise<number | null> {
+    spanWithin(0, start, into.length);
+    if (!isBlobId(id)) return null;
+    return await this.#reading(id, (file) => readFrom(file, start, into));
+  }
+
+  /** What `read` makes of a blob's file; null if there is none. */
+  async #reading<T>(id: string, read: (file: Deno.FsFile) => Promise<T>): Promise<T | null> {
     const path = this.#path(id);
     return await onFile("read", path, async () => {
       using file = await ifThere(Deno.open(path));
-      if (file === null) return null;
-      const span = spanWithin((await file.stat()).size, start, length);
-      const bytes = new Uint8Array(span.end - span.start);
-      await file.seek(span.start, Deno.SeekMode.Start);
-      for (let read = 0; read < bytes.length;) {
-        const more = await file.read(bytes.subarray(read));
-        if (more === null) throw new Error(`the file ends ${bytes.length - read} bytes too early`);
-        read += more;
-      }
-      return bytes;
+      return file === null ? null : await read(file);
     });
   }
 

@@ -6,6 +6,7 @@ import { StaleSequenceError } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { BlobDigest, spanWithin } from "./blob_pieces.ts";
+import type { LeaderPlace, LeaderRecord } from "./leadership.ts";
 import { byKey } from "./ordering.ts";
 import type {
   Blobs,
@@ -28,6 +29,7 @@ export function openMemoryStore(now: () => number = Date.now): Store {
     journal: new MemoryJournal(now),
     blobs: new MemoryBlobs(),
     records: new MemoryRecords(),
+    leader: new MemoryLeader(),
     close: () => Promise.resolve(),
   };
 }
@@ -54,7 +56,9 @@ class MemoryJournal implements Journal {
     if (events.length === 0) return [];
     const at = this.#now();
     const appended = events.map((event, i) => ({ seq: expectedSeq + i + 1, at, event }));
-    this.#entries.set(session, [...entries, ...appended.map((entry) => JSON.stringify(entry))]);
+    const texts = appended.map((entry) => JSON.stringify(entry));
+    for (const text of texts) entries.push(text);
+    this.#entries.set(session, entries);
     return appended;
   }
 
@@ -73,6 +77,26 @@ class MemoryJournal implements Journal {
   sessions(): Promise<SessionId[]> {
     return Promise.resolve([...this.#entries.keys()]);
   }
+}
+
+/** Nobody else can reach this store, so there is nothing to fence off. */
+class MemoryLeader implements LeaderPlace {
+  #record: LeaderRecord | null = null;
+
+  read(): Promise<LeaderRecord | null> {
+    return Promise.resolve(this.#record);
+  }
+
+  replace(
+    before: Pick<LeaderRecord, "term" | "beat"> | null,
+    record: LeaderRecord,
+  ): Promise<boolean> {
+    const isSame = this.#record?.term === before?.term && this.#record?.beat === before?.beat;
+    if (isSame) this.#record = record;
+    return Promise.resolve(isSame);
+  }
+
+  fence(): void {}
 }
 
 class MemoryBlobs implements Blobs {
@@ -99,6 +123,19 @@ class MemoryBlobs implements Blobs {
     const blob = this.#blobs.get(id);
     const span = spanWithin(blob?.length ?? 0, start, length);
     return blob?.slice(span.start, span.end) ?? null;
+  }
+
+  // deno-lint-ignore require-await -- async, so that errors reject
+  async rangeInto(
+    id: string,
+    start: number,
+    into: Uint8Array<ArrayBuffer>,
+  ): Promise<number | null> {
+    const blob = this.#blobs.get(id);
+    const span = spanWithin(blob?.length ?? 0, start, into.length);
+    if (blob === undefined) return null;
+    into.set(blob.subarray(span.start, span.end));
+    return span.end - span.start;
   }
 
   has(id: string): Promise<boolean> {

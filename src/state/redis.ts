@@ -9,6 +9,7 @@ import { parseEntry } from "./journal_text.ts";
 import { byKey } from "./ordering.ts";
 import { RedisBlobs } from "./redis_blobs.ts";
 import { RedisConnection, type RedisStoreOptions } from "./redis_connection.ts";
+import { FENCE, RedisLeader } from "./redis_leader.ts";
 import type { Journal, JournalEntry, JournalEvent, Records, Store } from "./store.ts";
 
 const SESSIONS = "flotilla:sessions";
@@ -21,15 +22,20 @@ const FORMAT_VERSION = 1;
 /** Records asked for at once. */
 const RECORDS_PER_READ = 1000;
 
-// KEYS: journal, sessions. ARGV: expected length, session, entries. Gives the true length if it is
-// another, else false. A script runs alone, so that of two writers one wins.
+// KEYS: journal, sessions, leader. ARGV: term, expected length, session, entries. Gives the true
+// length if it is another, else false. A script runs alone, so that of two writers one wins.
 const APPEND = `
+  ${FENCE}
   local length = redis.call('LLEN', KEYS[1])
-  if length ~= tonumber(ARGV[1]) then return length end
-  if length == 0 and #ARGV > 2 then redis.call('RPUSH', KEYS[2], ARGV[2]) end
-  for i = 3, #ARGV do redis.call('RPUSH', KEYS[1], ARGV[i]) end
+  if length ~= tonumber(ARGV[2]) then return length end
+  if length == 0 and #ARGV > 3 then redis.call('RPUSH', KEYS[2], ARGV[3]) end
+  for i = 4, #ARGV do redis.call('RPUSH', KEYS[1], ARGV[i]) end
   return false
 `;
+
+// KEYS: records, -, leader. ARGV: term, key, value.
+const SET_RECORD = `${FENCE} return redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])`;
+const DELETE_RECORD = `${FENCE} return redis.call('HDEL', KEYS[1], ARGV[2])`;
 
 /**
  * Opens the store in the Redis server at `hostname:port`, under keys that start with `flotilla:`.
@@ -49,11 +55,13 @@ export async function openRedisStore(
     await connection.close();
     throw error;
   }
+  const leader = new RedisLeader(connection);
   return {
+    leader,
     description: `redis at ${connection.address}`,
-    journal: new RedisJournal(connection, options.now ?? Date.now),
-    blobs: new RedisBlobs(connection),
-    records: new RedisRecords(connection),
+    journal: new RedisJournal(connection, leader, options.now ?? Date.now),
+    blobs: new RedisBlobs(connection, leader),
+    records: new RedisRecords(connection, leader),
     close: () => connection.close(),
   };
 }
@@ -77,10 +85,12 @@ async function claimFormat(connection: RedisConnection): Promise<void> {
 /** One list a journal; an entry's place in it is its sequence number. */
 class RedisJournal implements Journal {
   readonly #connection: RedisConnection;
+  readonly #leader: RedisLeader;
   readonly #now: () => number;
 
-  constructor(connection: RedisConnection, now: () => number) {
+  constructor(connection: RedisConnection, leader: RedisLeader, now: () => number) {
     this.#connection = connection;
+    this.#leader = leader;
     this.#now = now;
   }
 
@@ -91,9 +101,12 @@ class RedisJournal implements Journal {
   ): Promise<JournalEntry<E>[]> {
     const at = this.#now();
     const texts = events.map((event) => JSON.stringify({ at, event }));
-    const length = await this.#connection.call("append to a journal", (redis) => {
-      return redis.eval(APPEND, 2, keyOf(session), SESSIONS, expectedSeq, session, ...texts);
-    });
+    const length = await this.#leader.write(
+      "append to a journal",
+      APPEND,
+      [keyOf(session), SESSIONS],
+      [expectedSeq, session, ...texts],
+    );
     if (length !== null) throw new StaleSequenceError(session, expectedSeq, Number(length));
     return events.map((event, i) => ({ seq: expectedSeq + i + 1, at, event }));
   }
@@ -111,9 +124,12 @@ class RedisJournal implements Journal {
 
   async adopt(session: SessionId, entries: readonly JournalEntry[]): Promise<void> {
     const texts = entries.map(({ at, event }) => JSON.stringify({ at, event }));
-    const length = await this.#connection.call("store a journal", (redis) => {
-      return redis.eval(APPEND, 2, keyOf(session), SESSIONS, 0, session, ...texts);
-    });
+    const length = await this.#leader.write(
+      "store a journal",
+      APPEND,
+      [keyOf(session), SESSIONS],
+      [0, session, ...texts],
+    );
     if (length !== null) throw new StaleSequenceError(session, 0, Number(length));
   }
 
@@ -129,9 +145,11 @@ function keyOf(session: SessionId): string {
 /** All records in one hash. */
 class RedisRecords implements Records {
   readonly #connection: RedisConnection;
+  readonly #leader: RedisLeader;
 
-  constructor(connection: RedisConnection) {
+  constructor(connection: RedisConnection, leader: RedisLeader) {
     this.#connection = connection;
+    this.#leader = leader;
   }
 
   async get(key: string): Promise<Json | null> {
@@ -141,11 +159,11 @@ class RedisRecords implements Records {
 
   async set(key: string, value: Json): Promise<void> {
     const text = JSON.stringify(value);
-    await this.#connection.call("write a record", (redis) => redis.hset(RECORDS, key, text));
+    await this.#leader.write("write a record", SET_RECORD, [RECORDS, "-"], [key, text]);
   }
 
   async delete(key: string): Promise<void> {
-    await this.#connection.call("delete a record", (redis) => redis.hdel(RECORDS, key));
+    await this.#leader.write("delete a record", DELETE_RECORD, [RECORDS, "-"], [key]);
   }
 
   async entries(prefix: string): Promise<[string, Json][]> {

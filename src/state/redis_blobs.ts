@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import { FlotillaError } from "../core/errors.ts";
 import { BlobDigest, isBlobId, PIECE_BYTES, type Span, spanWithin } from "./blob_pieces.ts";
 import type { RedisConnection } from "./redis_connection.ts";
+import { FENCE, type RedisLeader } from "./redis_leader.ts";
 import type { Blobs, StoredBlob } from "./store.ts";
 
 /** Seconds from the last piece after which an unfinished upload is forgotten. */
@@ -15,25 +16,31 @@ const PIECES_PER_READ = 16;
 /** Keys looked at by one step of a scan. */
 const KEYS_PER_SCAN = 1000;
 
-// KEYS: upload, blob. ARGV: pieces that must be there, bytes. False if some are not.
+// KEYS: upload, blob, leader. ARGV: term, pieces that must be there, bytes. False if some are not.
 const PUBLISH = `
+  ${FENCE}
   if redis.call('EXISTS', KEYS[2]) == 1 then
     redis.call('UNLINK', KEYS[1])
     return 1
   end
-  if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[1]) then return false end
-  redis.call('HSET', KEYS[1], 'bytes', ARGV[2])
+  if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[2]) then return false end
+  redis.call('HSET', KEYS[1], 'bytes', ARGV[3])
   redis.call('PERSIST', KEYS[1])
   redis.call('RENAME', KEYS[1], KEYS[2])
   return 1
 `;
 
+// KEYS: blob, -, leader. ARGV: term.
+const DELETE = `${FENCE} return redis.call('UNLINK', KEYS[1])`;
+
 /** Blobs under `flotilla:blob:`, in the making under `flotilla:upload:`. */
 export class RedisBlobs implements Blobs {
   readonly #connection: RedisConnection;
+  readonly #leader: RedisLeader;
 
-  constructor(connection: RedisConnection) {
+  constructor(connection: RedisConnection, leader: RedisLeader) {
     this.#connection = connection;
+    this.#leader = leader;
   }
 
   async put(
@@ -58,14 +65,28 @@ export class RedisBlobs implements Blobs {
   }
 
   async get(id: string): Promise<Uint8Array<ArrayBuffer> | null> {
-    const size = await this.size(id);
-    return size === null ? null : await this.#read(id, { start: 0, end: size });
+    return await this.range(id, 0, Number.MAX_SAFE_INTEGER);
   }
 
   async range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null> {
     spanWithin(0, start, length);
     const size = await this.size(id);
-    return size === null ? null : await this.#read(id, spanWithin(size, start, length));
+    if (size === null) return null;
+    const span = spanWithin(size, start, length);
+    const bytes = new Uint8Array(span.end - span.start);
+    return await this.#read(id, span, bytes) ? bytes : null;
+  }
+
+  async rangeInto(
+    id: string,
+    start: number,
+    into: Uint8Array<ArrayBuffer>,
+  ): Promise<number | null> {
+    spanWithin(0, start, into.length);
+    const size = await this.size(id);
+    if (size === null) return null;
+    const span = spanWithin(size, start, into.length);
+    return await this.#read(id, span, into) ? span.end - span.start : null;
   }
 
   async has(id: string): Promise<boolean> {
@@ -92,7 +113,7 @@ export class RedisBlobs implements Blobs {
 
   async delete(id: string): Promise<void> {
     if (!isBlobId(id)) return;
-    await this.#connection.call("delete a blob", (redis) => redis.unlink(keyOf(id)));
+    await this.#leader.write("delete a blob", DELETE, [keyOf(id), "-"], []);
   }
 
   async #append(upload: string, index: number, piece: Uint8Array): Promise<void> {
@@ -105,9 +126,12 @@ export class RedisBlobs implements Blobs {
   }
 
   async #publish(upload: string, pieces: number, { id, bytes }: StoredBlob): Promise<void> {
-    const published = await this.#connection.call("write a blob", (redis) => {
-      return redis.eval(PUBLISH, 2, upload, keyOf(id), pieces, bytes);
-    });
+    const published = await this.#leader.write(
+      "write a blob",
+      PUBLISH,
+      [upload, keyOf(id)],
+      [pieces, bytes],
+    );
     if (published !== null) return;
     throw new FlotillaError(
       `Cannot write a blob as Redis at ${this.#connection.address} has lost pieces of it: ` +
@@ -123,9 +147,8 @@ export class RedisBlobs implements Blobs {
     return bytes === null ? null : Number(bytes);
   }
 
-  /** The bytes of a span, read some pieces at a time; null if the blob was deleted meanwhile. */
-  async #read(id: string, { start, end }: Span): Promise<Uint8Array<ArrayBuffer> | null> {
-    const bytes = new Uint8Array(end - start);
+  /** Reads the bytes of a span, some pieces at a time; false if the blob was deleted meanwhile. */
+  async #read(id: string, { start, end }: Span, into: Uint8Array): Promise<boolean> {
     const stride = PIECES_PER_READ * PIECE_BYTES;
     for (let from = start - start % PIECE_BYTES; from < end; from += stride) {
       const count = Math.ceil((Math.min(end, from + stride) - from) / PIECE_BYTES);
@@ -134,13 +157,13 @@ export class RedisBlobs implements Blobs {
         return redis.hmgetBuffer(keyOf(id), ...names);
       });
       for (const [i, piece] of pieces.entries()) {
-        if (piece === null) return null;
+        if (piece === null) return false;
         const at = from + i * PIECE_BYTES;
         const wanted = piece.subarray(Math.max(0, start - at), end - at);
-        bytes.set(wanted, Math.max(0, at - start));
+        into.set(wanted, Math.max(0, at - start));
       }
     }
-    return bytes;
+    return true;
   }
 }
 

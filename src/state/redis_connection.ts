@@ -107,10 +107,10 @@ export class RedisConnection {
     }
     try {
       if (this.#client.status !== "ready") await this.#untilBack();
-      return await command(this.#client).catch(async (error) => {
+      return await this.#inTime(command(this.#client)).catch(async (error) => {
         if (!isUnsent(error)) throw error;
         await this.#untilBack();
-        return await command(this.#client);
+        return await this.#inTime(command(this.#client));
       });
     } catch (error) {
       if (error instanceof UnreachableError) throw error;
@@ -135,6 +135,20 @@ export class RedisConnection {
     } catch {
       // There is no connection to end in good manners.
       this.#client.disconnect();
+    }
+  }
+
+  /** The answer to a command that was sent; a connection may die without failing it. */
+  async #inTime<T>(answer: Promise<T>): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const deadline = setTimeout(
+      () => reject(new Error("it does not answer")),
+      2 * this.#answerWithinMs,
+    );
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(deadline);
     }
   }
 

@@ -12,6 +12,7 @@ import { onFile } from "./file_access.ts";
 import { parseEntry } from "./journal_text.ts";
 import { byKey } from "./ordering.ts";
 import { databaseError } from "./sqlite_errors.ts";
+import { fencedBlobs, SqliteLeader } from "./sqlite_leader.ts";
 import type { Journal, JournalEntry, JournalEvent, Records, Store } from "./store.ts";
 
 /** How long a call waits for another process that writes. */
@@ -39,6 +40,10 @@ const SCHEMA = `
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS leader (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    record TEXT NOT NULL
+  ) STRICT;
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
@@ -55,12 +60,15 @@ export async function openSqliteStore(
   await onFile("create folder", folder, () => Deno.mkdir(folder, { recursive: true }));
   const database = new Database(join(folder, "flotilla.db"));
   try {
+    const leader = new SqliteLeader(database);
+    database.checkTerm = () => leader.check();
     const blobs = await BlobFolder.open(join(folder, "blobs"));
     return {
+      leader,
       description: `sqlite at ${database.path}`,
       journal: new SqliteJournal(database, now),
       records: new SqliteRecords(database),
-      blobs,
+      blobs: fencedBlobs(blobs, join(folder, "blobs"), leader),
       close() {
         if (database.close()) blobs.close();
         return Promise.resolve();
@@ -105,8 +113,20 @@ class Database {
     return this.explained("read", () => this.#connection.prepare(sql));
   }
 
-  /** Does all of `work` or none of it, alone among writers. */
+  /** Checks, within a transaction, that this process may write. @throws {DeposedError} */
+  checkTerm: () => void = () => {};
+
+  /** Does all of `work` or none of it, alone among writers; nothing once another leader leads. */
   transaction<T>(work: () => T): T {
+    return this.explained("write", () =>
+      inTransaction(this.#connection, () => {
+        this.checkTerm();
+        return work();
+      }));
+  }
+
+  /** As {@link Database.transaction}, whoever leads. */
+  unfenced<T>(work: () => T): T {
     return this.explained("write", () => inTransaction(this.#connection, work));
   }
 
@@ -244,12 +264,13 @@ class SqliteRecords implements Records {
 
   // deno-lint-ignore require-await -- async, so that errors reject
   async set(key: string, value: Json): Promise<void> {
-    this.#database.explained("write", () => this.#set.run(key, JSON.stringify(value)));
+    const text = JSON.stringify(value);
+    this.#database.transaction(() => this.#set.run(key, text));
   }
 
   // deno-lint-ignore require-await -- async, so that errors reject
   async delete(key: string): Promise<void> {
-    this.#database.explained("write", () => this.#delete.run(key));
+    this.#database.transaction(() => this.#delete.run(key));
   }
 
   // deno-lint-ignore require-await -- async, so that errors reject

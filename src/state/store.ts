@@ -4,6 +4,7 @@
  */
 import type { SessionId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
+import type { LeaderPlace } from "./leadership.ts";
 
 /** An event as a journal holds it; what its fields mean is the session's business. */
 export interface JournalEvent {
@@ -69,6 +70,12 @@ export interface Blobs {
   get(id: string): Promise<Uint8Array<ArrayBuffer> | null>;
   /** `length` bytes from `start` (fewer at the end); null if there is no such blob. */
   range(id: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer> | null>;
+  /**
+   * Fills `into` with the bytes from `start` on, without another buffer between where that can be.
+   *
+   * @returns how many there are, fewer than fit into it at the end; null if there is no such blob
+   */
+  rangeInto(id: string, start: number, into: Uint8Array<ArrayBuffer>): Promise<number | null>;
   has(id: string): Promise<boolean>;
   /** Number of its bytes; null if there is no such blob. */
   size(id: string): Promise<number | null>;
@@ -94,6 +101,8 @@ export interface Store {
   readonly journal: Journal;
   readonly blobs: Blobs;
   readonly records: Records;
+  /** Who leads. Once its `fence` is up, every write throws `DeposedError` in another term. */
+  readonly leader: LeaderPlace;
   close(): Promise<void>;
 }
 

@@ -3,7 +3,7 @@
  * holds weights and the optimizer's moments. A batch costs no tensor and no garbage of its size.
  */
 import { channelAffine } from "../data/batch.ts";
-import { type Dataset, elements } from "../data/dataset.ts";
+import { type Dataset, elements, type Rows, rowsOf, typeOf } from "../data/dataset.ts";
 import {
   type Arithmetic,
   loadBatch,
@@ -87,7 +87,7 @@ export class CompiledLearner implements Learner {
   readonly #graphs = new Map<string, StepGraph>();
   readonly #plans = new Map<string, LoadedPlan>();
   #dataset: Dataset;
-  #items: Uint8Array;
+  #rows: Rows;
   /** Known with the first recorded step. */
   #resident: Resident | null = null;
   #moments: readonly { readonly address: number; readonly size: number }[] = [];
@@ -117,12 +117,12 @@ export class CompiledLearner implements Learner {
     this.#settings = settings;
     this.#takesClasses = lossOf(settings.loss).takesClasses;
     this.#dataset = dataset;
-    this.#items = bytesOf(dataset.items);
+    this.#rows = rowsOf(dataset);
   }
 
   useDataset(dataset: Dataset): void {
     this.#dataset = dataset;
-    this.#items = bytesOf(dataset.items);
+    this.#rows = rowsOf(dataset);
   }
 
   setWeights(values: Float32Array): void {
@@ -305,11 +305,7 @@ export class CompiledLearner implements Learner {
 
   #stageItems({ plan, staging, itemBytes }: LoadedPlan, batch: Int32Array): void {
     if (plan.inputs["items"] === undefined) return;
-    const stored = elements(this.#dataset.shape) * this.#dataset.items.BYTES_PER_ELEMENT;
-    for (let n = 0; n < batch.length; n++) {
-      const start = batch[n]! * stored;
-      this.#memory.bytes.set(this.#items.subarray(start, start + stored), staging + n * itemBytes);
-    }
+    this.#rows.read(batch, this.#memory.bytes.subarray(staging), itemBytes);
   }
 
   #stageLabels({ plan, lanes }: LoadedPlan, batch: Int32Array): void {
@@ -359,14 +355,10 @@ function keyOf(mode: Mode, { samples, alone }: BatchShape): string {
   return `${mode} ${alone ? 1 : samples}`;
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Dataset["items"]): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
-}
-
 function loadShape(dataset: Dataset, samples: number, batch: number): LoadShape {
   const { items, shape, normalise } = dataset;
   const features = elements(shape);
-  const type = items instanceof Uint8Array ? "u8" : items instanceof Int32Array ? "i32" : "f32";
+  const type = typeOf(items);
   const scale = type === "u8" ? 1 / 255 : 1;
   const affine = normalise === null
     ? { factor: [scale], offset: [0] }

@@ -1,7 +1,7 @@
 /** The model that the worker used last, with what was compiled for it: rounds repeat it. */
 import type { Device } from "../core/metrics.ts";
-import { seeded } from "../core/prng.ts";
-import type { Dataset } from "../data/dataset.ts";
+import { allIndices, seeded } from "../core/prng.ts";
+import { type Dataset, typeOf } from "../data/dataset.ts";
 import { tf } from "./backend.ts";
 import { type BuiltModel, copyWeights, describeBuilt } from "./built_model.ts";
 import { compileLearner } from "./compiled_learner.ts";
@@ -9,7 +9,6 @@ import { chooseByTrial, type DeviceChoice } from "./device_choice.ts";
 import type { Contestant } from "./device_trial.ts";
 import { EagerLearner } from "./eager_learner.ts";
 import type { Learner, LearnerSettings } from "./learner.ts";
-import { allIndices } from "./split.ts";
 import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import type { EndFlag } from "./threads/barrier.ts";
@@ -92,7 +91,7 @@ export class ModelCache {
   ): Promise<Learner> {
     const { built, learners } = this.#cached!;
     const { shape, items, normalise } = dataset;
-    const key = JSON.stringify([this.device, settings, shape, items.constructor.name, normalise]);
+    const key = JSON.stringify([this.device, settings, shape, typeOf(items), normalise]);
     let learner = learners.get(key);
     if (learner === undefined) {
       learner = await this.#makeLearner(built, dataset, { settings, batches }, throwIfCancelled);

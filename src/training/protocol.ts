@@ -46,6 +46,8 @@ export interface EngineSettings {
   readonly threads?: ThreadsChoice;
   /** Where steps are computed. @default "cpu" */
   readonly device?: DeviceChoice;
+  /** Items of a dataset that are more stay on disk and are read batch by batch. @default {Infinity} */
+  readonly datasetBytes?: number;
 }
 
 /** To the worker. */

@@ -1,5 +1,5 @@
 /** The client's own split of its data into what it trains on and what it tests with. */
-import { seeded, shuffle } from "../core/prng.ts";
+import { allIndices, seeded, shuffle } from "../core/prng.ts";
 
 const TRAIN_FRACTION = 0.95;
 
@@ -17,9 +17,4 @@ export function splitIndices(count: number, seed: number): Split {
   const order = shuffle(allIndices(count), seeded(seed));
   const trained = Math.max(Math.min(count, 1), Math.floor(TRAIN_FRACTION * count));
   return { train: order.subarray(0, trained), test: order.subarray(trained) };
-}
-
-/** 0, 1, ..., count - 1. */
-export function allIndices(count: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, index) => index);
 }

@@ -106,6 +106,11 @@ export interface Trainer {
   ): Promise<TrainingResult>;
   /** @throws as {@link Trainer.train} */
   evaluate(request: EvaluationRequest, signal: AbortSignal): Promise<Evaluation>;
+  /**
+   * Makes ready for training on a dataset that may be asked for soon, as far as that needs no
+   * model; what is wrong with the dataset is told by the call that needs it.
+   */
+  prepare?(datasetFolder: string): Promise<void>;
   /** Ends the worker; calls in flight are rejected. */
   close(): void;
 }

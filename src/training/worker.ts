@@ -5,7 +5,7 @@
 import { messageOf } from "../core/errors.ts";
 import { allocateWeights, checkWeights, decodeWeights } from "../core/weights.ts";
 import type { Dataset, DatasetSpec } from "../data/dataset.ts";
-import { loadDataset } from "../data/load.ts";
+import { loadWithin } from "../data/load.ts";
 import { chooseArithmetic, chosenArithmetic } from "./arithmetic_choice.ts";
 import { startBackend } from "./backend.ts";
 import { copyWeights } from "./built_model.ts";
@@ -16,7 +16,8 @@ import { checkFit } from "./fit_check.ts";
 import { collectGarbage } from "./garbage.ts";
 import { forbidEnding } from "./guarded_globals.ts";
 import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
-import { allIndices, splitIndices } from "./split.ts";
+import { allIndices } from "../core/prng.ts";
+import { splitIndices } from "./split.ts";
 import { threadsFor } from "./threads_choice.ts";
 import { trainItems } from "./train_loop.ts";
 import type { OnProgress } from "./trainer.ts";
@@ -122,6 +123,9 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
 const models = new ModelCache((text) => post({ id: 0, kind: "notice", text }));
 let loaded: { readonly key: string; readonly dataset: Dataset } | null = null;
 
+/** What a dataset's items may take in memory. */
+let datasetBytes = Infinity;
+
 /** Files of this size leave garbage that is worth collecting. */
 const LARGE_BYTES = 2 ** 20;
 
@@ -129,11 +133,16 @@ const LARGE_BYTES = 2 ** 20;
 async function load(spec: DatasetSpec): Promise<Dataset> {
   const key = JSON.stringify([spec, await fileStamps(spec)]);
   if (loaded?.key !== key) {
+    closeItems(loaded?.dataset);
     loaded = null;
-    loaded = { key, dataset: await loadDataset(spec) };
+    loaded = { key, dataset: await loadWithin(spec, datasetBytes) };
     if (loaded.dataset.items.byteLength > LARGE_BYTES) collectGarbage();
   }
   return loaded.dataset;
+}
+
+function closeItems(dataset: Dataset | undefined): void {
+  if (dataset !== undefined && "close" in dataset.items) dataset.items.close();
 }
 
 function fileStamps({ folder, files }: DatasetSpec): Promise<unknown[]> {
@@ -170,6 +179,7 @@ async function perform<K extends JobKind>({ id, kind, job, engine, cancel, ended
     models.ended = ended;
     models.threads = threadsFor(engine.threads ?? 1);
     models.device = engine.device ?? "cpu";
+    datasetBytes = engine.datasetBytes ?? Infinity;
     await ready;
     const answer = await HANDLERS[kind](job, {
       onProgress: (progress) => post({ id, kind: "progress", progress }),

@@ -52,7 +52,7 @@ export interface WorkerTrainerOptions {
 /** A trainer whose worker starts with the first call; it also explains models. */
 export function createWorkerTrainer(
   options: WorkerTrainerOptions = {},
-): Trainer & ModelExplainer {
+): Required<Trainer> & ModelExplainer {
   return new WorkerTrainer(options);
 }
 
@@ -136,6 +136,15 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       const { spec } = await readDatasetSpec(datasetFolder);
       return this.#call("evaluate", { ...job, dataset: spec }, spec, signal);
     }, signal);
+  }
+
+  prepare(datasetFolder: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const { spec } = await readDatasetSpec(datasetFolder);
+      // Loading its modules is the greater part of what the first step waits for. Of many clients
+      // in a process the first that trains starts it for all.
+      if (!this.#closed && this.#sharedFolders.length === 0) this.#workerFor(spec.folder);
+    }).catch(() => {});
   }
 
   close(): void {

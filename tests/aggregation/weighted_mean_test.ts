@@ -11,8 +11,8 @@ async function meanOf(given: readonly Given[], shares: readonly number[]): Promi
 }
 
 Deno.test("weightedMean() adds every element once at the borders of its tiles", async () => {
-  // Whatever the tile (a power of two up to 64 Ki), a border is among these sizes.
-  for (const tile of [16_384, 32_768, 65_536]) {
+  // Whatever the tile (a power of two up to 128 Ki), a border is among these sizes.
+  for (const tile of [32_768, 65_536, 131_072]) {
     for (const size of [tile - 1, tile, tile + 1]) {
       const values = Float32Array.from({ length: size }, (_, i) => i);
       const given = [{ samples: 1, values }, { samples: 1, values: values.map((x) => x + 2) }];
@@ -85,4 +85,28 @@ Deno.test("weightedMean() passes a failed read on", async () => {
   const gone = () => Promise.reject(new Error("gone"));
   const { updates } = updatesOf([{ samples: 1, values: new Float32Array(1) }]);
   await assert.rejects(weightedMean(updates, [1], gone, new Float32Array(1)), /gone/);
+});
+
+Deno.test("weightedMean() gives the same whether a reader fills the tile or has floats of its own", async () => {
+  const size = 300_001;
+  const given = [0, 1, 2, 3, 4, 5].map((n) => ({
+    samples: 1,
+    values: Float32Array.from({ length: size }, (_, i) => Math.sin(i * (n + 1))),
+  }));
+  const shares = [0.1, 0.2, 0.3, 0.15, 0.05, 0.2];
+  const { updates, read } = updatesOf(given);
+  const own = new Float32Array(size), filled = new Float32Array(size);
+  // Side by side, as two runs may aggregate at once.
+  await Promise.all([
+    weightedMean(updates, shares, read, own),
+    weightedMean(updates, shares, async (update, start, end, into) => {
+      const floats = await read(update, start, end);
+      assert.equal(into!.length, end - start);
+      into!.set(floats);
+      return into!;
+    }, filled),
+  ]);
+  assert.deepEqual(filled, own);
+  const expected = given.reduce((sum, { values }, i) => sum + shares[i]! * values[size - 1]!, 0);
+  assert.equal(own[size - 1], Math.fround(expected));
 });

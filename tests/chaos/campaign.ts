@@ -3,7 +3,7 @@
  * were killed, each run checked against the undisturbed one.
  */
 import { messageOf } from "../../src/core/errors.ts";
-import { checkLeftovers, checkRun, checkTrainedOnce, keptBlobs } from "./invariants.ts";
+import { checkLeftovers, checkRun, checkTrainedOnce, printedBy } from "./invariants.ts";
 import { disturbancesOf, disturbanceText, type Surroundings } from "./plan.ts";
 import { type ChaosStore, Rig } from "./rig.ts";
 import { Watch } from "./watch.ts";
@@ -35,9 +35,6 @@ export interface CampaignReport {
 
 /** A run under faults that takes longer than this hangs. */
 const RUN_DEADLINE_MS = 300_000;
-
-/** Whether a finished result outlives its leader. */
-const KEEPS_RESULTS = false;
 
 /** Runs a campaign; what goes wrong is in the report. */
 export async function campaign(options: CampaignOptions): Promise<CampaignReport> {
@@ -84,9 +81,7 @@ async function oneRun(
   expected: string | null,
   happens: (ended: Promise<void>) => Promise<void>,
 ): Promise<string> {
-  const before = new Map(
-    [...rig.processes].map(([name, { programs }]) => [name, programs.length - 1]),
-  );
+  const before = printedBy(rig);
   const command = await rig.session();
   try {
     const [, session] = await command.says(/\{"session":"(.*?)"\}/);
@@ -96,10 +91,10 @@ async function oneRun(
       const ended = withDeadline(Promise.race([watch.ended, tally.failed]), watch);
       await Promise.all([ended, happens(ended.catch(() => {}))]);
       await rig.allReady();
-      const weights = await checkRun(rig, session!, command, watch.entries, expected);
-      await checkLeftovers(rig, keptBlobs(watch.entries));
-      if (KEEPS_RESULTS) checkTrainedOnce(rig, before);
-      return weights;
+      const state = await checkRun(rig, session!, command, watch.entries, expected);
+      await checkLeftovers(rig, state);
+      checkTrainedOnce(rig, before);
+      return state.weights!;
     } finally {
       watch.close();
     }

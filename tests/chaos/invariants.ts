@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import type { SessionEntry } from "../../src/session/events.ts";
 import { keptWeights } from "../../src/session/kept_rounds.ts";
-import { fold } from "../../src/session/state.ts";
+import { fold, type SessionState } from "../../src/session/state.ts";
 import type { Program } from "../fixtures/federation.ts";
 import { clientName, CLIENTS, type Rig } from "./rig.ts";
 
 /** Leftovers may be cleared a moment after the end of a run. */
 const TIDY_DEADLINE_MS = 10_000;
+
+/** Results that a client keeps at most, as `kept_results.ts` has it. */
+const MAX_KEPT_RESULTS = 4;
 
 /** Checks one run's command, journal, results and final weights. @throws {AssertionError} */
 export async function checkRun(
@@ -19,7 +22,7 @@ export async function checkRun(
   command: Program,
   entries: readonly SessionEntry[],
   expectedWeights: string | null,
-): Promise<string> {
+): Promise<SessionState> {
   assert.equal(await command.exitCode(30_000), 0, `the command fails: ${command.stderr}`);
   const told = command.stdout.trim().split("\n").map((line) => JSON.parse(line))
     .filter((line) => line.seq !== undefined);
@@ -40,17 +43,13 @@ export async function checkRun(
   if (expectedWeights !== null) {
     assert.equal(weights, expectedWeights, "the model is not the undisturbed run's");
   }
-  return weights;
-}
-
-/** Blobs that a run leaves on purpose, to be forked from: its model package and some weights. */
-export function keptBlobs(entries: readonly SessionEntry[]): ReadonlySet<string> {
-  const state = fold(entries)!;
-  return new Set([state.model.blob, ...keptWeights(state)]);
+  return state;
 }
 
 /** Checks, when nothing runs, that nothing is left that no run needs. @throws {AssertionError} */
-export async function checkLeftovers(rig: Rig, kept: ReadonlySet<string>): Promise<void> {
+export async function checkLeftovers(rig: Rig, state: SessionState): Promise<void> {
+  // All runs of a campaign have the same package and the same weights.
+  const kept = new Set([...keptWeights(state), state.model.blob]);
   const deadline = performance.now() + TIDY_DEADLINE_MS;
   for (;;) {
     const left = await leftovers(rig, kept);
@@ -67,6 +66,11 @@ async function leftovers(rig: Rig, kept: ReadonlySet<string>): Promise<string[]>
     : rig.redisPort === null
     ? []
     : await redisBlobs(rig.redisPort);
+  for (let n = 1; n <= CLIENTS; n++) {
+    const results = await namesIn(join(rig.folder, `temp_${n}`, "results"));
+    // A client that was away at the end of a run keeps its result for a few runs more.
+    if (results.length > MAX_KEPT_RESULTS) found.push(`${results.length} results of client ${n}`);
+  }
   found.push(...blobs.filter((id) => !kept.has(id)).map((id) => `blob ${id}`));
   return found;
 }
@@ -99,18 +103,31 @@ async function redisBlobs(port: number): Promise<string[]> {
   }
 }
 
+/** How much each process has printed up to a moment: programs that have ended, and what the last has. */
+export type Printed = ReadonlyMap<string, { readonly programs: number; readonly length: number }>;
+
+/** What has been printed up to now. */
+export function printedBy(rig: Rig): Printed {
+  return new Map(
+    [...rig.processes].map(([name, { programs }]) => {
+      return [name, { programs: programs.length - 1, length: programs.at(-1)!.stderr.length }];
+    }),
+  );
+}
+
 /**
- * Checks what clients have logged since `from` (programs seen before): no assignment was begun
- * twice, but by a process after one that died before it had finished it.
+ * Checks what clients have logged since a moment: no assignment was begun twice, but by a process
+ * after one that died before it had finished it.
  */
-export function checkTrainedOnce(rig: Rig, from: ReadonlyMap<string, number>): void {
+export function checkTrainedOnce(rig: Rig, since: Printed): void {
   for (let n = 1; n <= CLIENTS; n++) {
     const name = clientName(n);
     const begun = new Map<number, string>();
-    for (const program of rig.processes.get(name)!.programs.slice(from.get(name))) {
+    const { programs: past, length } = since.get(name)!;
+    for (const [i, program] of rig.processes.get(name)!.programs.slice(past).entries()) {
       // What the process before had begun and not finished died with it.
       for (const [round, stage] of begun) if (stage === "training") begun.delete(round);
-      for (const line of program.stderr.split("\n")) {
+      for (const line of program.stderr.slice(i === 0 ? length : 0).split("\n")) {
         const [, stage, round] = /"event":"(training|trained)".* round (\d+)/.exec(line) ?? [];
         if (stage === undefined) continue;
         assert.ok(

@@ -173,6 +173,8 @@ export class Rig implements AsyncDisposable {
             mqtt_broker: "127.0.0.1",
             mqtt_broker_port: relayed("leader to broker"),
             mqtt_heartbeat_interval_s: 1,
+            // A lost client has a minute to come back: a loaded machine takes its time.
+            max_heartbeat_miss_threshold: 60,
           },
           restful: { rest_port: this.#restPort },
         },

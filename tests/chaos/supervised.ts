@@ -2,6 +2,7 @@
  * A process that is started again whenever it dies, as systemd or Kubernetes would, and whose
  * deaths are decided beforehand.
  */
+import { ExitCode } from "../../src/core/errors.ts";
 import type { Program } from "../fixtures/federation.ts";
 import { type Fate, fateText } from "./plan.ts";
 
@@ -27,6 +28,8 @@ export interface LifeListener {
   onStart(name: string): void;
 }
 
+/** Pause before a program that could not reach what it needs is started again. */
+const RESTART_MS = 200;
 /** A death at a point that is not passed comes by a signal after this long. */
 const LONGEST_WAIT_FOR_CRASH_MS = 10_000;
 
@@ -80,10 +83,6 @@ export class Supervised {
     clearTimeout(this.#timer);
   }
 
-  signal(name: Deno.Signal): void {
-    this.#program.kill(name);
-  }
-
   async close(): Promise<void> {
     this.#closing = true;
     this.spare();
@@ -106,6 +105,11 @@ export class Supervised {
       clearTimeout(this.#timer);
       if (this.#closing) return;
       const { name, listener } = this.#options;
+      if (status.code === ExitCode.unreachable) {
+        // Its store is away just now: a supervisor starts it again until the store is back.
+        setTimeout(() => this.#closing || this.#start(), RESTART_MS);
+        return;
+      }
       if (status.signal !== "SIGKILL") return listener.onUnexpectedEnd(name, program);
       listener.onDeath(name, this.#fate === null ? "crash" : fateText(this.#fate));
       this.#start();

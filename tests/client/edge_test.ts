@@ -80,8 +80,12 @@ function trainJob(weights: string, own: Partial<TrainJob> = {}): TrainJob {
   return jobOf(weights, { modelId: "sum", packageHash: PACKAGE.hash, dataset: "D", ...own });
 }
 
-Deno.test("Edge.echo() answers Ack", async () => {
-  await withEdge(({ edge }) => Promise.resolve(assert.equal(edge.echo(), "Ack")));
+Deno.test("Edge.echo() answers Ack, and makes the trainer ready", async () => {
+  await withEdge(({ edge, trainer }) => {
+    assert.equal(edge.echo(), "Ack");
+    assert.deepEqual(trainer.prepared, ["/data/D"]);
+    return Promise.resolve();
+  });
 });
 
 Deno.test("Edge.inventory() tells which of the asked packages and weights are there", async () => {
@@ -267,4 +271,33 @@ Deno.test("Edge.train() passes on why the trainer refuses", async () => {
       if (call === "train") throw error;
     }),
   );
+});
+
+Deno.test("Edge.train() delivers a finished result again instead of training, until release()", async () => {
+  await withEdge(async ({ edge, trainer, send, train }) => {
+    await edge.receivePackage(PACKAGE);
+    const job = trainJob(await send(2));
+    const first = await train(job);
+    const again = await train(job);
+    assert.deepEqual(again.header, first.header);
+    assert.deepEqual(new Uint8Array(again.bytes), new Uint8Array(first.bytes));
+    assert.equal(trainer.trained.length, 1);
+    await edge.release("another session");
+    await train(job);
+    assert.equal(trainer.trained.length, 1);
+    await edge.release(job.session);
+    await train(job);
+    assert.equal(trainer.trained.length, 2);
+  });
+});
+
+Deno.test("Edge.train() takes a session's next job as the record of the last result", async () => {
+  await withEdge(async ({ edge, trainer, send, train }) => {
+    await edge.receivePackage(PACKAGE);
+    const weights = await send(2);
+    await train(trainJob(weights, { round: 1 }));
+    await train(trainJob(weights, { round: 2 }));
+    await train(trainJob(weights, { round: 1 }));
+    assert.equal(trainer.trained.length, 3);
+  });
 });

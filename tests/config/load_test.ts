@@ -37,7 +37,7 @@ Deno.test("parseConfig() gives the leader its defaults", () => {
       state_port: 6379,
       state_dir_path: "./state",
     },
-    training: { arithmetic: "auto", threads: 1, device: "cpu" },
+    training: { arithmetic: "auto", threads: 1, device: "cpu", dataset_memory_mb: 1024 },
     checkpoint_dir_path: "./checkpoint",
     validation_data_dir_path: "./data",
     temp_dir_path: "./scratch",
@@ -68,7 +68,7 @@ Deno.test("parseConfig() gives a client its defaults", () => {
       },
     },
     dataset_config: { datasets_dir_path: "./data" },
-    training: { arithmetic: "auto", threads: 1, device: "cpu" },
+    training: { arithmetic: "auto", threads: 1, device: "cpu", dataset_memory_mb: 1024 },
     general_config: {
       temp_dir_path: null,
       use_gpu: true,

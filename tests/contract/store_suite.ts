@@ -253,10 +253,30 @@ export function testStore(kind: StoreKind): void {
     }
   });
 
+  test("rangeInto() fills a part of a memory of WebAssembly and nothing beside it", async ({ blobs }) => {
+    const bytes = pattern(600_000);
+    const { id } = await blobs.put(bytes);
+    const { buffer } = new WebAssembly.Memory({ initial: 10 });
+    const memory = new Uint8Array(buffer as ArrayBuffer);
+    const spans = [[0, 1], [262_143, 2], [100_001, 450_000], [599_990, 100], [600_000, 5], [5, 0]];
+    for (const [start, length] of spans as [number, number][]) {
+      memory.fill(0xee);
+      const expected = bytes.slice(start, start + length);
+      const into = memory.subarray(1003, 1003 + length);
+      assert.equal(await blobs.rangeInto(id, start, into), expected.length);
+      assertSame(memory.slice(1003, 1003 + expected.length), expected);
+      assert.equal(memory[1002], 0xee);
+      assert.equal(memory[1003 + expected.length], 0xee);
+    }
+  });
+
   test("range() refuses a start or length that is negative or not whole", async ({ blobs }) => {
     const { id } = await blobs.put(bytesOf("abc"));
     for (const [start, length] of [[-1, 1], [0, -1], [0.5, 1], [0, NaN]] as const) {
       await assert.rejects(blobs.range(id, start, length), RangeError);
+    }
+    for (const start of [-1, 0.5]) {
+      await assert.rejects(blobs.rangeInto(id, start, new Uint8Array(1)), RangeError);
     }
   });
 
@@ -264,6 +284,7 @@ export function testStore(kind: StoreKind): void {
     for (const id of ["0".repeat(64), "", "../flotilla.db", ".lock", "a".repeat(500), "\0"]) {
       assert.equal(await blobs.get(id), null);
       assert.equal(await blobs.range(id, 0, 1), null);
+      assert.equal(await blobs.rangeInto(id, 0, new Uint8Array(1)), null);
       assert.equal(await blobs.has(id), false);
       await blobs.delete(id);
     }

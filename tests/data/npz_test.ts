@@ -5,26 +5,7 @@ import { zipSync } from "fflate";
 import { readNpz, summariseNpz } from "../../src/data/npz.ts";
 import { parseNpy } from "../../src/data/npy.ts";
 import { inFolder } from "./folders.ts";
-
-/** An npy file written from the format's description. */
-function npy(type: string, shape: string, data: ArrayBufferView, fortran = "False") {
-  const text = `{'descr': '${type}', 'fortran_order': ${fortran}, 'shape': ${shape}, }`;
-  const header = text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11) + "\n";
-  const start = Uint8Array.of(
-    0x93,
-    78,
-    85,
-    77,
-    80,
-    89,
-    1,
-    0,
-    header.length & 255,
-    header.length >> 8,
-  );
-  const body = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return Uint8Array.from([...start, ...new TextEncoder().encode(header), ...body]);
-}
+import { npy } from "./npy_file.ts";
 
 Deno.test("parseNpy() reads f4, f8, u1, i4 and i8", () => {
   const cases = [

@@ -6,7 +6,13 @@ import { LONG_TRAINING, makeMnist, runConfig } from "./mnist.ts";
 const data = await makeMnist(2, 300);
 
 Deno.test("a run goes on without a killed client, which comes back as the one it was", async () => {
-  await using federation = await Federation.start({ leaderData: data.leader });
+  await using federation = await Federation.start({
+    leaderData: data.leader,
+    // A second and two of grace: what a lost client has to come back.
+    serverConfig: {
+      comm_config: { mqtt: { mqtt_heartbeat_interval_s: 1, max_heartbeat_miss_threshold: 1 } },
+    },
+  });
   const [, second] = await Promise.all([1, 2].map((n) => federation.startClient(n, data.part(n))));
   const before = await federation.clients();
   const session = await federation.session(

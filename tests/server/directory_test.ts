@@ -113,49 +113,65 @@ Deno.test("Directory.holding() lists active holders of a dataset by name, number
   }
 });
 
-Deno.test("Directory.checkSilence() marks a client inactive at the limit and not before", () => {
+Deno.test("Directory.checkSilence() marks a client inactive at the limit and not before", async () => {
   const { directory, register, heartbeat, clock, states, messages } = open();
   register("u1");
   clock.advance(10_000);
   heartbeat("u1");
   clock.advance(SILENT_MS - 1);
-  directory.checkSilence();
+  await directory.checkSilence();
   assert.deepEqual(states(), ["u1 active"]);
   clock.advance(1);
-  directory.checkSilence();
+  await directory.checkSilence();
   assert.deepEqual(states(), ["u1 inactive"]);
   assert.equal(messages().at(-1), "workstation_1 is inactive: no heartbeat for 17 s");
-  directory.checkSilence();
+  await directory.checkSilence();
   assert.equal(messages().length, 2);
   assert.deepEqual([directory.holding("MNIST"), directory.activeCount()], [[], 0]);
 });
 
-Deno.test("Directory.checkSilence() leaves a client alone that trains, and its silence behind", () => {
+Deno.test("Directory.checkSilence() leaves a client alone that trains, and its silence behind", async () => {
   const { directory, register, clock, states } = open();
   register("u1");
   directory.setTraining("u1", true);
   assert.deepEqual(states(), ["u1 training"]);
   clock.advance(10 * SILENT_MS);
-  directory.checkSilence();
+  await directory.checkSilence();
   assert.deepEqual(states(), ["u1 training"]);
   directory.setTraining("u1", false);
   clock.advance(SILENT_MS - 1);
-  directory.checkSilence();
+  await directory.checkSilence();
   assert.deepEqual(states(), ["u1 active"]);
   clock.advance(1);
-  directory.checkSilence();
+  await directory.checkSilence();
   assert.deepEqual(states(), ["u1 inactive"]);
 });
 
-Deno.test("Directory.forgiveSilence() restarts everybody's patience", () => {
+Deno.test("Directory.checkSilence() keeps a client that answers although its heartbeats are lost", async () => {
+  const { directory, register, answering, clock, states } = open();
+  register("u1");
+  answering.add("u1");
+  clock.advance(SILENT_MS);
+  await directory.checkSilence();
+  assert.deepEqual(states(), ["u1 active"]);
+  answering.delete("u1");
+  clock.advance(SILENT_MS - 1);
+  await directory.checkSilence();
+  assert.deepEqual(states(), ["u1 active"]);
+  clock.advance(1);
+  await directory.checkSilence();
+  assert.deepEqual(states(), ["u1 inactive"]);
+});
+
+Deno.test("Directory.forgiveSilence() restarts everybody's patience", async () => {
   const { directory, register, clock, states } = open();
   register("u1");
   clock.advance(SILENT_MS);
   directory.forgiveSilence();
-  directory.checkSilence();
+  await directory.checkSilence();
   assert.deepEqual(states(), ["u1 active"]);
   clock.advance(SILENT_MS);
-  directory.checkSilence();
+  await directory.checkSilence();
   assert.deepEqual(states(), ["u1 inactive"]);
 });
 
@@ -219,7 +235,7 @@ Deno.test("Directory.hear() advertises again at heartbeats of those that do not 
   assert.deepEqual(states(), ["u1 lost"], "only an advert brings it back");
   register("u1");
   clock.advance(SILENT_MS);
-  directory.checkSilence();
+  await directory.checkSilence();
   heartbeat("u1");
   assert.equal(adverts(), 3);
 });
@@ -290,7 +306,7 @@ Deno.test("Directory.nextChange() resolves at each kind of change, for all who w
     () => register("u1"),
     () => {
       clock.advance(SILENT_MS);
-      directory.checkSilence();
+      void directory.checkSilence();
     },
   ];
   for (const change of changes) {

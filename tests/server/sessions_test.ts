@@ -295,7 +295,15 @@ Deno.test("Sessions.resume() fails a session whose model package is gone, and go
   await second.sessions.close();
 });
 
-Deno.test("Sessions fails a run whose journal cannot be written, and the next start goes on with it", async () => {
+/** The first note of a type that a follower of a run sees. */
+async function noteOf(leader: Leader, id: string, type: "paused" | "resumed") {
+  for await (const item of leader.sessions.follow(id, 0, AbortSignal.timeout(20_000))) {
+    if (item.kind === "note" && item.note.type === type) return item.note;
+  }
+  throw new Error(`no note "${type}"`);
+}
+
+Deno.test("Sessions pauses a run whose journal cannot be written, and goes on by itself", async () => {
   const store = openMemoryStore();
   const client = new HeldClient();
   const leader = new Leader({ store, clients: [client] });
@@ -304,15 +312,49 @@ Deno.test("Sessions fails a run whose journal cannot be written, and the next st
   const { append } = store.journal;
   store.journal.append = () => Promise.reject(new FileAccessError("no space is left"));
   client.letGo();
+  const paused = await noteOf(leader, id, "paused");
+  assert.match(Reflect.get(paused, "reason"), /^no space is left \(\d+ bytes are needed\)$/);
+  store.journal.append = append;
+  assert.equal((await leader.events(id)).at(-1)!.type, "session_finished");
+  await leader.sessions.close();
+});
+
+Deno.test("Sessions fails a run whose journal is damaged, and the next start goes on with it", async () => {
+  const store = openMemoryStore();
+  const client = new HeldClient();
+  const leader = new Leader({ store, clients: [client] });
+  const id = await leader.sessions.submit(submission);
+  await client.atWork.first("training");
+  const { append } = store.journal;
+  store.journal.append = () => Promise.reject(new FileAccessError("the file is damaged"));
+  client.letGo();
   assert.deepEqual((await leader.events(id)).at(-1), {
     type: "session_failed",
-    reason: "no space is left. The server goes on with the run when it starts again",
+    reason: "the file is damaged. The server goes on with the run when it starts again",
   });
   assert.equal(leader.sessions.isBusy(), false);
   store.journal.append = append;
   const other = await leader.sessions.submit(submission);
   assert.equal((await leader.events(other)).at(-1)!.type, "session_finished");
   await leader.sessions.close();
+  const next = new Leader({ store, clients: [client] });
+  await next.sessions.resume();
+  assert.equal((await next.events(id)).at(-1)!.type, "session_finished");
+  await next.sessions.close();
+});
+
+Deno.test("Sessions leaves a paused run to the next start when it is closed", async () => {
+  const store = openMemoryStore();
+  const client = new HeldClient();
+  const leader = new Leader({ store, clients: [client] });
+  const id = await leader.sessions.submit(submission);
+  await client.atWork.first("training");
+  const { append } = store.journal;
+  store.journal.append = () => Promise.reject(new FileAccessError("no space is left"));
+  client.letGo();
+  await noteOf(leader, id, "paused");
+  await leader.sessions.close();
+  store.journal.append = append;
   const next = new Leader({ store, clients: [client] });
   await next.sessions.resume();
   assert.equal((await next.events(id)).at(-1)!.type, "session_finished");
@@ -377,16 +419,15 @@ Deno.test("Sessions.resume() rejects when the store does not answer", async () =
   await assert.rejects(new Leader({ store }).sessions.resume(), gone);
 });
 
-Deno.test("Sessions fails a run whose results cannot be saved", async () => {
+Deno.test("Sessions pauses a run whose results cannot be saved, and saves them when it can", async () => {
   const client = new HeldClient();
   const leader = new Leader({ clients: [client] });
   const id = await leader.sessions.submit(submission);
   await client.atWork.first("training");
   leader.results.error = new FileAccessError("no space is left");
   client.letGo();
-  assert.deepEqual((await leader.events(id)).at(-1), {
-    type: "session_failed",
-    reason: "no space is left",
-  });
+  await noteOf(leader, id, "paused");
+  leader.results.error = null;
+  assert.equal((await leader.events(id)).at(-1)!.type, "session_finished");
   await leader.sessions.close();
 });

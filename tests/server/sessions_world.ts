@@ -97,6 +97,7 @@ export class Leader {
       drawSeed: () => 99,
       checkpoints: options.checkpoints ?? null,
       longestCallMs: 60_000,
+      returnMs: 0,
     });
     for (const client of clients) this.join(client);
   }

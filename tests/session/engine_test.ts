@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SessionFailedError } from "../../src/core/errors.ts";
+import { RpcError, SessionFailedError } from "../../src/core/errors.ts";
 import { decodeWeights, encodeWeights, weightsId } from "../../src/core/weights.ts";
 import { runSession, StopRequest } from "../../src/session/engine.ts";
 import { openMemoryStore } from "../../src/state/memory.ts";
@@ -188,6 +188,29 @@ Deno.test("runSession() replaces a client that does not answer its echo", async 
   assert.equal(round!.selected.length, 2);
   assert.ok(round!.selected.some(({ id }) => id === replacement!.by!.id));
   assert.ok(!round!.selected.some(({ id }) => id === replacement!.client.id));
+});
+
+Deno.test("runSession() waits before a round for a client without which there are too few", async () => {
+  const clients = [1, 3].map((n) => new SumClient(`u${n}`, `c_${n}`, 1, n));
+  let silentEchoes = 0;
+  const world = await createWorld({
+    clients,
+    returnMs: 30_000,
+    config: configOf({ session: { client_selection: "all", min_clients: 2, min_updates: 2 } }),
+    before({ client, name }) {
+      if (name !== "echo" || client !== "u3" || silentEchoes === 2) return;
+      silentEchoes++;
+      throw new RpcError("unavailable", "the client is starting");
+    },
+  });
+  const state = await run(world);
+  assert.equal(state.status, "finished");
+  assert.deepEqual(state.rounds.map(({ selected, replaced }) => [selected.length, replaced]), [
+    [2, []],
+    [2, []],
+  ]);
+  // Each round adds the mean of 1 and 3.
+  assert.deepEqual(await finalValues(world), [4, 4, 4]);
 });
 
 Deno.test("runSession() sends no weights to a client that has them", async () => {

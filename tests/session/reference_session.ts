@@ -123,8 +123,13 @@ export class ReferenceSession {
     } else if (phase.kind === "waiting") {
       this.phase = { kind: "waiting", sinceMs: this.nowMs };
     }
-    this.#returning = { clients: this.#before, untilMs: this.nowMs + RETURN_MS };
+    this.expectReturn();
     this.#settle();
+  }
+
+  /** A leader took over in a round: the next one waits for who was there in this. */
+  expectReturn(): void {
+    this.#returning = { clients: this.#before, untilMs: this.nowMs + RETURN_MS };
   }
 
   stop(): void {

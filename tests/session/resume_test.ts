@@ -85,7 +85,13 @@ Deno.test("runSession() waits after a restart for clients that owe an answer to 
   await cut(run);
   hold = false;
   const clock = new VirtualClock();
-  const after = await createWorld({ clients: [], store, clock, resume: before.journal.id });
+  const after = await createWorld({
+    clients: [],
+    store,
+    clock,
+    resume: before.journal.id,
+    returnMs: 60_000,
+  });
   const going = start(after);
   await clock.someoneSleeps();
   after.fleet.join(two);
@@ -125,6 +131,7 @@ Deno.test("runSession() goes on without a client that does not come back in time
     clock,
     config,
     resume: before.journal.id,
+    returnMs: 30_000,
   });
   const going = start(after);
   await clock.someoneSleeps();
@@ -197,7 +204,7 @@ Deno.test("runSession() selects after a restart as if there had been none, once 
   const { clients, jobs, config } = threeOfWhichOne();
   const cut = await cutBeforeRound2(clients, config);
   const clock = new VirtualClock();
-  const after = await createWorld({ clients: [], config, clock, ...cut });
+  const after = await createWorld({ clients: [], config, clock, returnMs: 60_000, ...cut });
   const going = start(after);
   await waitsFor(after, { present: 0, needed: 3 });
   after.fleet.join(clients[2]!);
@@ -215,7 +222,13 @@ Deno.test("runSession() waits after a restart for one who stays away no longer t
   const { clients, jobs, config } = threeOfWhichOne();
   const cut = await cutBeforeRound2(clients, config);
   const clock = new VirtualClock();
-  const after = await createWorld({ clients: clients.slice(0, 2), config, clock, ...cut });
+  const after = await createWorld({
+    clients: clients.slice(0, 2),
+    config,
+    clock,
+    returnMs: 60_000,
+    ...cut,
+  });
   const going = start(after);
   await waitsFor(after, { present: 2, needed: 3 });
   assert.equal(jobs.length, 1);

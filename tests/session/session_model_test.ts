@@ -7,7 +7,7 @@ import { CLIENTS, ReferenceSession, RETURN_MS } from "./reference_session.ts";
 import { RealSession } from "./real_session.ts";
 
 /** Histories that CI tries; set MODEL_RUNS for more. */
-const RUNS = Number(Deno.env.get("MODEL_RUNS") ?? 400);
+const RUNS = Number(Deno.env.get("MODEL_RUNS") ?? 800);
 /** Beyond every deadline of a call. */
 const DAYS_MS = 5 * 24 * 3600 * 1000;
 /** More losses in one round make a client count as one that the work kills. */
@@ -91,11 +91,13 @@ function killAtWrite(client: string, count: number, when: "before" | "after"): C
     (reference) =>
       reference.workOf(client) === "training" && reference.present.size === CLIENTS.length,
     async (reference, real) => {
+      const { takeOvers } = real;
       reference.trained(client, "done");
       real.dieAt(count, when);
       real.trained(client, "done");
       await real.shows(reference.shown());
       real.surviveAll();
+      if (real.takeOvers > takeOvers && real.isInRoundOfTakeOver) reference.expectReturn();
     },
   );
 }

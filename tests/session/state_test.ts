@@ -91,7 +91,7 @@ Deno.test("reduce() opens a round in which everybody selected owes an answer", (
       round: 1,
       seed: 8,
       startedAt: START + 1000,
-      startWeights: (roundStarted(1) as { weights: string }).weights,
+      startWeights: hash(0),
       selected: [ANNA, BERT],
       replaced,
       spares: [],

@@ -40,3 +40,18 @@ Deno.test("updateReader() says whose update is gone", async () => {
   await assert.rejects(read(updateWith(id), 1, 2), { name: "SessionFailedError", message });
   await assert.rejects(updateReader(blobs)(updateWith(id), 0, 1), { message });
 });
+
+Deno.test("updateReader() fills what it is given and refuses an update that ends too early", async () => {
+  const { blobs } = openMemoryStore();
+  const { bytes } = encodeWeights({ layout: LAYOUT, values: new Float32Array([1, 2, 3]) });
+  const read = updateReader(blobs);
+  const into = new Float32Array(2);
+  const whole = updateWith((await blobs.put(bytes)).id);
+  assert.equal(await read(whole, 1, 3, into), into);
+  assert.deepEqual([...into], [2, 3]);
+  const { id } = await blobs.put(bytes.subarray(0, bytes.length - 4));
+  await assert.rejects(read(updateWith(id), 1, 3, into), {
+    name: "SessionFailedError",
+    message: `Cannot read the update ${id} of c_1: it is 4 bytes too short`,
+  });
+});

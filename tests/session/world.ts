@@ -186,6 +186,8 @@ export interface WorldOptions {
   readonly resume?: string;
   readonly before?: (call: InProcessCall) => void | Promise<void>;
   readonly validate?: RunModel["validate"];
+  /** @default {0} a lost client has no time to come back */
+  readonly returnMs?: number;
   /** Weights that another session needs. */
   readonly neededElsewhere?: readonly string[];
 }
@@ -220,6 +222,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     clock,
     logger: silentLogger,
     longestCallMs: 60_000,
+    returnMs: options.returnMs ?? 0,
     isNeededElsewhere: (weights) => options.neededElsewhere?.includes(weights) ?? false,
     saveResults(state) {
       saved.push(state);

@@ -407,3 +407,14 @@ Deno.test("close() rejects the calls in flight and those that come after", async
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("prepare() starts the worker of a dataset, and leaves what is wrong to the call", () =>
+  withTrainer(async (trainer, folder) => {
+    await trainer.prepare!(`${folder}/none`);
+    await writeHalves(folder, 20);
+    await trainer.prepare!(folder);
+    const request = await linearRequest(trainer, folder);
+    assert.equal((await trainer.train(request, ignore, never)).samples, 19);
+    trainer.close();
+    await trainer.prepare!(folder);
+  }));

@@ -127,7 +127,7 @@ function laneOf(lane: number, lanes: number): number {
   return lane;
 }
 
-function bytesOf(lanes: Float32Array | Int32Array): number[] {
+function bytesOf(lanes: Float32Array | Float64Array | Int32Array): number[] {
   return [...new Uint8Array(lanes.buffer)];
 }
 
@@ -190,9 +190,13 @@ export const v128 = {
   load: vectorLoad("v128.load"),
   /** One float in all four lanes. */
   load32Splat: vectorLoad("v128.load32_splat"),
+  /** One double in both lanes. */
+  load64Splat: vectorLoad("v128.load64_splat"),
   /** One or two floats in the first lanes, zero in the others. */
   load32Zero: vectorLoad("v128.load32_zero"),
   load64Zero: vectorLoad("v128.load64_zero"),
+  /** Four integers of 16 bits, each in 32 bits. */
+  load16x4U: vectorLoad("v128.load16x4_u"),
   load32Lane: laneLoad("v128.load32_lane"),
   load64Lane: laneLoad("v128.load64_lane"),
   not: vector1("v128.not"),
@@ -253,9 +257,27 @@ export const f32x4 = {
   gt: vector2("f32x4.gt"),
   le: vector2("f32x4.le"),
   ge: vector2("f32x4.ge"),
+  /** Two doubles as floats in the first lanes, zero in the others. */
+  demoteF64x2: vector1("f32x4.demote_f64x2_zero"),
   convertI32x4S: vector1("f32x4.convert_i32x4_s"),
   /** `a * b + c`, rounded once where the processor can: use `multiplyAdd` of the builder. */
   relaxedMadd: vector3("f32x4.relaxed_madd"),
+};
+
+/** Two doubles. */
+export const f64x2 = {
+  /** The same constant in both lanes. */
+  const(value: number): V128 {
+    return new Value("v128", [SIMD, 0x0c, ...bytesOf(Float64Array.of(value, value))]);
+  },
+  add: vector2("f64x2.add"),
+  mul: vector2("f64x2.mul"),
+  /** To the nearest integer, ties to even. */
+  nearest: vector1("f64x2.nearest"),
+  /** The first two 32-bit integers as doubles. */
+  convertLowI32x4S: vector1("f64x2.convert_low_i32x4_s"),
+  /** The first two floats as doubles. */
+  promoteLow: vector1("f64x2.promote_low_f32x4"),
 };
 
 /** Four 32-bit integers. */
@@ -286,7 +308,24 @@ export const i32x4 = {
   shrS: shift("i32x4.shr_s"),
   shrU: shift("i32x4.shr_u"),
   truncSatF32x4S: vector1("i32x4.trunc_sat_f32x4_s"),
+  /** Two doubles as integers in the first lanes, zero in the others. */
+  truncSatF64x2S: vector1("i32x4.trunc_sat_f64x2_s_zero"),
+  extendLowI16x8S: vector1("i32x4.extend_low_i16x8_s"),
   allTrue(a: V128): I32 {
     return simd("i32", "i32x4.all_true", ["v128"], [a]);
   },
+};
+
+/** Eight 16-bit integers. */
+export const i16x8 = {
+  /** The 32-bit integers of `a`, then of `b`, cut to what fits. */
+  narrowI32x4S: vector2("i16x8.narrow_i32x4_s"),
+  narrowI32x4U: vector2("i16x8.narrow_i32x4_u"),
+  extendLowI8x16S: vector1("i16x8.extend_low_i8x16_s"),
+};
+
+/** Sixteen 8-bit integers. */
+export const i8x16 = {
+  /** The 16-bit integers of `a`, then of `b`, cut to what fits. */
+  narrowI16x8S: vector2("i8x16.narrow_i16x8_s"),
 };

@@ -101,6 +101,18 @@ export const vector = {
   "f32x4.pmax": 0xeb,
   "i32x4.trunc_sat_f32x4_s": 0xf8,
   "f32x4.convert_i32x4_s": 0xfa,
+  "i8x16.narrow_i16x8_s": 0x65,
+  "i16x8.narrow_i32x4_s": 0x85,
+  "i16x8.narrow_i32x4_u": 0x86,
+  "i16x8.extend_low_i8x16_s": 0x87,
+  "i32x4.extend_low_i16x8_s": 0xa7,
+  "f64x2.nearest": 0x94,
+  "i32x4.trunc_sat_f64x2_s_zero": 0xfc,
+  "f64x2.convert_low_i32x4_s": 0xfe,
+  "f64x2.add": 0xf0,
+  "f64x2.mul": 0xf2,
+  "f32x4.demote_f64x2_zero": 0x5e,
+  "f64x2.promote_low_f32x4": 0x5f,
   "f32x4.relaxed_madd": 0x105,
 } as const;
 
@@ -120,7 +132,9 @@ export const memoryScalar = {
 /** Vector loads and stores after the prefix 0xfd: number and alignment (log2 of the bytes). */
 export const memoryVector = {
   "v128.load": [0x00, 4],
+  "v128.load16x4_u": [0x04, 3],
   "v128.load32_splat": [0x09, 2],
+  "v128.load64_splat": [0x0a, 3],
   "v128.store": [0x0b, 4],
   "v128.load32_lane": [0x56, 2],
   "v128.load64_lane": [0x57, 3],

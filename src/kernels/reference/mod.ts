@@ -7,3 +7,5 @@ export * from "./reduce.ts";
 export * from "./rows.ts";
 export * from "./copy.ts";
 export * from "./uniform.ts";
+export * from "./update.ts";
+export * from "./number_formats.ts";

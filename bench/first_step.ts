@@ -1,0 +1,72 @@
+/**
+ * How soon a training worker has done its first step of LeNet5 on 6,000 images: from the start of
+ * the worker, with all its modules, the dataset, the model and its compiled step.
+ */
+import { readPackage } from "../src/config/read_package.ts";
+import type { TrainingRequest } from "../src/training/trainer.ts";
+import { createWorkerTrainer } from "../src/training/worker_trainer.ts";
+import { makeDemoData } from "../tools/demo_data.ts";
+import { median } from "./processes.ts";
+import { report } from "./report.ts";
+import { SGD_EPOCH } from "./sgd_epoch.ts";
+
+const RUNS = 7;
+/** By then a worker has its modules. */
+const STARTED_MS = 500;
+
+/** Measures and prints. */
+export async function firstStep(): Promise<void> {
+  const data = await Deno.makeTempDir();
+  try {
+    await makeDemoData({ clients: 1, items: 6000, out: data, seed: 1 }, () => {});
+    const request = await oneStep(`${data}/part_1/MNIST`);
+    for (const isPrepared of [false, true]) {
+      const times: number[] = [];
+      for (let run = 0; run < RUNS; run++) times.push(await timed(request, isPrepared));
+      report({
+        what: `training worker${isPrepared ? " that was ready" : ""}: to first step of LeNet5`,
+        value: median(times),
+        unit: "ms",
+        bar: 150,
+      });
+    }
+  } finally {
+    await Deno.remove(data, { recursive: true });
+  }
+}
+
+async function oneStep(datasetFolder: string): Promise<TrainingRequest> {
+  const folder = new URL("../models/LeNet5", import.meta.url).pathname;
+  const source = { modelPackage: await readPackage(folder, "LeNet5"), args: {} };
+  const trainer = createWorkerTrainer();
+  const { weights } = await trainer.initialise(source, 1);
+  trainer.close();
+  return {
+    ...source,
+    datasetFolder,
+    weights,
+    settings: { ...SGD_EPOCH, maxMiniBatches: 1 },
+    splitSeed: 1,
+    seed: 1,
+  };
+}
+
+/** Milliseconds until the step is reported, of a worker of its own. */
+async function timed(request: TrainingRequest, isPrepared: boolean): Promise<number> {
+  const trainer = createWorkerTrainer();
+  if (isPrepared) {
+    await trainer.prepare(request.datasetFolder);
+    await new Promise((resolve) => setTimeout(resolve, STARTED_MS));
+  }
+  const start = performance.now();
+  let passed = NaN;
+  await trainer.train(
+    request,
+    () => passed = performance.now() - start,
+    new AbortController().signal,
+  );
+  trainer.close();
+  return passed;
+}
+
+if (import.meta.main) await firstStep();
