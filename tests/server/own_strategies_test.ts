@@ -45,12 +45,44 @@ Deno.test("Sessions runs an aggregator and a selection of a user's own", async (
   const bytes = await leader.store.blobs.get(state.weights!);
   // The first weight starts in [0, 1), then one client adds 5 and the other 1.
   assert.equal(Math.floor(decodeWeights(bytes!).values[0]!), 6);
+  await leader.sessions.collectGarbage(false);
+  assert.equal(await leader.store.blobs.has(state.strategies!), true, "a fork may need the code");
   await leader.sessions.close();
-  assert.equal(
-    await leader.store.blobs.has(state.strategies!),
-    false,
-    "the code goes with the run",
+});
+
+Deno.test("Sessions forks a run with its own strategies, and with others that are sent", async () => {
+  const leader = new Leader({ clients: clients() });
+  const { sessions } = leader;
+  const config = configWith({ aggregator: "./largest.ts", keep_rounds: 2 }, 3);
+  const run = await sessions.submit({
+    config,
+    modelPackage: null,
+    strategies: { "./largest.ts": LARGEST },
+  });
+  await leader.events(run);
+  const { weights } = await sessions.get(run);
+  const same = await sessions.fork(run, { round: 2, config: null });
+  await leader.events(same);
+  assert.equal((await sessions.get(same)).weights, weights);
+  assert.deepEqual((await sessions.get(same)).aggregatorState, { rounds: 3 });
+  const other = configWith({ aggregator: "./still.js" }, 3);
+  await assert.rejects(
+    sessions.fork(run, { round: 2, config: other }),
+    /"\.\/still\.js", whose text/,
   );
+  const still = await sessions.fork(run, {
+    round: 2,
+    config: other,
+    strategies: {
+      "./still.js":
+        "export function aggregate({ global }, args, result) { result.set(global.values); }",
+    },
+  });
+  await leader.events(still);
+  const forked = await sessions.get(still);
+  assert.deepEqual([forked.status, forked.reason], ["finished", null]);
+  assert.equal(forked.rounds[2]!.finished!.weights, forked.rounds[1]!.finished!.weights);
+  await sessions.close();
 });
 
 Deno.test("Sessions refuses a run whose own strategy did not come, or is none", async () => {

@@ -25,7 +25,7 @@ Deno.test("POST continue and fork pass on what they are asked, and say which run
   assert.deepEqual(await json(app.request(`${path}/fork`, post({ round: 2 })), 201), {
     session_id: id,
   });
-  assert.deepEqual(service.forks, [[id, { round: 2, config: null }]]);
+  assert.deepEqual(service.forks, [[id, { round: 2, config: null, strategies: {} }]]);
 });
 
 Deno.test("POST continue answers 409 to what cannot go on, 400 to a bad checkpoint or body", async () => {

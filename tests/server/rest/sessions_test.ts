@@ -33,7 +33,11 @@ Deno.test("POST /api/v1/sessions answers 201 with the id and its address", async
   const answer = await app.request("/api/v1/sessions", post({ config: CONFIG }));
   assert.equal(answer.headers.get("location"), "/api/v1/sessions/session-1");
   assert.deepEqual(await json(answer, 201), { session_id: "session-1" });
-  assert.deepEqual(service.submissions, [{ config: parseConfig(CONFIG), modelPackage: null }]);
+  assert.deepEqual(service.submissions, [{
+    config: parseConfig(CONFIG),
+    modelPackage: null,
+    strategies: {},
+  }]);
 });
 
 Deno.test("POST /api/v1/sessions needs no active clients, and queues unless told not to", async () => {
