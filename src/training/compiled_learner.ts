@@ -14,7 +14,7 @@ import {
 import { countRight } from "./accuracy.ts";
 import { chosenArithmetic } from "./arithmetic_choice.ts";
 import { fillTargets } from "./batches.ts";
-import { collectGarbage } from "./garbage.ts";
+import { leaveGarbage } from "./garbage.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import type { BuiltModel } from "./built_model.ts";
 import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./learner.ts";
@@ -54,10 +54,11 @@ export interface CompileOptions {
 }
 
 /**
- * Records the steps of a model, each of which is compiled when its first batch comes.
+ * Records the first step of a model. The others are recorded, and each is compiled, when the first
+ * batch of its size comes.
  *
  * @param batchSizes of training and of evaluation, those that will be needed for certain
- * @throws {NotRecordable} the model's step cannot be recorded
+ * @throws {NotRecordable} the model's step cannot be recorded; a step of another size throws the same
  * @throws {ModelError} a step needs more memory than there is
  */
 export function compileLearner(
@@ -68,9 +69,9 @@ export function compileLearner(
   { arithmetic = chosenArithmetic(), threads = 1, ended }: CompileOptions = {},
 ): CompiledLearner {
   const learner = new CompiledLearner(built, settings, dataset, arithmetic, threads, ended);
-  for (const mode of ["train", "evaluate"] as const) {
-    for (const size of batchSizes[mode]) learner.prepare(mode, size);
-  }
+  const [train] = batchSizes.train, [evaluate] = batchSizes.evaluate;
+  if (train !== undefined) learner.prepare("train", train);
+  else if (evaluate !== undefined) learner.prepare("evaluate", evaluate);
   return learner;
 }
 
@@ -222,7 +223,7 @@ export class CompiledLearner implements Learner {
     };
     const { plan, step } = this.#compile(graph, lanes, extra);
     // What was needed to write the module is many times its size.
-    collectGarbage();
+    leaveGarbage();
     return { plan, samples, lanes, staging, itemBytes: shape.itemBytes, step };
   }
 

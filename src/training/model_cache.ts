@@ -78,27 +78,36 @@ export class ModelCache {
   }
 
   /**
-   * What trains and evaluates the model built last.
+   * Gives work to what trains and evaluates the model built last. If one of its steps turns out not
+   * to be one that can be compiled, the work is done again by tfjs.
    *
    * @param throwIfCancelled called before each step of a trial of devices
    * @throws {ModelError} unknown loss or optimizer, or too little memory
    * @throws {FlotillaError} the device is not there
    */
-  async learnerFor(
+  async work<T>(
     dataset: Dataset,
-    { settings, batches }: LearnerNeeds,
+    needs: LearnerNeeds,
     throwIfCancelled: () => void,
-  ): Promise<Learner> {
+    task: (learner: Learner) => Promise<T>,
+  ): Promise<T> {
     const { built, learners } = this.#cached!;
     const { shape, items, normalise } = dataset;
-    const key = JSON.stringify([this.device, settings, shape, typeOf(items), normalise]);
+    const key = JSON.stringify([this.device, needs.settings, shape, typeOf(items), normalise]);
     let learner = learners.get(key);
     if (learner === undefined) {
-      learner = await this.#makeLearner(built, dataset, { settings, batches }, throwIfCancelled);
+      learner = await this.#makeLearner(built, dataset, needs, throwIfCancelled);
       learners.set(key, learner);
     }
     learner.useDataset(dataset);
-    return learner;
+    try {
+      return await task(learner);
+    } catch (error) {
+      const eager = this.#eagerLearner(built, dataset, needs, error);
+      learner.dispose();
+      learners.set(key, eager);
+      return await task(eager);
+    }
   }
 
   async #makeLearner(
@@ -131,21 +140,31 @@ export class ModelCache {
     return new EagerLearner(built, settings, dataset, "webgpu");
   }
 
-  #cpuLearner(built: BuiltModel, dataset: Dataset, { settings, batches }: LearnerNeeds): Learner {
+  #cpuLearner(built: BuiltModel, dataset: Dataset, needs: LearnerNeeds): Learner {
     try {
-      return compileLearner(built, settings, dataset, batches, {
+      return compileLearner(built, needs.settings, dataset, needs.batches, {
         threads: this.threads,
         ended: this.ended,
       });
     } catch (error) {
-      if (!(error instanceof NotRecordable)) throw error;
-      const alone = this.threads > 1 ? " and on one thread" : "";
-      this.noticeOnce(
-        `Model trains slowly, kernel by kernel in tfjs${alone}, as its step cannot be compiled: ` +
-          error.reason,
-      );
-      return new EagerLearner(built, settings, dataset);
+      return this.#eagerLearner(built, dataset, needs, error);
     }
+  }
+
+  /** @throws the error, unless it says that a step cannot be compiled */
+  #eagerLearner(
+    built: BuiltModel,
+    dataset: Dataset,
+    { settings }: LearnerNeeds,
+    error: unknown,
+  ): Learner {
+    if (!(error instanceof NotRecordable)) throw error;
+    const alone = this.threads > 1 ? " and on one thread" : "";
+    this.noticeOnce(
+      `Model trains slowly, kernel by kernel in tfjs${alone}, as its step cannot be compiled: ` +
+        error.reason,
+    );
+    return new EagerLearner(built, settings, dataset);
   }
 
   /** Tells a person something, the first time. */
