@@ -186,7 +186,7 @@ function tile(
     const x = f.let(at.x), w = f.let(at.w);
     const sum = (xAt: Local<"i32">, wAt: Local<"i32">, terms: number) => {
       const weight = splatRows(f, wAt, size, weights.result * 4);
-      f.unrolledLoop(terms, 8, () => {
+      f.unrolledLoop(terms, 4, () => {
         const values = vectors.map(({ source }) => f.let(v128.load(xAt, source)));
         for (const [r, row] of sums.entries()) {
           const factor = f.let(weight.load(r));

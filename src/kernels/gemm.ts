@@ -52,7 +52,7 @@ export interface GemmShape {
 }
 
 const ZERO = f32x4.const(0);
-const UNROLL = 8;
+const UNROLL = 4;
 /** A matrix up to this size stays in the first-level cache (32 KiB) beside a strip of the other. */
 const CACHED_BYTES = 20 * 1024;
 /** With so many rows a copy of B's panel is soon paid back: measured 1.1 to 2.9 times as fast. */
@@ -155,7 +155,7 @@ function packPanel(
 ): void {
   const from = f.let(panel);
   const to = f.let(scratch);
-  f.unrolledLoop(k, UNROLL / 2, () => {
+  f.unrolledLoop(k, UNROLL, () => {
     for (const v of range(vectors)) {
       const own = v128.load(from, v * 16);
       f.store(to, scale === undefined ? own : f32x4.mul(own, scale), v * 16);

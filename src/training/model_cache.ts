@@ -1,9 +1,10 @@
 /** The model that the worker used last, with what was compiled for it: rounds repeat it. */
+import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Device } from "../core/metrics.ts";
 import { allIndices, seeded } from "../core/prng.ts";
 import { type Dataset, typeOf } from "../data/dataset.ts";
 import { tf } from "./backend.ts";
-import { type BuiltModel, copyWeights, describeBuilt } from "./built_model.ts";
+import { type BuiltModel, copyWeights, describeBuilt, variableOf } from "./built_model.ts";
 import { compileLearner } from "./compiled_learner.ts";
 import { chooseByTrial, type DeviceChoice } from "./device_choice.ts";
 import type { Contestant } from "./device_trial.ts";
@@ -13,6 +14,7 @@ import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import type { EndFlag } from "./threads/barrier.ts";
 import type { ModelSource } from "./trainer.ts";
+import { withUnsetWeights } from "./unset_weights.ts";
 import { startWebGpu } from "./webgpu.ts";
 
 /** What a learner is needed for. */
@@ -57,12 +59,16 @@ export class ModelCache {
    *
    * @throws {ModelError} as `buildModel`
    */
-  async build(source: ModelSource, seed: number): Promise<BuiltModel> {
+  build(source: ModelSource, seed: number): Promise<BuiltModel> {
+    return this.#keep(source, () => buildModel(source, seed));
+  }
+
+  async #keep(source: ModelSource, build: () => Promise<LayersModel>): Promise<BuiltModel> {
     this.forget();
     // Everything that its code makes lives until the model is forgotten.
     tf.engine().startScope();
     try {
-      const built = describeBuilt(await buildModel(source, seed));
+      const built = describeBuilt(await build());
       this.#cached = { key: keyOf(source), source, built, learners: new Map() };
       return built;
     } catch (error) {
@@ -71,10 +77,16 @@ export class ModelCache {
     }
   }
 
-  /** The model of a source, whatever its weights are. */
+  /**
+   * The model of a source, whatever its weights are.
+   *
+   * @throws {ModelError} as `buildModel`
+   */
   async of(source: ModelSource): Promise<BuiltModel> {
     if (this.#cached?.key === keyOf(source)) return this.#cached.built;
-    return await this.build(source, 0);
+    const built = await this.#keep(source, () => withUnsetWeights(() => buildModel(source, 0)));
+    // Variables that are no weights of the model keep what they begin with, so that must be drawn.
+    return hasOtherVariables(built) ? await this.build(source, 0) : built;
   }
 
   /**
@@ -205,6 +217,11 @@ async function contestant(
       await (trains ? learner.train(batch) : learner.evaluate(batch));
     },
   };
+}
+
+function hasOtherVariables({ model }: BuiltModel): boolean {
+  const own = new Set(model.weights.map(variableOf));
+  return Object.values(tf.engine().registeredVariables).some((variable) => !own.has(variable));
 }
 
 function endModel(): void {
