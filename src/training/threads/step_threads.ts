@@ -18,6 +18,9 @@ import type { ThreadStart } from "./step_thread.ts";
 /** A thread that does not start says so to an event loop that waits, so this is found by waiting. */
 const START_LIMIT_MS = 10_000;
 
+/** Kept before the worker takes it away from the code of models. */
+const ThreadWorker = Worker;
+
 /** What the threads need of a plan. */
 export type ThreadedCode = Pick<ThreadedPlan, "bytes" | "top" | "phases" | "threads">;
 
@@ -98,7 +101,7 @@ export class StepThreads {
 
   #start(threads: number): void {
     for (let thread = this.#workers.length + 1; thread < threads; thread++) {
-      const worker = new Worker(new URL("./step_thread.ts", import.meta.url).href, {
+      const worker = new ThreadWorker(new URL("./step_thread.ts", import.meta.url).href, {
         type: "module",
         name: `step ${thread}`,
         deno: { permissions: "none" },
