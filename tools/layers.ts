@@ -75,6 +75,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       "core",
       "src/training/closed_code.ts",
       "src/training/strip_types.ts",
+      "src/training/endable_loops.ts",
     ],
     contractTypes: true,
   },

@@ -7,6 +7,7 @@ import { messageOf, ModelError } from "../core/errors.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import { tf } from "./backend.ts";
 import { firstImport } from "./closed_code.ts";
+import { endableLoops } from "./endable_loops.ts";
 import type { ModelFunction } from "./model_api.ts";
 import { seedMathRandom } from "./seeded_random.ts";
 import { stripTypes } from "./strip_types.ts";
@@ -84,7 +85,7 @@ async function fromCode(
   let statement: string | null;
   try {
     statement = await importOf(code);
-    if (statement === null) build = (await load(code)).default;
+    if (statement === null) build = (await load(await endableLoops(code))).default;
   } catch (error) {
     throw new ModelError(`Cannot load ${label}: ${plainReason(error)}`);
   }
