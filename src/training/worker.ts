@@ -10,6 +10,7 @@ import { chooseArithmetic, chosenArithmetic } from "./arithmetic_choice.ts";
 import { startBackend } from "./backend.ts";
 import { copyWeights } from "./built_model.ts";
 import { batchSizes, ModelCache } from "./model_cache.ts";
+import { forbidCodeFromText } from "./closed_code.ts";
 import { evaluateItems, evaluationBatch } from "./evaluate.ts";
 import { explainModel } from "./explain_model.ts";
 import { endLoopsBy } from "./endable_loops.ts";
@@ -165,6 +166,7 @@ const scope = self as unknown as {
 // Kept before any model's code runs, which may change what is global.
 const post = scope.postMessage.bind(scope);
 forbidEnding();
+forbidCodeFromText("a model");
 const ready = startBackend();
 // Reported by the first job that awaits it.
 ready.catch(() => {});
