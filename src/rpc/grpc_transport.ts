@@ -2,11 +2,13 @@
  * The leader's end of the wire: dials clients by gRPC. Import it only when a transport is to be
  * opened, as grpc-js costs start-up time.
  */
+import type { ClientId } from "../core/ids.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import { Channels } from "./channel.ts";
 import { Collector } from "./collector.ts";
 import { checkFrameBytes, DEFAULT_FRAME_BYTES, MAX_FRAME_BYTES, SharedFrames } from "./frames.ts";
 import { GrpcLink } from "./grpc_link.ts";
+import { LinkSpeed } from "./link_speed.ts";
 import { edgeRpcs } from "./services.ts";
 import type { Transport } from "./transport.ts";
 import { WINDOW_BYTES } from "./windows.ts";
@@ -67,11 +69,15 @@ export function createGrpcTransport(options: GrpcTransportOptions = {}): Transpo
     budget: new ByteBudget(incomingBytes),
     maxUpdateBytes,
   };
+  // Of clients, as a client that comes back gets another link.
+  const speeds = new Map<ClientId, LinkSpeed>();
   return {
     connect(client, endpoints) {
       const sync = channels.open(endpoints.sync);
       const async = channels.open(endpoints.async);
-      return new GrpcLink(client, sync, async, sending, receiving);
+      const speed = speeds.get(client) ?? new LinkSpeed();
+      speeds.set(client, speed);
+      return new GrpcLink(client, sync, async, sending, receiving, speed);
     },
     close() {
       channels.close();
