@@ -1,7 +1,7 @@
 /** How fast a client's link moves bytes, as measured, and how long a transfer over it may thus take. */
 
 /** What any transfer may take beside its bytes: a connection, a busy receiver. */
-const ALLOWANCE_MS = 30_000;
+export const ALLOWANCE_MS = 30_000;
 /** A transfer may be so many times slower than the link was. */
 const SLACK = 8;
 /** Bytes a second that are counted on before anything was measured, and the least at any time. */
@@ -49,6 +49,9 @@ export class LinkSpeed {
   /** Bytes a second; null before the first measurement. */
   #measured: number | null = null;
 
+  /** @param allowanceMs what any transfer may take beside its bytes */
+  constructor(readonly allowanceMs = ALLOWANCE_MS) {}
+
   /** A transfer that is about to begin. */
   time(bytes: number): TimedTransfer {
     return new TimedTransfer(this, bytes);
@@ -57,7 +60,7 @@ export class LinkSpeed {
   /** Milliseconds after which a transfer of so many bytes has failed. */
   deadlineMs(bytes: number): number {
     const counted = this.#measured === null ? UNMEASURED : this.#measured / SLACK;
-    return ALLOWANCE_MS + bytes / Math.max(counted, FLOOR) * 1000;
+    return this.allowanceMs + bytes / Math.max(counted, FLOOR) * 1000;
   }
 
   /** A transfer has taken so long. */

@@ -94,14 +94,13 @@ export async function callTraining(
     }
     await takePlace(receiving.budget, header.bytes, over.signal);
     // The client keeps its update: the call may be made again.
-    fetching = speed.time(header.bytes);
-    fetching.begin(() => ended.reject(unavailable(peer, "its update comes too slowly")));
+    const transfer = fetching = speed.time(header.bytes);
+    transfer.begin(() => ended.reject(unavailable(peer, "its update comes too slowly")));
     const fetched = open(FetchUpdate, { weights: header.weights });
-    const bytes = exactly(header.bytes, chunksOf(fetched, receiving.collector));
+    const bytes = timed(transfer, exactly(header.bytes, chunksOf(fetched, receiving.collector)));
     await sink.update(header, bytes);
     // A sink that needs no more bytes leaves the rest; the client counts them before it is done.
     for await (const _ of bytes);
-    fetching.moved();
     const last = await events.next();
     if (last.done || !last.value.done) throw breach("an update that does not end");
   }
@@ -139,6 +138,19 @@ async function* messagesOf<Message>(
     yield* stream;
   } catch (error) {
     throw errorOf(error);
+  }
+}
+
+/** Times a transfer while it is read: a sink may wait for room to put what it has. */
+async function* timed(
+  transfer: TimedTransfer,
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bytes;
+    transfer.moved();
+  } finally {
+    transfer.end();
   }
 }
 
