@@ -50,6 +50,8 @@ import {
   type SessionService,
   type Submission,
   UnknownSessionError,
+  type UnreadableSession,
+  UnreadableSessionError,
 } from "./session_service.ts";
 import { StateKeeper } from "./state_keeper.ts";
 
@@ -141,8 +143,8 @@ export class Sessions implements SessionService {
   readonly #forked = new Set<WeightsId>();
   /** Runs that are about to be continued. */
   readonly #continuing = new Set<SessionId>();
-  /** Whether the store has journals that cannot be read: what those need is not known. */
-  #hasUnreadable = false;
+  /** Journals that cannot be read: what those runs need is not known. */
+  readonly #unreadable = new Map<SessionId, UnreadableSession>();
   readonly #closing = new AbortController();
   #closed = false;
 
@@ -152,7 +154,7 @@ export class Sessions implements SessionService {
     this.#keeper = new StateKeeper(options.store, {
       journals: () => [...this.#journals.values()],
       isBusy,
-      isQuiet: () => !isBusy() && this.#queue.length === 0 && !this.#hasUnreadable,
+      isQuiet: () => !isBusy() && this.#queue.length === 0 && this.#unreadable.size === 0,
     }, options.about ?? {});
   }
 
@@ -167,9 +169,11 @@ export class Sessions implements SessionService {
     const { store, logger } = this.#options;
     for (const id of await store.journal.sessions()) {
       if (this.#own.has(id) || this.#journals.has(id)) continue;
+      if (this.#unreadable.has(id)) continue;
       const journal = await openJournal(id, this.#options);
-      if (journal === null) {
-        this.#hasUnreadable = true;
+      if (journal === null) continue;
+      if (!(journal instanceof SessionJournal)) {
+        this.#unreadable.set(id, journal);
         continue;
       }
       this.#journals.set(id, journal);
@@ -338,6 +342,10 @@ export class Sessions implements SessionService {
     return Promise.resolve([...this.#journals.values()].map(({ state }) => state));
   }
 
+  unreadable(): readonly UnreadableSession[] {
+    return [...this.#unreadable.values()];
+  }
+
   get(id: string): Promise<SessionState> {
     return Promise.resolve().then(() => this.#find(id).state);
   }
@@ -379,13 +387,15 @@ export class Sessions implements SessionService {
   }
 
   #find(id: string): SessionJournal {
-    const exact = this.#journals.get(id);
-    if (exact !== undefined) return exact;
-    const matches = id.length < 4
-      ? []
-      : [...this.#journals.values()].filter((journal) => journal.id.startsWith(id));
+    const exact = this.#journals.get(id) ?? this.#unreadable.get(id);
+    const all = [...this.#journals.values(), ...this.#unreadable.values()];
+    const matches = exact !== undefined
+      ? [exact]
+      : all.filter((one) => id.length >= 4 && one.id.startsWith(id));
     if (matches.length !== 1) throw new UnknownSessionError(id);
-    return matches[0]!;
+    const [found] = matches;
+    if (found instanceof SessionJournal) return found;
+    throw new UnreadableSessionError(found!);
   }
 
   async #prepare(

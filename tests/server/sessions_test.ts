@@ -390,6 +390,12 @@ Deno.test("Sessions.resume() leaves out a journal that it cannot read, names it,
     });
     await second.sessions.resume();
     assert.deepEqual((await second.sessions.list()).map(({ id }) => id), ["aaaa-3"]);
+    const unreadable = second.sessions.unreadable();
+    assert.deepEqual(unreadable.map(({ id }) => id), ["aaaa-1", "aaaa-2", "aaaa-4", "aaaa-5"]);
+    await assert.rejects(
+      second.sessions.get("aaaa-1"),
+      /^UnreadableSessionError: Cannot read session aaaa-1, .* entry 1 .*flotilla\.db/,
+    );
     assert.equal((await second.events("aaaa-3")).at(-1)!.type, "session_finished");
     const errors = records.filter(({ level }) => level === "error");
     const expected = [
