@@ -6,7 +6,7 @@ import type { StrategyFiles } from "../config/strategy_files.ts";
 import type { SessionConfig } from "../config/session_config.ts";
 import type { Clock } from "../core/clock.ts";
 import { DeposedError, FlotillaError, messageOf, SessionFailedError } from "../core/errors.ts";
-import type { SessionId, WeightsId } from "../core/ids.ts";
+import type { ClientId, SessionId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { Logger } from "../log/log.ts";
@@ -29,6 +29,7 @@ import { planContinuation } from "./continuation_plan.ts";
 import type { Directory } from "./directory.ts";
 import { checkFits, checkForkConfig, weightsToForkFrom } from "./fork_plan.ts";
 import type { Garbage } from "./garbage.ts";
+import { LateReleases } from "./late_releases.ts";
 import { withModelDefaults } from "./model_defaults.ts";
 import { checkConfig, openJournal } from "./open_journal.ts";
 import {
@@ -133,6 +134,7 @@ export class Sessions implements SessionService {
   readonly #prepared = new Map<SessionId, PreparedModel>();
   readonly #queue: SessionId[] = [];
   readonly #keeper: StateKeeper;
+  readonly #lateReleases: LateReleases;
   #running: Running | null = null;
   #trainer: Trainer | null = null;
   /** Ids made by this process: not to be resumed. */
@@ -150,6 +152,10 @@ export class Sessions implements SessionService {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    this.#lateReleases = new LateReleases({
+      journals: () => this.#journals.values(),
+      fleet: options.directory,
+    });
     const isBusy = () => this.#running !== null || this.#submitting > 0;
     this.#keeper = new StateKeeper(options.store, {
       journals: () => [...this.#journals.values()],
@@ -368,6 +374,11 @@ export class Sessions implements SessionService {
     return journal.state;
   }
 
+  /** A client has given a sign of life: it may have missed the end of a run. */
+  heard(client: ClientId): void {
+    void this.#lateReleases.heard(client);
+  }
+
   resultsFolder(id: SessionId): string | null {
     return this.#options.results.folderOf(id);
   }
@@ -474,6 +485,7 @@ export class Sessions implements SessionService {
             this.#forked.has(weights) || [...this.#journals.values()].some((other) => {
               return other !== journal && needsWeights(other, weights);
             }),
+          notReleased: (clients) => this.#lateReleases.missed(journal.id, clients),
           saveCheckpoint: (round) =>
             patience.through(() => this.#saveCheckpoint(journal.id, round)),
           async saveResults(state, last, given) {
