@@ -139,7 +139,7 @@ export class Sessions implements SessionService {
   #trainer: Trainer | null = null;
   /** Ids made by this process: not to be resumed. */
   readonly #own = new Set<SessionId>();
-  /** Submissions that are not queued yet: they need the trainer too. */
+  /** Submissions and imports that are not queued yet: they need the trainer and what they store. */
   #submitting = 0;
   /** Weights of rounds from which runs are being forked. */
   readonly #forked = new Set<WeightsId>();
@@ -147,6 +147,8 @@ export class Sessions implements SessionService {
   readonly #continuing = new Set<SessionId>();
   /** Journals that cannot be read: what those runs need is not known. */
   readonly #unreadable = new Map<SessionId, UnreadableSession>();
+  /** Whether what an earlier process has left was freed. */
+  #isSwept = false;
   readonly #closing = new AbortController();
   #closed = false;
 
@@ -333,9 +335,17 @@ export class Sessions implements SessionService {
   }
 
   async importState(path: string): Promise<StateSize> {
-    const size = await this.#keeper.import(path);
-    await this.resume();
-    return size;
+    // What comes in is in no journal yet.
+    this.#submitting++;
+    try {
+      await this.#keeper.collected();
+      const size = await this.#keeper.import(path);
+      await this.load();
+      return size;
+    } finally {
+      this.#submitting--;
+      this.#startNext();
+    }
   }
 
   isBusy(): boolean {
@@ -422,7 +432,10 @@ export class Sessions implements SessionService {
   #startNext(): void {
     if (this.#running !== null || this.#closed) return;
     const id = this.#queue.shift();
-    if (id === undefined) return this.#restTrainer();
+    if (id === undefined) {
+      this.#restTrainer();
+      return this.#sweep();
+    }
     const controller = new AbortController();
     // It begins in a later turn, when it is already the running one.
     const done = Promise.resolve()
@@ -432,6 +445,19 @@ export class Sessions implements SessionService {
         this.#startNext();
       });
     this.#running = { id, controller, done, trains: true };
+  }
+
+  /**
+   * Frees, when nothing is at work for the first time, what an earlier process has stored and not
+   * journalled, such as an update of a client that never came back.
+   */
+  #sweep(): void {
+    if (this.#isSwept || this.#submitting > 0) return;
+    this.#isSwept = true;
+    this.#keeper.collectGarbage(false).then(({ blobs, bytes }) => {
+      if (blobs === 0) return;
+      this.#options.logger.info("swept", `Freed ${blobs} files of earlier runs, ${bytes} bytes`);
+    }, (error) => this.#options.logger.warning("weights_left", messageOf(error)));
   }
 
   async #run(journal: SessionJournal, signal: AbortSignal): Promise<void> {
