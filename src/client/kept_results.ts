@@ -88,6 +88,11 @@ export class KeptResults {
     await this.#remove(this.#names.filter((name) => name.startsWith(prefix) && name !== kept));
   }
 
+  /** Drops the result of one job. */
+  async drop(job: TrainJob): Promise<void> {
+    await this.#remove(this.#names.filter((name) => name === fileOf(job)));
+  }
+
   async #remove(names: readonly string[]): Promise<void> {
     this.#names = this.#names.filter((name) => !names.includes(name));
     for (const name of names) {

@@ -5,7 +5,13 @@ import { aggregators } from "../aggregation/registry.ts";
 import type { StrategyFiles } from "../config/strategy_files.ts";
 import type { SessionConfig } from "../config/session_config.ts";
 import type { Clock } from "../core/clock.ts";
-import { DeposedError, FlotillaError, messageOf, SessionFailedError } from "../core/errors.ts";
+import {
+  DeposedError,
+  FlotillaError,
+  messageOf,
+  SessionFailedError,
+  UnreachableError,
+} from "../core/errors.ts";
 import type { ClientId, SessionId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { ModelPackage } from "../core/model_package.ts";
@@ -545,7 +551,11 @@ export class Sessions implements SessionService {
     }
   }
 
-  /** A run goes on without its checkpoint: its state is in the store. */
+  /**
+   * A run goes on without its checkpoint: its state is in the store.
+   *
+   * @throws {UnreachableError} the store does not answer
+   */
   async #saveCheckpoint(session: SessionId, round: number): Promise<void> {
     const { checkpoints = null, store, logger } = this.#options;
     try {
@@ -553,6 +563,7 @@ export class Sessions implements SessionService {
       if (path === null) return;
       logger.info("checkpoint", `Checkpoint of round ${round} is in ${path}`, { session, round });
     } catch (error) {
+      if (error instanceof UnreachableError) throw error;
       logger.error("checkpoint_failed", messageOf(error), { session, round });
     }
   }
