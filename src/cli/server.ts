@@ -173,6 +173,7 @@ async function startLeader(
     connect: (client, endpoints) => transport!.connect(client, endpoints),
     isSilent: (ms) => ms >= silentMs,
     readvertise: advertise,
+    heard: (client) => sessions.heard(client),
   });
   const sessions = new Sessions({
     store,

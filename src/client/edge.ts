@@ -151,6 +151,7 @@ export class Edge implements EdgeHandlers {
       onProgress,
       signal,
     );
+    signal.throwIfAborted();
     crashPoint("trained");
     const update = {
       header: { weights: weightsId(bytes), bytes: bytes.length, samples, metrics },
@@ -160,6 +161,8 @@ export class Edge implements EdgeHandlers {
       // The leader can have it all the same; only a crash before that would cost a training.
       logger.warning("result_not_kept", messageOf(error));
     });
+    // The leader may have moved on while it was being written.
+    if (signal.aborted) await results.drop(job);
     logger.info(
       "trained",
       `Trained round ${job.round}: loss ${metrics.loss.toFixed(4)}, ` +
