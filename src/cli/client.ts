@@ -40,7 +40,7 @@ const DEFAULT_CONFIG = "config/client_config.yaml";
 interface ClientFlags extends ServiceFlags {
   readonly clientNum: number;
   readonly count: number;
-  readonly slowdown: readonly SlowClients[];
+  readonly slowdown?: readonly SlowClients[];
   readonly data?: string;
   readonly tempDir?: string;
   readonly advertiseHost?: string;
@@ -57,10 +57,9 @@ export function define(command: Command): void {
     )
     .option("--count <n>", "clients to run in this process, for trials", positiveCount, 1)
     .option(
-      "--slowdown <factor[:clients]...>",
-      "how many times as long training takes, slept, for trials; of some clients by number",
+      "--slowdown <factors...>",
+      "how many times as long training takes, slept, for trials; factor:clients for some of them",
       slowClients,
-      [],
     )
     .option("--data <dir>", "folder with a folder for each dataset; {n} stands for the number")
     .option("--temp-dir <dir>", "folder of identity and caches; {n} stands for the number")
@@ -102,7 +101,7 @@ async function run(flags: ClientFlags): Promise<void> {
       `Cannot run ${flags.count} clients in one temp folder "${temp}": put {n} into --temp-dir`,
     );
   }
-  const factors = slowdowns(numbers, flags.slowdown, config.general_config.slowdown);
+  const factors = slowdowns(numbers, flags.slowdown ?? [], config.general_config.slowdown);
   const local = await Promise.all(
     numbers.map((n) => localDatasets(data.replaceAll("{n}", `${n}`))),
   );
