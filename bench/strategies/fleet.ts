@@ -1,11 +1,12 @@
 /**
- * A leader and 20 clients on unlike parts of MNIST, four of them four times as slow as the others.
+ * A leader and 20 clients on unlike parts of MNIST. Sixteen are of four kinds, of about the same
+ * speed; the last four are stragglers, four times as slow as the others on average.
  *
  * The clients share one process and two cores or so, so the processor must not be what they wait
- * for: with a base `slowdown` of 25 a client computes for about 20 ms (32 steps of 10 images) and
- * sleeps for half a second, a slow one for two seconds. All of them together then use less than one
- * core, and a round takes as long as its slowest client, as it would on machines of their own. Every
- * client does equally many steps, so that only the slow ones are slow.
+ * for: a client computes for about 20 ms (32 steps of 10 images) and sleeps for 20 times as long and
+ * more, so that it takes half a second, and a straggler two. All of them together then use less than
+ * one core, and a round takes as long as its slowest client, as on machines of their own. Everybody
+ * does equally many steps, so that nobody is slow for the items that it has.
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,12 +23,10 @@ import { type Outcome, outcomeOf } from "./outcome.ts";
 
 /** Clients of the fleet. */
 export const CLIENTS = 20;
-/** The last so many are slow. */
-export const STRAGGLERS = 4;
-/** How many times as long as the others' their training takes. */
-export const STRAGGLER_FACTOR = 4;
-/** The base slowdown with which waiting takes most of the time. */
-export const SLOWDOWN = 25;
+/** Seconds that each kind of client takes, beside the fastest; the last one is four times the mean. */
+const KINDS = [1, 1.25, 1.5, 1.75, 5.5];
+/** The fastest clients' slowdown, with which waiting takes most of the time. */
+export const SLOWDOWN = 20;
 
 const MODEL = fileURLToPath(new URL("../../models/LeNet5", import.meta.url));
 /** Items of all clients together, and of the leader's test set: enough for 90 %, and soon tested. */
@@ -46,7 +45,7 @@ const NINETY = /"type":"round_validated"[^\n]*"accuracy":(0\.9|1\b)/;
 export interface FleetOptions {
   /** Of the Dirichlet distribution of the labels. */
   readonly alpha: number;
-  /** How many times as long as its own steps the training of a client that is not slow takes. */
+  /** How many times as long as its own steps the training of the fastest clients takes. */
   readonly slowdown: number;
   /** Decides the data and their partition. @default {1} */
   readonly seed?: number;
@@ -65,11 +64,22 @@ export interface Budget {
   readonly untilNinety?: boolean;
 }
 
+/** All clients train, and validate before rounds 2 and 3. */
+const WARM_UP: ConfigParts = {
+  session_config: {
+    client_selection: "high_loss",
+    client_selection_args: { client_fraction: 1, validation_round_interval: 1 },
+  },
+};
+
 /** Leader and clients, in two processes. */
 export class Fleet implements AsyncDisposable {
   private constructor(readonly federation: Federation, readonly data: string) {}
 
-  /** Makes the data, starts all and lets every client train twice, so that nothing is cold. */
+  /**
+   * Makes the data, starts all and lets every client train and validate, so that nothing is cold: a
+   * slow client would also sleep for what is compiled in its first steps.
+   */
   static async start({ alpha, slowdown, seed = 1 }: FleetOptions): Promise<Fleet> {
     const data = await Deno.makeTempDir({ prefix: "flotilla_stragglers_" });
     const parts = join(data, "parts");
@@ -80,14 +90,17 @@ export class Fleet implements AsyncDisposable {
     });
     const fleet = new Fleet(federation, data);
     try {
-      const slow = `${slowdown * STRAGGLER_FACTOR}:${CLIENTS - STRAGGLERS + 1}-${CLIENTS}`;
+      const each = CLIENTS / KINDS.length;
+      const slow = KINDS.map((factor, i) =>
+        `${slowdown * factor}:${1 + i * each}-${(i + 1) * each}`
+      );
       await federation.startClient(
         1,
         join(parts, "part_{n}"),
-        ...["--count", `${CLIENTS}`, "--slowdown", `${slowdown}`, slow],
+        ...["--count", `${CLIENTS}`, "--slowdown", ...slow],
       );
       await federation.clientsActive(CLIENTS);
-      await fleet.run("warm-up", { session_config: { client_selection: "all" } }, { rounds: 2 });
+      await fleet.run("warm-up", WARM_UP, { rounds: 3 });
       return fleet;
     } catch (error) {
       await fleet[Symbol.asyncDispose]();

@@ -7,11 +7,17 @@ import type { Evaluated, Outcome } from "./outcome.ts";
 /** Against what accuracy is drawn. */
 const AXES: readonly {
   readonly label: string;
+  readonly title: string;
   readonly of: (point: Evaluated) => number;
   readonly format: (value: number) => string;
 }[] = [
-  { label: "wall time", of: ({ seconds }) => seconds, format: (value) => `${value} s` },
-  { label: "bytes sent and received", of: ({ bytes }) => bytes, format: bytesText },
+  {
+    label: "wall time",
+    title: "time",
+    of: ({ seconds }) => seconds,
+    format: (value) => `${value} s`,
+  },
+  { label: "bytes sent and received", title: "bytes", of: ({ bytes }) => bytes, format: bytesText },
 ];
 
 /**
@@ -39,9 +45,9 @@ export function strategiesPage(
   };
 }
 
-function chart({ label, of, format }: typeof AXES[number], outcomes: readonly Outcome[]) {
+function chart({ title, label, of, format }: typeof AXES[number], outcomes: readonly Outcome[]) {
   return lineChart({
-    title: `accuracy against ${label}`,
+    title: `accuracy against ${title}`,
     xLabel: label,
     lines: outcomes.map(({ name, evaluated }, i) => ({
       label: name,
