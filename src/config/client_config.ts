@@ -49,6 +49,11 @@ export const clientConfigSchema = v.strictObject({
   training: trainingSection,
   general_config: section({
     temp_dir_path: orNull(text, "Folder of identity and caches; null: temp_N of client N"),
+    slowdown: withDefault(
+      v.pipe(v.number(), v.finite(), v.minValue(1)),
+      1,
+      "How many times as long as on this machine each training takes, slept: for trials with slow devices",
+    ),
     use_gpu: withDefault(
       flag,
       true,

@@ -21,16 +21,12 @@ import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protoc
 import { allIndices } from "../core/prng.ts";
 import { splitIndices } from "./split.ts";
 import { threadsFor } from "./threads_choice.ts";
-import { trainItems } from "./train_loop.ts";
-import type { OnProgress } from "./trainer.ts";
+import { type LoopContext, trainItems } from "./train_loop.ts";
 
 /** Thrown inside a job that shall end. */
 class Cancelled extends Error {}
 
-interface JobContext {
-  readonly onProgress: OnProgress;
-  readonly throwIfCancelled: () => void;
-}
+type JobContext = Omit<LoopContext, "now">;
 
 type Handler<K extends JobKind> = (job: Jobs[K], context: JobContext) => Promise<Answers[K]>;
 
@@ -117,8 +113,12 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
       batches: { train: [], evaluate: batchSizes(indices.length, evaluationBatch(batchSize)) },
     }, context.throwIfCancelled);
     learner.setWeights(given.values);
+    const startedMs = performance.now();
     const result = await evaluateItems(learner, indices, batchSize, context.throwIfCancelled);
-    return result ?? { loss: 0, accuracy: null, samples: 0 };
+    return {
+      evaluation: result ?? { loss: 0, accuracy: null, samples: 0 },
+      seconds: (performance.now() - startedMs) / 1000,
+    };
   },
 };
 
@@ -186,7 +186,7 @@ async function perform<K extends JobKind>({ id, kind, job, engine, cancel, ended
     datasetBytes = engine.datasetBytes ?? Infinity;
     await ready;
     const answer = await HANDLERS[kind](job, {
-      onProgress: (progress) => post({ id, kind: "progress", progress }),
+      onProgress: (progress, seconds) => post({ id, kind: "progress", progress, seconds }),
       throwIfCancelled: () => {
         if (Atomics.load(cancel, 0) !== 0) throw new Cancelled();
       },

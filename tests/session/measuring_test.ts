@@ -186,6 +186,8 @@ Deno.test("runSession() has clients validate the current weights for a strategy 
     events.map(({ results }) => results.map(({ evaluation }) => evaluation!.loss)),
     [[10, 90], [20, 80]],
   );
+  // Only weights that a client has not yet are sent: after round 1, in which both had trained.
+  assert.ok(events.flatMap(({ results }) => results).every(({ bytesDown }) => bytesDown! > 0));
   assert.deepEqual(
     state.rounds.slice(1).map(({ selected }) => selected[0]!.name),
     ["c_2", "c_2"],
