@@ -7,6 +7,7 @@ import { readCsvTable } from "./csv.ts";
 import type { Normalisation, RawData } from "./dataset.ts";
 import { isImageName } from "./image.ts";
 import { readImageFolders } from "./image_folders.ts";
+import { tellingNames } from "./label_names.ts";
 import { MNIST_FILES, readMnist } from "./mnist.ts";
 import { readParquetTable } from "./parquet.ts";
 import { readerOf } from "./readers.ts";
@@ -23,6 +24,8 @@ export interface Source {
   /** Number of classes where a configuration declares it. */
   readonly classes: number | null;
   readonly normalise: Normalisation | null;
+  /** What the class numbers stand for, if that is known. */
+  readonly labelNames: readonly string[] | null;
   /** Cells of the column that was asked for. */
   readonly column: readonly string[] | null;
   /** Models that fit, for people. */
@@ -79,8 +82,13 @@ async function openFolder(folder: string, from: string): Promise<Source> {
   if (DATASET_CONFIG_FILES.some(has)) {
     const { spec } = await readDatasetSpec(folder);
     const train = await readerOf(spec).read(spec.folder);
-    const { name, classes, normalise } = spec;
-    return { name, train, test: null, classes, normalise, column: null, models: [] };
+    const { name, classes, normalise, labelNames } = spec;
+    return {
+      ...plain(name, train),
+      classes,
+      normalise,
+      ...(Array.isArray(labelNames) && { labelNames }),
+    };
   }
   const packed = (name: string) => has(name) ? name : `${name}.gz`;
   if (has(packed(MNIST_FILES.train.images))) {
@@ -119,6 +127,7 @@ async function openFile(path: string, { column, label }: SourceOptions): Promise
   const readTable = /\.parquet$/i.test(file) ? readParquetTable : readCsvTable;
   const table = await readTable(dirname(path), file);
   const choice: TableChoice = {
+    labelNames: "sorted",
     ...(label === undefined ? {} : { label }),
     ...(column === undefined ? {} : { without: column }),
   };
@@ -133,5 +142,16 @@ function mnist(train: RawData, test: RawData): Source {
 }
 
 function plain(name: string, train: RawData): Source {
-  return { name, train, test: null, classes: null, normalise: null, column: null, models: [] };
+  const labelNames = train.labels.names === undefined ? null : tellingNames(train.labels.names);
+  const classes = labelNames?.length ?? null;
+  return {
+    name,
+    train,
+    test: null,
+    classes,
+    normalise: null,
+    labelNames,
+    column: null,
+    models: [],
+  };
 }
