@@ -17,7 +17,7 @@ export const PARTITION_EXAMPLES = [
   "flotilla data partition --from mnist --mode dirichlet --alpha 0.3 --clients 20 --out data/d03",
   "flotilla data partition --from mnist --mode limit_label_unique --labels 0,1 2,3 4,5 --samples 500 --out data/pairs",
   "flotilla data partition --from mnist --mode probability --probability 0.5 0.3 0.2 --out data/p",
-  "flotilla data partition --from cifar-10-batches-bin --mode shard --clients 10 --out data/shards",
+  "flotilla data partition --from cifar10 --mode shard --clients 10 --out data/shards",
   "flotilla data partition --from patients.csv --mode column --column hospital --out data/hospitals",
 ];
 

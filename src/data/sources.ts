@@ -43,6 +43,8 @@ export interface SourceOptions {
 const KNOWN = "mnist, cifar10, a folder of MNIST's or CIFAR-10's files, a folder of a dataset, " +
   "of class folders with images, or a .npz, .csv or .parquet file";
 
+const CIFAR10_PLACES = ["cifar-10-batches-bin", "data/cifar-10-batches-bin"];
+
 const TABLE = /\.(csv(\.gz)?|parquet)$/i;
 
 /**
@@ -60,14 +62,7 @@ export async function openSource(from: string, options: SourceOptions = {}): Pro
     );
   }
   if (from === "mnist") return mnist(await readMnist("train"), await readMnist("test"));
-  if (from === "cifar10") {
-    throw new UsageError(
-      "Cannot find CIFAR-10 by itself as no package carries it: download its binary version " +
-        "(cifar-10-binary.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html), unpack it and " +
-        "name the folder, --from cifar-10-batches-bin; or name an .npz with arrays x and y",
-    );
-  }
-  const path = resolve(from);
+  const path = from === "cifar10" ? cifar10Folder() : resolve(from);
   if (!existsSync(path)) {
     throw new UsageError(`Cannot read --from "${from}" as there is no such file: give ${KNOWN}`);
   }
@@ -75,6 +70,17 @@ export async function openSource(from: string, options: SourceOptions = {}): Pro
   return statSync(real).isDirectory()
     ? await openFolder(real, from)
     : await openFile(real, options);
+}
+
+/** Where CIFAR-10 is after it was unpacked. @throws {UsageError} it is not there */
+function cifar10Folder(): string {
+  const folder = CIFAR10_PLACES.find((place) => existsSync(resolve(place)));
+  if (folder !== undefined) return resolve(folder);
+  throw new UsageError(
+    `Cannot find CIFAR-10 as neither ${CIFAR10_PLACES.join(" nor ")} is here: no package carries ` +
+      "it; download its binary version (cifar-10-binary.tar.gz of " +
+      "https://www.cs.toronto.edu/~kriz/cifar.html), unpack it here, or name the folder with --from",
+  );
 }
 
 async function openFolder(folder: string, from: string): Promise<Source> {
