@@ -5,6 +5,7 @@ import type { JsonObject } from "../core/json.ts";
 import { seeded } from "../core/prng.ts";
 import { forbidCodeFromText, refuseImports } from "./no_imports.ts";
 import type { EventualSelector } from "../selection/selector.ts";
+import { endableLoops, endLoopsBy } from "../training/endable_loops.ts";
 import { stripTypes } from "../training/strip_types.ts";
 import type { Answers, CallName, Calls, FromStrategy, ToStrategy } from "./protocol.ts";
 
@@ -23,12 +24,14 @@ type Handler<K extends CallName> = (given: Calls[K]) => Answers[K] | Promise<Ans
 let own: Own = {};
 
 const HANDLERS: { readonly [K in CallName]: Handler<K> } = {
-  async load({ file, code }) {
+  async load({ file, code, ended }) {
     const plain = file.endsWith(".ts") ? await stripTypes(code, file) : code;
     await refuseImports(plain);
     forbidCodeFromText();
+    endLoopsBy(ended);
+    const text = encodeURIComponent(await endableLoops(plain));
     // A data: URL works in a compiled executable too, where outside modules cannot be transpiled.
-    const module = await import(`data:text/javascript,${encodeURIComponent(plain)}`);
+    const module = await import(`data:text/javascript,${text}`);
     own = { ...module };
     return Object.keys(own).filter((name) => typeof own[name as keyof Own] === "function");
   },

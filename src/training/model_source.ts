@@ -6,6 +6,7 @@ import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { messageOf, ModelError } from "../core/errors.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import { tf } from "./backend.ts";
+import { endableLoops } from "./endable_loops.ts";
 import type { ModelFunction } from "./model_api.ts";
 import { seedMathRandom } from "./seeded_random.ts";
 import { stripTypes } from "./strip_types.ts";
@@ -82,7 +83,8 @@ async function fromCode(
   let model: LayersModel;
   try {
     // A data: URL works in a compiled executable too, where outside modules cannot be transpiled.
-    build = (await import(`data:text/javascript,${encodeURIComponent(code)}`)).default;
+    const text = encodeURIComponent(await endableLoops(code));
+    build = (await import(`data:text/javascript,${text}`)).default;
   } catch (error) {
     throw new ModelError(`Cannot load ${label}: ${plainReason(error)}`);
   }

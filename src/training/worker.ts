@@ -12,6 +12,7 @@ import { copyWeights } from "./built_model.ts";
 import { batchSizes, ModelCache } from "./model_cache.ts";
 import { evaluateItems, evaluationBatch } from "./evaluate.ts";
 import { explainModel } from "./explain_model.ts";
+import { endLoopsBy } from "./endable_loops.ts";
 import { checkFit } from "./fit_check.ts";
 import { collectGarbage } from "./garbage.ts";
 import { forbidEnding } from "./guarded_globals.ts";
@@ -177,6 +178,7 @@ async function perform<K extends JobKind>({ id, kind, job, engine, cancel, ended
   try {
     chooseArithmetic(engine.arithmetic);
     models.ended = ended;
+    endLoopsBy(ended);
     models.threads = threadsFor(engine.threads ?? 1);
     models.device = engine.device ?? "cpu";
     datasetBytes = engine.datasetBytes ?? Infinity;

@@ -1,5 +1,6 @@
 /** Strategies of users in their worker: what they can do, and what becomes of their misdeeds. */
 import assert from "node:assert/strict";
+import { untilWorkers } from "../fixtures/worker_threads.ts";
 import { ConfigError, SessionFailedError } from "../../src/core/errors.ts";
 import { seeded } from "../../src/core/prng.ts";
 import { openStrategy } from "../../src/custom/open_strategy.ts";
@@ -147,6 +148,7 @@ Deno.test("openStrategy() goes on after a call that did not end", async () => {
   await assert.rejects(ask(1), /it takes over 1 s/);
   assert.deepEqual((await ask(2)).train, ["uuid-1"]);
   strategy.close();
+  if (Deno.build.os === "linux") await untilWorkers(0, "busy");
 });
 
 Deno.test("openStrategy() waits for everybody unless the strategy says otherwise", async () => {
