@@ -6,7 +6,7 @@ import { applyOverrides } from "./overrides.ts";
 import type { SessionRegistries } from "./parse_session.ts";
 import { type SessionConfig, sessionConfigSchema } from "./session_config.ts";
 import { keysOf, schemaAt } from "./schema_tree.ts";
-import { type ConfigSource, isSection, type Path, valueAt } from "./source.ts";
+import { type ConfigSource, isSection, type Path, sourceOf, valueAt } from "./source.ts";
 import { isStrategyFile } from "./strategy_files.ts";
 import { readYaml } from "./yaml.ts";
 
@@ -40,7 +40,22 @@ export function sessionNotices(
   registries: Pick<SessionRegistries, "selectors">,
   overrides: readonly string[] = [],
 ): Notice[] {
-  const source = applyOverrides(readYaml(text, file), overrides);
+  return noticesIn(applyOverrides(readYaml(text, file), overrides), registries);
+}
+
+/** Notices of a valid session config that is plain data already. @param file how lines name it */
+export function sessionNoticesFrom(
+  value: unknown,
+  file: string,
+  registries: Pick<SessionRegistries, "selectors">,
+): Notice[] {
+  return noticesIn(sourceOf(value, file), registries);
+}
+
+function noticesIn(
+  source: ConfigSource,
+  registries: Pick<SessionRegistries, "selectors">,
+): Notice[] {
   const config = v.parse(sessionConfigSchema, source.value);
   const { benchmark_config: _, ...others } = source.value as Record<string, unknown>;
   const found = [
