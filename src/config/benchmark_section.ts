@@ -1,5 +1,6 @@
 /** When clients are benchmarked before they train. */
 import type { SessionConfig } from "./session_config.ts";
+import { isStrategyFile } from "./strategy_files.ts";
 
 /** What decides it. */
 export interface BenchmarkChoice {
@@ -21,4 +22,12 @@ export function wantsBenchmarks(
 ): boolean {
   const isLimited = bench.timeout_duration_s !== null || bench.bench_minibatch_count !== null;
   return bench.skip_benchmark === null ? isLimited && usesSpeed : !bench.skip_benchmark;
+}
+
+/** Whether a client selection asks how fast clients are; of a user's own that is not known. */
+export function goesBySpeed(
+  name: string,
+  selectors: Readonly<Record<string, { readonly usesSpeed?: boolean }>>,
+): boolean {
+  return isStrategyFile(name) || (selectors[name]?.usesSpeed ?? false);
 }

@@ -1,13 +1,12 @@
 /** What a valid configuration says in vain: keys that change nothing, as people should know. */
 import * as v from "valibot";
 import { ConfigError, type FileLocation } from "../core/errors.ts";
-import { wantsBenchmarks } from "./benchmark_section.ts";
+import { goesBySpeed, wantsBenchmarks } from "./benchmark_section.ts";
 import { applyOverrides } from "./overrides.ts";
 import type { SessionRegistries } from "./parse_session.ts";
 import { type SessionConfig, sessionConfigSchema } from "./session_config.ts";
 import { keysOf, schemaAt } from "./schema_tree.ts";
 import { type ConfigSource, isSection, type Path, sourceOf, valueAt } from "./source.ts";
-import { isStrategyFile } from "./strategy_files.ts";
 import { readYaml } from "./yaml.ts";
 
 /** A key that has no effect, as written in a file. */
@@ -79,11 +78,14 @@ function benchmarkNotices(
 ): Notice[] {
   const { benchmark_config: bench, session_config: { client_selection: name } } = config;
   const path = ["benchmark_config"] as const;
-  const usesSpeed = selectors[name]?.usesSpeed ?? isStrategyFile(name);
+  const usesSpeed = goesBySpeed(name, selectors);
   if (!wantsBenchmarks(config, usesSpeed)) {
-    if (!wantsBenchmarks(config, true)) return [];
-    const reason = `as the client selection ${name} does not ask how fast clients are: ` +
-      "skip_benchmark: false measures them all the same";
+    const isEmpty = Object.values(bench).every((value) => value === null);
+    if (isEmpty || bench.skip_benchmark !== null) return [];
+    const reason = usesSpeed
+      ? "without timeout_duration_s or bench_minibatch_count, or skip_benchmark: false"
+      : `as the client selection ${name} does not ask how fast clients are: ` +
+        "skip_benchmark: false measures them all the same";
     return [notice(source, path, reason)];
   }
   const schema = schemaAt(sessionConfigSchema, path)!;

@@ -8,7 +8,7 @@ import { applyOverrides } from "./overrides.ts";
 import { type SessionConfig, sessionConfigSchema } from "./session_config.ts";
 import { type ConfigSource, isSection, type Path, sourceOf, valueAt } from "./source.ts";
 import { isStrategyFile } from "./strategy_files.ts";
-import { type BenchmarkChoice, wantsBenchmarks } from "./benchmark_section.ts";
+import { type BenchmarkChoice, goesBySpeed, wantsBenchmarks } from "./benchmark_section.ts";
 import { trainerProblems, withBuiltInTrainer } from "./fedprox_trainer.ts";
 import { suggestion } from "./suggestion.ts";
 import { check } from "./validate.ts";
@@ -161,8 +161,7 @@ function otherBenchmark(
   ].map((one) => valueAt(output, one));
   if (typeof measured !== "string" || typeof trained !== "string") return [];
   // A measured model is named, so the section is there.
-  const isSpeedUsed = isStrategyFile(String(selection)) ||
-    (selectors[String(selection)]?.usesSpeed ?? false);
+  const isSpeedUsed = goesBySpeed(String(selection), selectors);
   const isMeasured = wantsBenchmarks(output as BenchmarkChoice, isSpeedUsed);
   if (!isMeasured || measured === trained) return [];
   return [{

@@ -31,6 +31,15 @@ Deno.test("sessionNotices() tells of benchmarks that nothing needs, and of keys 
     "c.yaml:3:1 benchmark_config has no effect as the client selection random does not ask how fast clients are: skip_benchmark: false measures them all the same",
   ]);
   assert.deepEqual(linesOf(bench, "benchmark_config.skip_benchmark=true"), [], "as it says itself");
+  assert.deepEqual(
+    linesOf(
+      `${RUN}benchmark_config: { batch_size: 8 }\n`,
+      "session_config.client_selection=by_speed",
+    ),
+    [
+      "c.yaml:3:1 benchmark_config has no effect without timeout_duration_s or bench_minibatch_count, or skip_benchmark: false",
+    ],
+  );
   const ofModel =
     "c.yaml:3:47 benchmark_config.model_dir has no effect here: clients are measured with the package of server_training_config";
   assert.deepEqual(linesOf(bench, "session_config.client_selection=by_speed"), [ofModel]);

@@ -148,7 +148,10 @@ Deno.test("readDatasetSpec() counts classes by label_names, and refuses another 
 
 Deno.test("openSource() says what it can open", async () => {
   await inFolder(async (folder) => {
-    await assert.rejects(openSource("cifar10"), /neither cifar-10-batches-bin nor .* download its binary version .* with --from/);
+    await assert.rejects(
+      openSource("cifar10"),
+      /neither cifar-10-batches-bin nor .* download its binary version .* with --from/,
+    );
     await assert.rejects(openSource(folder), /Cannot tell what --from .* is as it has neither/);
     await assert.rejects(openSource(`${folder}/no`), /as there is no such file: give mnist/);
     await assert.rejects(openSource("mnist", { column: "x" }), /as it is no table/);
