@@ -80,7 +80,7 @@ Deno.test("train() on more threads than cores says so once", async () => {
 });
 
 Deno.test({
-  name: "close() ends the threads of a step too",
+  name: "threads of a step end with their model, and with close()",
   ignore: Deno.build.os !== "linux",
   async fn() {
     // In a process of its own, as other tests have workers too.
@@ -188,6 +188,48 @@ Deno.test("train() rejects with the signal's reason soon after an abort, and wor
     assert.ok(performance.now() - abortedMs < 1000);
     const { metrics } = await trainer.train({ ...request, settings: SETTINGS }, ignore, never);
     assert.equal(metrics.miniBatches, 24);
+  }));
+
+Deno.test("train() of a slow device sleeps within its time limit, and counts the sleep", () =>
+  withTrainer(async (trainer, folder) => {
+    await writeHalves(folder, 100);
+    const endless = { epochs: 1_000_000, timeLimitSeconds: 0.6 };
+    const request = await linearRequest(trainer, folder, endless);
+    const told: number[] = [];
+    const { metrics } = await trainer.train(
+      { ...request, slowdown: 10 },
+      ({ batchesDone }) => told.push(batchesDone),
+      never,
+    );
+    assert.ok(metrics.trainSeconds >= 0.6 && metrics.trainSeconds < 5, `${metrics.trainSeconds}`);
+    assert.equal(told.at(-1), metrics.miniBatches, "told before the end");
+  }));
+
+Deno.test("train() and evaluate() of a slow device hold up no other call, and end their sleep", () =>
+  withTrainer(async (trainer, folder) => {
+    await writeHalves(folder, 100);
+    const request = await linearRequest(trainer, folder);
+    const { settings, seed: _seed, ...same } = request;
+    const { batchSize, loss } = settings;
+    const abort = new AbortController();
+    // Hours of sleep after milliseconds of work.
+    const slow = [
+      trainer.train({ ...request, slowdown: 1e9 }, ignore, abort.signal),
+      trainer.evaluate({ ...same, batchSize, loss, slowdown: 1e9 }, abort.signal),
+    ];
+    const endings = Promise.allSettled(slow);
+    const { metrics } = await trainer.train(request, ignore, never);
+    assert.equal(metrics.miniBatches, 24);
+    const reason = new Error("the leader has moved on");
+    abort.abort(reason);
+    for (const ending of await endings) {
+      assert.ok(ending.status === "rejected" && ending.reason === reason);
+    }
+    const sleeping = trainer.train({ ...request, slowdown: 1e9 }, ignore, never);
+    const closed = assert.rejects(sleeping, /Cannot use a trainer that was closed/);
+    await trainer.train(request, ignore, never);
+    trainer.close();
+    await closed;
   }));
 
 Deno.test("train() refuses weights of another model, and NaN among them", () =>
