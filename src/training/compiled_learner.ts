@@ -15,7 +15,7 @@ import {
 import { countRight } from "./accuracy.ts";
 import { chosenArithmetic } from "./arithmetic_choice.ts";
 import { fillTargets } from "./batches.ts";
-import { collectGarbage } from "./garbage.ts";
+import { leaveGarbage } from "./garbage.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import type { BuiltModel } from "./built_model.ts";
 import type {
@@ -65,10 +65,11 @@ export interface CompileOptions {
 }
 
 /**
- * Records the steps of a model, each of which is compiled when its first batch comes.
+ * Records the first step of a model. The others are recorded, and each is compiled, when the first
+ * batch of its size comes.
  *
  * @param batchSizes of training and of evaluation, those that will be needed for certain
- * @throws {NotRecordable} the model's step cannot be recorded
+ * @throws {NotRecordable} the model's step cannot be recorded; a step of another size throws the same
  * @throws {ModelError} a step needs more memory than there is
  */
 export function compileLearner(
@@ -79,7 +80,9 @@ export function compileLearner(
   options: CompileOptions = {},
 ): CompiledLearner {
   const learner = new CompiledLearner(built, settings, dataset, options);
-  learner.prepare(batchSizes);
+  const [train] = batchSizes.train, [evaluate] = batchSizes.evaluate;
+  if (train !== undefined) learner.prepare("train", train);
+  else if (evaluate !== undefined) learner.prepare("evaluate", evaluate);
   return learner;
 }
 
@@ -198,14 +201,8 @@ export class CompiledLearner implements Learner {
     this.#stepThreads.close();
   }
 
-  prepare(batches: BatchSizes): void {
-    for (const mode of ["train", "evaluate"] as const) {
-      for (const size of batches[mode]) this.#prepare(mode, size);
-    }
-  }
-
   /** Records the step for batches of this size, which is compiled when the first one comes. */
-  #prepare(mode: Mode, size: number): void {
+  prepare(mode: Mode, size: number): void {
     const shape = batchShape(size);
     const key = keyOf(mode, shape);
     if (this.#plans.has(key) || this.#graphs.has(key)) return;
@@ -223,7 +220,7 @@ export class CompiledLearner implements Learner {
     const key = keyOf(mode, shape);
     let loaded = this.#plans.get(key);
     if (loaded === undefined) {
-      this.#prepare(mode, size);
+      this.prepare(mode, size);
       loaded = this.#load(this.#graphs.get(key)!, shape);
       this.#plans.set(key, loaded);
       this.#graphs.delete(key);
@@ -252,7 +249,7 @@ export class CompiledLearner implements Learner {
     };
     const { plan, step } = this.#compile(graph, lanes, extra);
     // What was needed to write the module is many times its size.
-    collectGarbage();
+    leaveGarbage();
     return { plan, samples, lanes, staging, itemBytes: shape.itemBytes, step };
   }
 
