@@ -93,7 +93,7 @@ export class Leader {
         this.trainers.push(trainer);
         return trainer;
       },
-      openStrategy: (file, code) => openStrategy(file, code, { callLimitMs: 2000 }),
+      openStrategy: (file, code) => openStrategy(file, code, { callLimitMs: 5000 }),
       newId: options.newId ?? (() => crypto.randomUUID()),
       drawSeed: () => 99,
       checkpoints: options.checkpoints ?? null,
