@@ -50,7 +50,7 @@ export async function* followEvents(
       const body = await leader.openEvents(session, seen, signal);
       if (!connected) onConnection?.(true);
       connected = true;
-      for await (const item of readItems(body, signal)) {
+      for await (const item of readItems(body)) {
         [brokenSince, pauseMs] = [null, FIRST_PAUSE_MS];
         if (item.kind === "event") {
           if (item.entry.seq <= seen) continue;
@@ -88,16 +88,11 @@ function isPassing(error: unknown): boolean {
   return !(error instanceof FlotillaError) || error instanceof UnreachableError;
 }
 
-async function* readItems(
-  body: ReadableStream<Uint8Array>,
-  signal: AbortSignal,
-): AsyncGenerator<StreamItem> {
+async function* readItems(body: AsyncIterable<Uint8Array>): AsyncGenerator<StreamItem> {
   const messages: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (message) => void messages.push(message) });
   const decoder = new TextDecoder();
-  // The signal that the request was made with has no effect any more once its answer is collected
-  // as garbage, though the body is still being read.
-  for await (const chunk of body.pipeThrough(new TransformStream<Uint8Array>(), { signal })) {
+  for await (const chunk of body) {
     parser.feed(decoder.decode(chunk, { stream: true }));
     for (const message of messages.splice(0)) yield itemOf(message);
   }

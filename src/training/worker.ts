@@ -115,15 +115,15 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
       settings: { loss, optimizer: null },
       batches: { train: [], evaluate: batchSizes(indices.length, evaluationBatch(batchSize)) },
     };
-    const startedMs = performance.now();
-    const result = await models.work(dataset, needs, throwIfCancelled, (learner) => {
+    return await models.work(dataset, needs, throwIfCancelled, async (learner) => {
       learner.setWeights(given.values);
-      return evaluateItems(learner, indices, batchSize, throwIfCancelled);
+      const startedMs = performance.now();
+      const result = await evaluateItems(learner, indices, batchSize, throwIfCancelled);
+      return {
+        evaluation: result ?? { loss: 0, accuracy: null, samples: 0 },
+        seconds: (performance.now() - startedMs) / 1000,
+      };
     });
-    return {
-      evaluation: result ?? { loss: 0, accuracy: null, samples: 0 },
-      seconds: (performance.now() - startedMs) / 1000,
-    };
   },
 };
 

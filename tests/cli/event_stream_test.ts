@@ -72,24 +72,6 @@ Deno.test("followEvents() ends with the signal's reason while it waits", async (
   await assert.rejects(follow(leader, [], stop.signal, onPause), { message: "enough" });
 });
 
-Deno.test("followEvents() ends with the signal's reason while a stream is silent", async () => {
-  const stop = new AbortController();
-  const isRead = Promise.withResolvers<void>();
-  const leader = {
-    endpoint: "localhost:12345",
-    // As a request's stream whose signal is forgotten: it ends only when it is cancelled.
-    openEvents: () =>
-      Promise.resolve(
-        new ReadableStream<Uint8Array>({ pull: () => isRead.resolve() }, { highWaterMark: 0 }),
-      ),
-  };
-  const clock = { epochMs: () => 0, monotonicMs: () => 0, sleep: () => Promise.resolve() };
-  const following = followEvents(leader, SESSION, { clock, signal: stop.signal }).next();
-  await isRead.promise;
-  stop.abort(new Error("enough"));
-  await assert.rejects(following, { message: "enough" });
-});
-
 /** Answers each opening with the next script: pieces of text (or a break), or an error. */
 class ScriptedLeader {
   readonly endpoint = "localhost:12345";
