@@ -5,7 +5,7 @@
 import type { ConfigParts } from "./fleet.ts";
 
 /** Clients are measured before round 1, so that there are tiers from the start. */
-const MEASURED = { benchmark_config: { skip_benchmark: false, bench_minibatch_count: 16 } };
+export const MEASURED = { benchmark_config: { skip_benchmark: false, bench_minibatch_count: 16 } };
 
 const HALF = { percentage_client_selection: 50 };
 /** As many as there are kinds of clients. */

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { type ConfigParts, Fleet, SLOWDOWN } from "../../bench/strategies/fleet.ts";
 import type { Outcome } from "../../bench/strategies/outcome.ts";
-import { STRATEGIES } from "../../bench/strategies/strategies.ts";
+import { MEASURED, STRATEGIES } from "../../bench/strategies/strategies.ts";
 
 /** Each comparison is of sums over runs with these seeds, as one run may be lucky. */
 const SEEDS = [1, 2, 3];
@@ -56,7 +56,7 @@ Deno.test("HACCS is at least as accurate as a random selection after equally man
   await using fleet = await Fleet.start({ alpha: 0.3, slowdown: 1 });
   const size = { client_fraction: 0.25 };
   const of = (client_selection: string, args = {}) => ({
-    benchmark_config: STRATEGIES.haccs.benchmark_config,
+    ...MEASURED,
     session_config: { client_selection, client_selection_args: { ...size, ...args } },
   });
   const random = await accuracyAfter(fleet, 16, "random", of("random"));
@@ -72,6 +72,7 @@ Deno.test("FedProx is no worse than FedAvg where clients have few labels each", 
     client_training_config: { proximal_mu, epochs: 4, max_mini_batches: 128 },
   });
   const fedavg = await accuracyAfter(fleet, 16, "fedavg", of(0));
-  const fedprox = await accuracyAfter(fleet, 16, "fedprox", of(0.1));
+  const fedprox = await accuracyAfter(fleet, 16, "fedprox", of(0.01));
+  // Half a point is what chance leaves of three runs each.
   assert.ok(fedprox >= fedavg - 0.005, `FedProx is at ${fedprox}, FedAvg at ${fedavg}`);
 });
