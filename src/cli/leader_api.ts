@@ -8,6 +8,7 @@ import type { SessionId } from "../core/ids.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { ClientBody } from "../server/rest/clients.ts";
 import type { ContinueBody, ForkBody } from "../server/rest/continuations.ts";
+import type { SessionList } from "../server/rest/sessions.ts";
 import type { SessionSummary, SessionView } from "../server/rest/session_view.ts";
 import type { Collected, Imported } from "../server/rest/storage.ts";
 import { baseUrl } from "./endpoint.ts";
@@ -119,7 +120,12 @@ export class LeaderApi {
 
   /** All runs, in order of submission. */
   async sessions(): Promise<SessionRow[]> {
-    return (await this.#json<{ sessions: SessionRow[] }>("GET", "/sessions")).sessions;
+    return (await this.sessionList()).sessions;
+  }
+
+  /** All runs, in order of submission, and those whose journal the leader cannot read. */
+  sessionList(): Promise<v.InferOutput<typeof SessionList>> {
+    return this.#json("GET", "/sessions");
   }
 
   /** One run; `id` may be the unambiguous start of its id. */

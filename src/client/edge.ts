@@ -141,6 +141,7 @@ export class Edge implements EdgeHandlers {
     const request = await this.#trainingRequest(job);
     logger.info("training", `Training ${job.modelId} on ${job.dataset}, round ${job.round}`);
     const { weights: bytes, samples, metrics } = await trainer.train(request, onProgress, signal);
+    signal.throwIfAborted();
     crashPoint("trained");
     const update = {
       header: { weights: weightsId(bytes), bytes: bytes.length, samples, metrics },
@@ -150,6 +151,8 @@ export class Edge implements EdgeHandlers {
       // The leader can have it all the same; only a crash before that would cost a training.
       logger.warning("result_not_kept", messageOf(error));
     });
+    // The leader may have moved on while it was being written.
+    if (signal.aborted) await results.drop(job);
     logger.info(
       "trained",
       `Trained round ${job.round}: loss ${metrics.loss.toFixed(4)}, ` +

@@ -23,6 +23,7 @@ export type HaccsArgs = Size & {
 
 /** Everybody in round 1, then draws of clusters, each giving its fastest client that is left. */
 export const haccs: Selector<HaccsArgs, ClusterState> = {
+  usesSpeed: true,
   args: withSize({
     num_tiers: numTiers,
     loss_latency_tradeoff_param: v.optional(

@@ -10,6 +10,7 @@ export type RoundRobinState = TierState & { readonly next: number };
 
 /** Everybody in round 1, then the fastest clients of the tier whose turn it is. */
 export const tieredRoundrobin: Selector<TierArgs, RoundRobinState> = {
+  usesSpeed: true,
   args: withSize({ num_tiers: numTiers }),
   initial: () => ({ ...noTiers, next: 0 }),
   select({ round, candidates }, before, args) {

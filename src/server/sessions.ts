@@ -5,8 +5,14 @@ import { aggregators } from "../aggregation/registry.ts";
 import type { StrategyFiles } from "../config/strategy_files.ts";
 import type { SessionConfig } from "../config/session_config.ts";
 import type { Clock } from "../core/clock.ts";
-import { DeposedError, FlotillaError, messageOf, SessionFailedError } from "../core/errors.ts";
-import type { SessionId, WeightsId } from "../core/ids.ts";
+import {
+  DeposedError,
+  FlotillaError,
+  messageOf,
+  SessionFailedError,
+  UnreachableError,
+} from "../core/errors.ts";
+import type { ClientId, SessionId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { Logger } from "../log/log.ts";
@@ -29,6 +35,7 @@ import { planContinuation } from "./continuation_plan.ts";
 import type { Directory } from "./directory.ts";
 import { checkFits, checkForkConfig, weightsToForkFrom } from "./fork_plan.ts";
 import type { Garbage } from "./garbage.ts";
+import { LateReleases } from "./late_releases.ts";
 import { withModelDefaults } from "./model_defaults.ts";
 import { checkConfig, openJournal } from "./open_journal.ts";
 import {
@@ -50,6 +57,8 @@ import {
   type SessionService,
   type Submission,
   UnknownSessionError,
+  type UnreadableSession,
+  UnreadableSessionError,
 } from "./session_service.ts";
 import { StateKeeper } from "./state_keeper.ts";
 
@@ -131,28 +140,35 @@ export class Sessions implements SessionService {
   readonly #prepared = new Map<SessionId, PreparedModel>();
   readonly #queue: SessionId[] = [];
   readonly #keeper: StateKeeper;
+  readonly #lateReleases: LateReleases;
   #running: Running | null = null;
   #trainer: Trainer | null = null;
   /** Ids made by this process: not to be resumed. */
   readonly #own = new Set<SessionId>();
-  /** Submissions that are not queued yet: they need the trainer too. */
+  /** Submissions and imports that are not queued yet: they need the trainer and what they store. */
   #submitting = 0;
   /** Weights of rounds from which runs are being forked. */
   readonly #forked = new Set<WeightsId>();
   /** Runs that are about to be continued. */
   readonly #continuing = new Set<SessionId>();
-  /** Whether the store has journals that cannot be read: what those need is not known. */
-  #hasUnreadable = false;
+  /** Journals that cannot be read: what those runs need is not known. */
+  readonly #unreadable = new Map<SessionId, UnreadableSession>();
+  /** Whether what an earlier process has left was freed. */
+  #isSwept = false;
   readonly #closing = new AbortController();
   #closed = false;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    this.#lateReleases = new LateReleases({
+      journals: () => this.#journals.values(),
+      fleet: options.directory,
+    });
     const isBusy = () => this.#running !== null || this.#submitting > 0;
     this.#keeper = new StateKeeper(options.store, {
       journals: () => [...this.#journals.values()],
       isBusy,
-      isQuiet: () => !isBusy() && this.#queue.length === 0 && !this.#hasUnreadable,
+      isQuiet: () => !isBusy() && this.#queue.length === 0 && this.#unreadable.size === 0,
     }, options.about ?? {});
   }
 
@@ -167,9 +183,11 @@ export class Sessions implements SessionService {
     const { store, logger } = this.#options;
     for (const id of await store.journal.sessions()) {
       if (this.#own.has(id) || this.#journals.has(id)) continue;
+      if (this.#unreadable.has(id)) continue;
       const journal = await openJournal(id, this.#options);
-      if (journal === null) {
-        this.#hasUnreadable = true;
+      if (journal === null) continue;
+      if (!(journal instanceof SessionJournal)) {
+        this.#unreadable.set(id, journal);
         continue;
       }
       this.#journals.set(id, journal);
@@ -323,9 +341,17 @@ export class Sessions implements SessionService {
   }
 
   async importState(path: string): Promise<StateSize> {
-    const size = await this.#keeper.import(path);
-    await this.resume();
-    return size;
+    // What comes in is in no journal yet.
+    this.#submitting++;
+    try {
+      await this.#keeper.collected();
+      const size = await this.#keeper.import(path);
+      await this.load();
+      return size;
+    } finally {
+      this.#submitting--;
+      this.#startNext();
+    }
   }
 
   isBusy(): boolean {
@@ -336,6 +362,10 @@ export class Sessions implements SessionService {
 
   list(): Promise<SessionState[]> {
     return Promise.resolve([...this.#journals.values()].map(({ state }) => state));
+  }
+
+  unreadable(): readonly UnreadableSession[] {
+    return [...this.#unreadable.values()];
   }
 
   get(id: string): Promise<SessionState> {
@@ -360,6 +390,11 @@ export class Sessions implements SessionService {
     return journal.state;
   }
 
+  /** A client has given a sign of life: it may have missed the end of a run. */
+  heard(client: ClientId): void {
+    void this.#lateReleases.heard(client);
+  }
+
   resultsFolder(id: SessionId): string | null {
     return this.#options.results.folderOf(id);
   }
@@ -379,13 +414,15 @@ export class Sessions implements SessionService {
   }
 
   #find(id: string): SessionJournal {
-    const exact = this.#journals.get(id);
-    if (exact !== undefined) return exact;
-    const matches = id.length < 4
-      ? []
-      : [...this.#journals.values()].filter((journal) => journal.id.startsWith(id));
+    const exact = this.#journals.get(id) ?? this.#unreadable.get(id);
+    const all = [...this.#journals.values(), ...this.#unreadable.values()];
+    const matches = exact !== undefined
+      ? [exact]
+      : all.filter((one) => id.length >= 4 && one.id.startsWith(id));
     if (matches.length !== 1) throw new UnknownSessionError(id);
-    return matches[0]!;
+    const [found] = matches;
+    if (found instanceof SessionJournal) return found;
+    throw new UnreadableSessionError(found!);
   }
 
   async #prepare(
@@ -401,7 +438,10 @@ export class Sessions implements SessionService {
   #startNext(): void {
     if (this.#running !== null || this.#closed) return;
     const id = this.#queue.shift();
-    if (id === undefined) return this.#restTrainer();
+    if (id === undefined) {
+      this.#restTrainer();
+      return this.#sweep();
+    }
     const controller = new AbortController();
     // It begins in a later turn, when it is already the running one.
     const done = Promise.resolve()
@@ -411,6 +451,19 @@ export class Sessions implements SessionService {
         this.#startNext();
       });
     this.#running = { id, controller, done, trains: true };
+  }
+
+  /**
+   * Frees, when nothing is at work for the first time, what an earlier process has stored and not
+   * journalled, such as an update of a client that never came back.
+   */
+  #sweep(): void {
+    if (this.#isSwept || this.#submitting > 0) return;
+    this.#isSwept = true;
+    this.#keeper.collectGarbage(false).then(({ blobs, bytes }) => {
+      if (blobs === 0) return;
+      this.#options.logger.info("swept", `Freed ${blobs} files of earlier runs, ${bytes} bytes`);
+    }, (error) => this.#options.logger.warning("weights_left", messageOf(error)));
   }
 
   async #run(journal: SessionJournal, signal: AbortSignal): Promise<void> {
@@ -464,6 +517,7 @@ export class Sessions implements SessionService {
             this.#forked.has(weights) || [...this.#journals.values()].some((other) => {
               return other !== journal && needsWeights(other, weights);
             }),
+          notReleased: (clients) => this.#lateReleases.missed(journal.id, clients),
           saveCheckpoint: (round) =>
             patience.through(() => this.#saveCheckpoint(journal.id, round)),
           async saveResults(state, last, given) {
@@ -497,7 +551,11 @@ export class Sessions implements SessionService {
     }
   }
 
-  /** A run goes on without its checkpoint: its state is in the store. */
+  /**
+   * A run goes on without its checkpoint: its state is in the store.
+   *
+   * @throws {UnreachableError} the store does not answer
+   */
   async #saveCheckpoint(session: SessionId, round: number): Promise<void> {
     const { checkpoints = null, store, logger } = this.#options;
     try {
@@ -505,6 +563,7 @@ export class Sessions implements SessionService {
       if (path === null) return;
       logger.info("checkpoint", `Checkpoint of round ${round} is in ${path}`, { session, round });
     } catch (error) {
+      if (error instanceof UnreachableError) throw error;
       logger.error("checkpoint_failed", messageOf(error), { session, round });
     }
   }

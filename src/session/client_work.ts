@@ -93,7 +93,7 @@ export class ClientWork {
    */
   async benchmark(client: ClientRef, job: TrainJob): Promise<Benchmark> {
     const { link } = await this.#prepared(client, job);
-    const deadlineMs = trainingDeadlineMs({ job, layout: this.context.global().weights.layout });
+    const deadlineMs = trainingDeadlineMs(job, this.context.run.longestCallMs);
     return await link.benchmark(job, { signal: this.context.signal, deadlineMs });
   }
 

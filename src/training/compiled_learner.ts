@@ -2,6 +2,7 @@
  * Trains by compiled steps: for each batch size one WebAssembly module, all on one memory that
  * holds weights and the optimizer's moments. A batch costs no tensor and no garbage of its size.
  */
+import { FlotillaError, ModelError } from "../core/errors.ts";
 import { channelAffine } from "../data/batch.ts";
 import { type Dataset, elements, type Rows, rowsOf, typeOf } from "../data/dataset.ts";
 import {
@@ -17,7 +18,13 @@ import { fillTargets } from "./batches.ts";
 import { collectGarbage } from "./garbage.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import type { BuiltModel } from "./built_model.ts";
-import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./learner.ts";
+import type {
+  BatchOutcome,
+  BatchSizes,
+  Learner,
+  LearnerSettings,
+  TrainingStart,
+} from "./learner.ts";
 import { lossOf } from "./losses.ts";
 import { Arena } from "./step/memory_plan.ts";
 import type { StepScalars } from "./optimizer_rules.ts";
@@ -51,6 +58,10 @@ export interface CompileOptions {
   readonly threads?: number;
   /** Ends the threads, as they outlive their starter. @default never set */
   readonly ended?: EndFlag;
+  /** Milliseconds that threads may take to start. @default {10000} */
+  readonly startLimitMs?: number;
+  /** Told why threads cannot be used, once for each reason or more. @default {() => {}} */
+  readonly onNotice?: (text: string) => void;
 }
 
 /**
@@ -64,13 +75,11 @@ export function compileLearner(
   built: BuiltModel,
   settings: LearnerSettings,
   dataset: Dataset,
-  batchSizes: Readonly<Record<Mode, readonly number[]>>,
-  { arithmetic = chosenArithmetic(), threads = 1, ended }: CompileOptions = {},
+  batchSizes: BatchSizes,
+  options: CompileOptions = {},
 ): CompiledLearner {
-  const learner = new CompiledLearner(built, settings, dataset, arithmetic, threads, ended);
-  for (const mode of ["train", "evaluate"] as const) {
-    for (const size of batchSizes[mode]) learner.prepare(mode, size);
-  }
+  const learner = new CompiledLearner(built, settings, dataset, options);
+  learner.prepare(batchSizes);
   return learner;
 }
 
@@ -83,6 +92,8 @@ export class CompiledLearner implements Learner {
   readonly #arithmetic: Arithmetic;
   readonly #memory: KernelMemory;
   readonly #stepThreads: StepThreads;
+  readonly #onNotice: (text: string) => void;
+  #threads: number;
   /** Recorded steps that no batch has needed yet. */
   readonly #graphs = new Map<string, StepGraph>();
   readonly #plans = new Map<string, LoadedPlan>();
@@ -106,18 +117,31 @@ export class CompiledLearner implements Learner {
     built: BuiltModel,
     settings: LearnerSettings,
     dataset: Dataset,
-    arithmetic: Arithmetic,
-    readonly threads: number,
-    ended?: EndFlag,
+    {
+      arithmetic = chosenArithmetic(),
+      threads = 1,
+      ended,
+      startLimitMs,
+      onNotice = () => {},
+    }: CompileOptions,
   ) {
     this.#arithmetic = arithmetic;
+    this.#threads = threads;
+    this.#onNotice = onNotice;
     this.#memory = new KernelMemory(threads > 1);
-    this.#stepThreads = new StepThreads(this.#memory, undefined, ended);
+    this.#stepThreads = new StepThreads(this.#memory, {
+      ...(ended === undefined ? {} : { ended }),
+      ...(startLimitMs === undefined ? {} : { startLimitMs }),
+    });
     this.#built = built;
     this.#settings = settings;
     this.#takesClasses = lossOf(settings.loss).takesClasses;
     this.#dataset = dataset;
     this.#rows = rowsOf(dataset);
+  }
+
+  get threads(): number {
+    return this.#threads;
   }
 
   useDataset(dataset: Dataset): void {
@@ -174,8 +198,14 @@ export class CompiledLearner implements Learner {
     this.#stepThreads.close();
   }
 
+  prepare(batches: BatchSizes): void {
+    for (const mode of ["train", "evaluate"] as const) {
+      for (const size of batches[mode]) this.#prepare(mode, size);
+    }
+  }
+
   /** Records the step for batches of this size, which is compiled when the first one comes. */
-  prepare(mode: Mode, size: number): void {
+  #prepare(mode: Mode, size: number): void {
     const shape = batchShape(size);
     const key = keyOf(mode, shape);
     if (this.#plans.has(key) || this.#graphs.has(key)) return;
@@ -193,7 +223,7 @@ export class CompiledLearner implements Learner {
     const key = keyOf(mode, shape);
     let loaded = this.#plans.get(key);
     if (loaded === undefined) {
-      this.prepare(mode, size);
+      this.#prepare(mode, size);
       loaded = this.#load(this.#graphs.get(key)!, shape);
       this.#plans.set(key, loaded);
       this.#graphs.delete(key);
@@ -229,14 +259,29 @@ export class CompiledLearner implements Learner {
   #compile(graph: StepGraph, lanes: number, extra: ExtraCalls): { plan: Plan; step: () => void } {
     const options = { arithmetic: this.#arithmetic, extra, memory: this.#memory.imported };
     // Threads share whole vectors of samples.
-    const threads = Math.min(this.threads, lanes / LANES);
+    const threads = Math.min(this.#threads, lanes / LANES);
     if (threads > 1) {
-      const plan = planThreads(graph, lanes, threads, this.#resident!, options);
-      return { plan, step: this.#stepThreads.load(plan) };
+      try {
+        const plan = planThreads(graph, lanes, threads, this.#resident!, options);
+        return { plan, step: this.#stepThreads.load(plan) };
+      } catch (error) {
+        this.#doWithoutThreads(error);
+      }
     }
     const plan = planStep(graph, lanes, this.#resident!, options);
     const step = this.#memory.instantiate(plan.bytes, plan.top)["step"] as () => void;
     return { plan, step };
+  }
+
+  /** One thread computes the same, so threads that cannot be used cost time and no more. */
+  #doWithoutThreads(error: unknown): void {
+    if (!(error instanceof FlotillaError)) throw error;
+    this.#onNotice(`Training goes on with one thread for a step: ${error.message}`);
+    // Threads that need too much memory for this step may go on with others.
+    if (error instanceof ModelError) return;
+    this.#threads = 1;
+    this.#plans.clear();
+    this.#current = null;
   }
 
   #record(mode: Mode, { samples, padded }: BatchShape): StepGraph {

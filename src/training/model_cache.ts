@@ -8,7 +8,7 @@ import { compileLearner } from "./compiled_learner.ts";
 import { chooseByTrial, type DeviceChoice } from "./device_choice.ts";
 import type { Contestant } from "./device_trial.ts";
 import { EagerLearner } from "./eager_learner.ts";
-import type { Learner, LearnerSettings } from "./learner.ts";
+import type { BatchSizes, Learner, LearnerSettings } from "./learner.ts";
 import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import type { EndFlag } from "./threads/barrier.ts";
@@ -18,8 +18,7 @@ import { startWebGpu } from "./webgpu.ts";
 /** What a learner is needed for. */
 export interface LearnerNeeds {
   readonly settings: LearnerSettings;
-  /** Sizes of the batches to come. */
-  readonly batches: { readonly train: readonly number[]; readonly evaluate: readonly number[] };
+  readonly batches: BatchSizes;
 }
 
 /** The sizes of batches into which so many items are cut: full ones and a smaller last one. */
@@ -92,11 +91,20 @@ export class ModelCache {
     const { built, learners } = this.#cached!;
     const { shape, items, normalise } = dataset;
     const key = JSON.stringify([this.device, settings, shape, typeOf(items), normalise]);
+    const needs = { settings, batches };
     let learner = learners.get(key);
     if (learner === undefined) {
-      learner = await this.#makeLearner(built, dataset, { settings, batches }, throwIfCancelled);
-      learners.set(key, learner);
+      learner = await this.#makeLearner(built, dataset, needs, throwIfCancelled);
+    } else {
+      // Its last batch may be of another size than that of the dataset before.
+      const known = learner;
+      learner = this.#compiledOrEager(built, dataset, settings, () => {
+        known.prepare(batches);
+        return known;
+      });
+      if (learner !== known) known.dispose();
     }
+    learners.set(key, learner);
     learner.useDataset(dataset);
     return learner;
   }
@@ -132,11 +140,28 @@ export class ModelCache {
   }
 
   #cpuLearner(built: BuiltModel, dataset: Dataset, { settings, batches }: LearnerNeeds): Learner {
+    return this.#compiledOrEager(
+      built,
+      dataset,
+      settings,
+      () =>
+        compileLearner(built, settings, dataset, batches, {
+          threads: this.threads,
+          ended: this.ended,
+          onNotice: (text) => this.noticeOnce(text),
+        }),
+    );
+  }
+
+  /** What `compile` gives, or what trains by tfjs if that finds a step that cannot be recorded. */
+  #compiledOrEager(
+    built: BuiltModel,
+    dataset: Dataset,
+    settings: LearnerSettings,
+    compile: () => Learner,
+  ): Learner {
     try {
-      return compileLearner(built, settings, dataset, batches, {
-        threads: this.threads,
-        ended: this.ended,
-      });
+      return compile();
     } catch (error) {
       if (!(error instanceof NotRecordable)) throw error;
       const alone = this.threads > 1 ? " and on one thread" : "";

@@ -10,8 +10,10 @@ import { chooseArithmetic, chosenArithmetic } from "./arithmetic_choice.ts";
 import { startBackend } from "./backend.ts";
 import { copyWeights } from "./built_model.ts";
 import { batchSizes, ModelCache } from "./model_cache.ts";
+import { forbidCodeFromText } from "./closed_code.ts";
 import { evaluateItems, evaluationBatch } from "./evaluate.ts";
 import { explainModel } from "./explain_model.ts";
+import { endLoopsBy } from "./endable_loops.ts";
 import { checkFit } from "./fit_check.ts";
 import { collectGarbage } from "./garbage.ts";
 import { forbidEnding } from "./guarded_globals.ts";
@@ -164,6 +166,7 @@ const scope = self as unknown as {
 // Kept before any model's code runs, which may change what is global.
 const post = scope.postMessage.bind(scope);
 forbidEnding();
+forbidCodeFromText("a model");
 const ready = startBackend();
 // Reported by the first job that awaits it.
 ready.catch(() => {});
@@ -177,6 +180,7 @@ async function perform<K extends JobKind>({ id, kind, job, engine, cancel, ended
   try {
     chooseArithmetic(engine.arithmetic);
     models.ended = ended;
+    endLoopsBy(ended);
     models.threads = threadsFor(engine.threads ?? 1);
     models.device = engine.device ?? "cpu";
     datasetBytes = engine.datasetBytes ?? Infinity;

@@ -17,6 +17,8 @@ Deno.test({
       seed: 20260101,
       kills: 25,
       store: "sqlite",
+      strategy: "fedavg",
+      broker: "mosquitto",
       faults: new Set(faultKinds),
       say: (line) => lines.push(line),
     });

@@ -75,6 +75,7 @@ export class Leader {
       connect: (id, endpoints) => transport.connect(id, endpoints),
       isSilent: () => false,
       readvertise: () => {},
+      heard: (client) => this.sessions.heard(client),
     });
     this.sessions = new Sessions({
       store,
@@ -92,7 +93,7 @@ export class Leader {
         this.trainers.push(trainer);
         return trainer;
       },
-      openStrategy: (file, code) => openStrategy(file, code, { callLimitMs: 2000 }),
+      openStrategy: (file, code) => openStrategy(file, code, { callLimitMs: 5000 }),
       newId: options.newId ?? (() => crypto.randomUUID()),
       drawSeed: () => 99,
       checkpoints: options.checkpoints ?? null,
@@ -109,6 +110,11 @@ export class Leader {
     const datasets = { D: { dataset_details: {}, metadata: { num_items: samples } } };
     const advert = clientAdvert({ name, datasets });
     this.directory.hear({ kind: "advert", client: id, advert });
+  }
+
+  /** A client does not answer any more, and nobody knows. */
+  vanish({ id }: SumClient): void {
+    this.#clients.delete(id);
   }
 
   /** All events of a run until it ends. */

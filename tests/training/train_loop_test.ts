@@ -43,6 +43,8 @@ class CountingLearner implements Learner {
     throw new Error("the loop trains only");
   }
   useDataset() {}
+
+  prepare() {}
   setWeights() {}
   copyWeights() {}
   startTraining() {}

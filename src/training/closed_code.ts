@@ -1,26 +1,38 @@
 /**
- * Keeps a strategy's code from importing: the runtime fetches packages of npm for a module whatever
- * its worker's permissions are, so that an import would reach the network.
+ * Keeps a user's code from importing: the runtime fetches packages of npm for a module whatever its
+ * worker's permissions are, so that an import would reach the network.
  */
 import process from "node:process";
 import { init, parse } from "es-module-lexer";
 
-/** @throws {TypeError} the code imports a module, or could */
-export async function refuseImports(code: string): Promise<void> {
+/** What is shown of a statement. */
+const SHOWN = 80;
+
+/**
+ * The first statement or call of a module that imports, or null; not `import.meta`.
+ *
+ * @throws {Error} the code is no module: names the place
+ */
+export async function firstImport(code: string): Promise<string | null> {
   await init;
   const [imports] = parse(code);
   const found = imports.find(({ type }) => type !== "import-meta");
-  if (found === undefined) return;
-  const statement = code.slice(found.importStart, found.importEnd).split("\n", 1)[0]!;
-  throw new TypeError(`a strategy may import nothing but types: ${statement.slice(0, 80)}`);
+  if (found === undefined) return null;
+  return code.slice(found.importStart, found.importEnd).split("\n", 1)[0]!.slice(0, SHOWN);
 }
 
-/** Takes away what makes code of text, in which an import would not be seen. */
-export function forbidCodeFromText(): void {
+/**
+ * Takes away what makes code of text, in which an import would not be seen.
+ *
+ * @param whose as in "a model may not make code of text"
+ */
+export function forbidCodeFromText(whose: string): void {
   // No arrow function, so that it can also be called with "new".
   function refuse(): never {
-    throw new TypeError("a strategy may not make code of text");
+    throw new TypeError(`${whose} may not make code of text`);
   }
+  // Functions are still asked for by "instanceof Function".
+  refuse.prototype = Function.prototype;
   const makers = [
     function () {},
     async function () {},
