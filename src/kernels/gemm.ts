@@ -58,12 +58,17 @@ const CACHED_BYTES = 20 * 1024;
 /** With so many rows a copy of B's panel is soon paid back: measured 1.1 to 2.9 times as fast. */
 const PACKING_ROWS = 12;
 
+/** Whether panels of B are packed for so many rows, unless the shape says otherwise. */
+export function packPays(m: number): boolean {
+  return m >= PACKING_ROWS;
+}
+
 /** Operands `a`, `b`, `c`, then those of the epilogue, then `scratch` if `scratchBytes` is not 0. */
 export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
   const { m, n, k, aRow, aDepth, bDepth, cRow, epilogue = {} } = shape;
   const outer = shape.outer ??
-    (m < PACKING_ROWS && k * n * 4 <= CACHED_BYTES ? "rows" : "columns");
-  const pack = outer === "columns" && (shape.pack ?? m >= PACKING_ROWS);
+    (shape.pack !== true && m < PACKING_ROWS && k * n * 4 <= CACHED_BYTES ? "rows" : "columns");
+  const pack = outer === "columns" && (shape.pack ?? packPays(m));
   return defineKernel(module, {
     key: `gemm ${[m, n, k, aRow, aDepth, bDepth, cRow, outer, pack, epilogueKey(epilogue)]}`,
     params: ["a", "b", "c", ...epilogueOperands(epilogue), ...(pack ? ["scratch" as const] : [])],

@@ -72,6 +72,7 @@ Deno.test("FedProx is no worse than FedAvg where clients have few labels each", 
     client_training_config: { proximal_mu, epochs: 4, max_mini_batches: 128 },
   });
   const fedavg = await accuracyAfter(fleet, 16, "fedavg", of(0));
-  const fedprox = await accuracyAfter(fleet, 16, "fedprox", of(0.1));
+  const fedprox = await accuracyAfter(fleet, 16, "fedprox", of(0.01));
+  // Half a point is what chance leaves of three runs each.
   assert.ok(fedprox >= fedavg - 0.005, `FedProx is at ${fedprox}, FedAvg at ${fedavg}`);
 });
