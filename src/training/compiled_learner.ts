@@ -3,17 +3,11 @@
  * holds weights and the optimizer's moments. A batch costs no tensor and no garbage of its size.
  */
 import { FlotillaError, ModelError } from "../core/errors.ts";
-import { channelAffine } from "../data/batch.ts";
-import { type Dataset, elements, type Rows, rowsOf, typeOf } from "../data/dataset.ts";
-import {
-  type Arithmetic,
-  loadBatch,
-  type LoadShape,
-  uniform,
-  UNIFORM_STATE,
-} from "../kernels/mod.ts";
+import { type Dataset, elements, type Rows, rowsOf } from "../data/dataset.ts";
+import { type Arithmetic, loadBatch, uniform, UNIFORM_STATE } from "../kernels/mod.ts";
 import { countRight } from "./accuracy.ts";
 import { chosenArithmetic } from "./arithmetic_choice.ts";
+import { type BatchShape, batchShape, loadShape } from "./batch_shape.ts";
 import { fillTargets } from "./batches.ts";
 import { leaveGarbage } from "./garbage.ts";
 import { KernelMemory } from "./kernel_memory.ts";
@@ -31,7 +25,7 @@ import type { StepScalars } from "./optimizer_rules.ts";
 import { optimise } from "./step/passes/optimise.ts";
 import { type ExtraCalls, type Plan, planStep } from "./step/plan.ts";
 import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.ts";
-import { LANES, lanesFor, type Resident } from "./step/sources.ts";
+import { LANES, type Resident } from "./step/sources.ts";
 import { planThreads } from "./step/threaded_plan.ts";
 import type { EndFlag } from "./threads/barrier.ts";
 import { StepThreads } from "./threads/step_threads.ts";
@@ -376,42 +370,6 @@ export class CompiledLearner implements Learner {
   }
 }
 
-/** A batch as it lies in memory. */
-interface BatchShape {
-  readonly samples: number;
-  readonly lanes: number;
-  /** There are lanes behind the last sample. */
-  readonly padded: boolean;
-  /** The samples are one, twice: what is random must be the same for both. */
-  readonly alone: boolean;
-}
-
-function batchShape(size: number): BatchShape {
-  // One sample cannot be told from other axes of 1, so a lone one is computed twice.
-  const samples = Math.max(2, size);
-  const lanes = lanesFor(samples);
-  return { samples, lanes, padded: lanes !== samples, alone: size === 1 };
-}
-
 function keyOf(mode: Mode, { samples, alone }: BatchShape): string {
   return `${mode} ${alone ? 1 : samples}`;
-}
-
-function loadShape(dataset: Dataset, samples: number, batch: number): LoadShape {
-  const { items, shape, normalise } = dataset;
-  const features = elements(shape);
-  const type = typeOf(items);
-  const scale = type === "u8" ? 1 / 255 : 1;
-  const affine = normalise === null
-    ? { factor: [scale], offset: [0] }
-    : channelAffine(normalise, scale, shape.at(-1) ?? 1);
-  return {
-    type,
-    features,
-    samples,
-    batch,
-    itemBytes: type === "u8" ? Math.ceil(features / 4) * 4 : features * 4,
-    factors: [...affine.factor],
-    offsets: [...affine.offset],
-  };
 }
