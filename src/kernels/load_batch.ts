@@ -3,6 +3,7 @@
  * become floats, x * factor + offset for each channel. Four bytes of four samples at a time need
  * no shuffles: the word of each sample is a lane, and a shift selects the byte.
  */
+import type { FunctionBuilder } from "./emitter/function_builder.ts";
 import { f32x4, i32x4, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local, V128 } from "./emitter/value.ts";
@@ -40,10 +41,6 @@ export function loadBatch(module: ModuleBuilder, shape: LoadShape): Kernel {
     flops: 2 * features * batch,
     build(f, { items, to }) {
       const real = Math.min(samples, batch);
-      // V8 makes a constant where it is first used, which shall not be in a loop.
-      const lowByte = f.let(i32x4.const(255));
-      const factorVectors = factors.map((factor) => f.let(f32x4.const(factor)));
-      const offsetVectors = offsets.map((offset) => f.let(f32x4.const(offset)));
       f.loop(Math.floor(features / block), () => words(block));
       words(features % block);
 
@@ -77,10 +74,10 @@ export function loadBatch(module: ModuleBuilder, shape: LoadShape): Kernel {
         for (const [byte, feature] of present.entries()) {
           const channel = feature % channels;
           const factor = factors[channel]!, offset = offsets[channel]!;
-          let value = numbersOf(loaded, type, byte, lowByte);
-          if (factor !== 1) value = f32x4.mul(value, factorVectors[channel]!);
-          if (offset !== 0) value = f32x4.add(value, offsetVectors[channel]!);
-          if (real < 4) value = v128.and(value, i32x4.const(...lanesMask(real)));
+          let value = numbersOf(f, loaded, type, byte);
+          if (factor !== 1) value = f32x4.mul(value, f.floats(factor));
+          if (offset !== 0) value = f32x4.add(value, f.floats(offset));
+          if (real < 4) value = v128.and(value, f.integers(...lanesMask(real)));
           f.store(target, value);
           f.bump(target, batchStride * 4);
         }
@@ -91,10 +88,10 @@ export function loadBatch(module: ModuleBuilder, shape: LoadShape): Kernel {
 }
 
 /** The words of four samples as floats; of bytes the one of this number. */
-function numbersOf(words: V128, type: LoadShape["type"], byte: number, lowByte: V128): V128 {
+function numbersOf(f: FunctionBuilder, words: V128, type: LoadShape["type"], byte: number): V128 {
   if (type === "f32") return words;
   if (type === "i32") return f32x4.convertI32x4S(words);
-  return f32x4.convertI32x4S(v128.and(i32x4.shrU(words, byte * 8), lowByte));
+  return f32x4.convertI32x4S(v128.and(i32x4.shrU(words, byte * 8), f.integers(255)));
 }
 
 function lanesMask(real: number): [number, number, number, number] {

@@ -2,7 +2,7 @@
  * Builds the body of one function: locals, assignments, stores, loops, calls. Statements are
  * appended in the order of the calls; locals made inside a loop, branch or scope end with it.
  */
-import { asI32, f32x4, i32, storeCode } from "./instructions.ts";
+import { asI32, f32x4, i32, i32x4, storeCode } from "./instructions.ts";
 import { unsignedLeb } from "./leb128.ts";
 import { op } from "./opcodes.ts";
 import { type I32, type I32Like, instruction, Local, type V128, Value } from "./value.ts";
@@ -27,6 +27,8 @@ export class FunctionBuilder {
   readonly #locals: ValueType[] = [];
   readonly #free: Record<ValueType, Local[]> = { i32: [], f32: [], v128: [] };
   #scope: Local[] = [];
+  /** Locals that hold constants from the start, by their code. */
+  readonly #constants = new Map<string, { readonly local: Local<"v128">; readonly value: V128 }>();
 
   constructor(readonly arithmetic: Arithmetic, private readonly params: readonly ValueType[]) {}
 
@@ -51,6 +53,19 @@ export class FunctionBuilder {
     const local = this.local(value.type);
     this.set(local, value);
     return local;
+  }
+
+  /**
+   * Constant floats, the same in all lanes or one a lane, made at the start of the function. V8 makes
+   * those of `f32x4.const` anew at each use, which in a loop takes longer than the arithmetic.
+   */
+  floats(...lanes: [number] | [number, number, number, number]): Local<"v128"> {
+    return this.#constant(f32x4.const(...lanes));
+  }
+
+  /** Constant integers as {@link floats}. */
+  integers(...lanes: [number] | [number, number, number, number]): Local<"v128"> {
+    return this.#constant(i32x4.const(...lanes));
   }
 
   set<T extends ValueType>(local: Local<T>, value: Value<T>): void {
@@ -179,8 +194,22 @@ export class FunctionBuilder {
     }
     const locals = runs.flatMap(({ type, count }) => [...unsignedLeb(count), valueTypes[type]]);
     const header = [...unsignedLeb(runs.length), ...locals];
-    const size = unsignedLeb(header.length + bytesIn(this.#code) + 1);
-    return [size, header, ...this.#code, [op.end]];
+    const constants = [...this.#constants.values()].map(({ local, value }) =>
+      instruction("local.set", ["v128"], [value], local.assignment)
+    );
+    const code = [header, ...constants, ...this.#code, [op.end]];
+    return [unsignedLeb(bytesIn(code)), ...code];
+  }
+
+  #constant(value: V128): Local<"v128"> {
+    const key = value.code.join();
+    let known = this.#constants.get(key);
+    if (known === undefined) {
+      known = { local: new Local("v128", this.params.length + this.#locals.length), value };
+      this.#locals.push("v128");
+      this.#constants.set(key, known);
+    }
+    return known.local;
   }
 
   #countDown(count: I32, body: () => void): void {
