@@ -3,38 +3,20 @@
  * the public trainer. Batch 32, SGD, cross-entropy, random data; the median of the epochs after a
  * warm-up. With `--threads`, epochs on one and on N threads take turns.
  */
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { readPackage } from "../src/config/read_package.ts";
 import { ExitCode } from "../src/core/errors.ts";
-import type { JsonObject } from "../src/core/json.ts";
 import { seeded } from "../src/core/prng.ts";
 import { sizeOf } from "../src/core/weights.ts";
-import { encodeIdx } from "../src/data/idx.ts";
+import { elements } from "../src/data/dataset.ts";
+import { writeDataset } from "../src/data/write_dataset.ts";
 import type { Trainer, TrainingRequest } from "../src/training/trainer.ts";
 import { createWorkerTrainer } from "../src/training/worker_trainer.ts";
 import { SGD_EPOCH } from "./sgd_epoch.ts";
+import { ZOO, type ZooModel, zooSource } from "./zoo.ts";
 
 const ITEMS = 3200;
-
-/** A model that can be measured. */
-interface Measured {
-  /** Of an item. */
-  readonly shape: readonly number[];
-  readonly classes: number;
-  readonly args: JsonObject;
-  /** Items are class numbers, such as characters, in place of pixels. */
-  readonly takesNumbers?: boolean;
-}
-
-const MODELS: Readonly<Record<string, Measured>> = {
-  MLP: { shape: [28, 28, 1], classes: 10, args: {} },
-  LeNet5: { shape: [32, 32, 1], classes: 10, args: { image_size: 32 } },
-  FedAT_CNN: { shape: [32, 32, 3], classes: 10, args: {} },
-  MobileNet: { shape: [32, 32, 3], classes: 10, args: {} },
-  ResNet: { shape: [32, 32, 3], classes: 10, args: {} },
-  CharLSTM: { shape: [40], classes: 80, args: {}, takesNumbers: true },
-};
+/** Measured unless others are named. */
+const DEFAULTS = ["MLP", "LeNet5", "FedAT_CNN", "MobileNet", "ResNet", "CharLSTM"];
 
 /** One line of the result. */
 interface Throughput {
@@ -53,10 +35,8 @@ async function measure(model: string, seconds: number, threads: number): Promise
     createWorkerTrainer({ engine: { arithmetic: "auto", threads: count } })
   );
   try {
-    const measured = MODELS[model]!;
-    await writeRandomItems(data, measured);
-    const folder = new URL(`../models/${model}`, import.meta.url).pathname;
-    const source = { modelPackage: await readPackage(folder, model), args: measured.args };
+    await writeRandomItems(data, ZOO[model]!);
+    const source = await zooSource(model);
     const { weights, layout } = await trainers[0]!.initialise(source, 1);
     const request = { ...source, datasetFolder: data, weights };
     for (const trainer of trainers) await epochRate(trainer, request);
@@ -110,22 +90,21 @@ function textOf({ model, params, samples_per_s: one, ...more }: Throughput): str
 
 async function writeRandomItems(
   folder: string,
-  { shape, classes, takesNumbers = false }: Measured,
+  { shape, classes, takesNumbers = false }: ZooModel,
 ): Promise<void> {
   const prng = seeded(1);
-  const size = shape.reduce((product, length) => product * length, 1);
   const below = (limit: number) => () => Math.floor(prng() * limit);
-  const length = ITEMS * size;
+  const length = ITEMS * elements(shape);
   const items = takesNumbers
     ? Int32Array.from({ length }, below(classes))
+    : shape.length < 3
+    ? Float32Array.from({ length }, prng)
     : Uint8Array.from({ length }, below(256));
-  const labels = Uint8Array.from({ length: ITEMS }, below(classes));
-  await Deno.writeFile(join(folder, "images"), encodeIdx(items, [ITEMS, ...shape]));
-  await Deno.writeFile(join(folder, "labels"), encodeIdx(labels, [ITEMS]));
-  await Deno.writeTextFile(
-    join(folder, "dataset_config.yaml"),
-    `dataset_details: { data_filename: { images: images, labels: labels } }\nnum_classes: ${classes}\n`,
-  );
+  const values = Int32Array.from({ length: ITEMS }, below(classes));
+  const labels = { values, shape: [], count: ITEMS, source: "random" };
+  await writeDataset(folder, "dataset_config.yaml", { items, shape, labels }, {
+    ...{ datasetId: "random", tags: [], models: [], classes, normalise: null, comment: "noise" },
+  });
 }
 
 if (import.meta.main) {
@@ -137,11 +116,11 @@ if (import.meta.main) {
       json: { type: "boolean", default: false },
     },
   });
-  const models = positionals.length === 0 ? Object.keys(MODELS) : positionals;
+  const models = positionals.length === 0 ? DEFAULTS : positionals;
   let unknown = false;
   for (const model of models) {
-    if (!Object.hasOwn(MODELS, model)) {
-      const known = Object.keys(MODELS).join(", ");
+    if (!Object.hasOwn(ZOO, model)) {
+      const known = Object.keys(ZOO).join(", ");
       console.error(`Cannot measure model "${model}": known are ${known}`);
       unknown = true;
       continue;

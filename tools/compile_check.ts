@@ -1,8 +1,8 @@
 /**
  * `deno task compile:check`: proves the executable where the runtime part of the pinned Deno cannot
  * be had. Compiles the bundle with Deno 2.6.10 and runs the quickstart with the executable alone, in
- * an empty folder: server, two clients, session, stop. Then runs it with the clone: the same model
- * must come out.
+ * an empty folder: server, two clients, session, stop, and the commands around them. Then runs all
+ * of it with the clone: the same model must come out.
  */
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
@@ -10,6 +10,7 @@ import { once } from "node:events";
 import { ExitCode } from "../src/core/errors.ts";
 import { sha256 } from "../src/core/model_package.ts";
 import { makeBundle } from "./bundle.ts";
+import { checkAlone, checkBeside, checkState, type Run } from "./check_commands.ts";
 import { compile } from "./compile.ts";
 import { projectRoot } from "./project.ts";
 
@@ -87,6 +88,9 @@ async function quickstart(program: Program): Promise<string> {
   };
   try {
     await prepare(folder);
+    const run: Run = (args, fails = ExitCode.ok) => flotilla(program, folder, args, fails);
+    await checkAlone(run, folder);
+    await checkBundledData(program, run);
     const rest = await freePort();
     const mqtt = String(await freePort());
     const endpoint = `localhost:${rest}`;
@@ -96,12 +100,13 @@ async function quickstart(program: Program): Promise<string> {
     start("client", "--client-num", "2", "--data", "part_2", "--config", "client.yaml", ...broker);
     await Promise.race([answers(`http://${endpoint}/readyz`), ...started.map(endedEarly)]);
     const at = ["--federated-server-endpoint", endpoint];
-    await flotilla(program, folder, "session", "config.yaml", ...at);
+    await run(["session", "config.yaml", ...at]);
     const hash = await checkResults(folder);
-    await flotilla(program, folder, "session", "config.yaml", "--detach", ...WAITING_RUN, ...at);
-    const runs = await flotilla(program, folder, "ps", "--json", ...at);
-    await flotilla(program, folder, "stop", runningSession(runs), ...at);
+    await checkBeside(run, folder, at, hash);
+    await run(["session", "config.yaml", "--detach", ...WAITING_RUN, ...at]);
+    await run(["stop", runningSession(await run(["ps", "--json", ...at])), ...at]);
     await endsCleanly(started);
+    await checkState(run);
     return hash;
   } finally {
     await endAll(started);
@@ -149,11 +154,19 @@ function alone(folder: string): Deno.CommandOptions {
   return { cwd: folder, clearEnv: true, env: { HOME: folder, PATH: "/usr/bin:/bin" } };
 }
 
-/** Runs one command to its end and returns what it printed. */
+/** A clone has MNIST; the executable says what to name instead. */
+async function checkBundledData(program: Program, run: Run): Promise<void> {
+  const few = ["data", "partition", "--from", "mnist", "--mode", "fixed_samples"];
+  const args = [...few, "--samples", "20", "--clients", "1", "--out", "few"];
+  await run(args, program === CLONE ? ExitCode.ok : ExitCode.usage);
+}
+
+/** Runs one command to its end and returns what it printed; it must end with the given code. */
 async function flotilla(
   { path, args: first, options }: Program,
   folder: string,
-  ...args: string[]
+  args: readonly string[],
+  expected: number,
 ): Promise<string> {
   console.log(`$ flotilla ${args.join(" ")}`);
   const command = new Deno.Command(path, {
@@ -165,7 +178,7 @@ async function flotilla(
   const { code, stdout } = await command.output();
   const text = new TextDecoder().decode(stdout);
   await Deno.stdout.write(stdout);
-  if (code !== 0) throw new Error(`flotilla ${args.join(" ")} ended with code ${code}`);
+  if (code !== expected) throw new Error(`flotilla ${args.join(" ")} ended with code ${code}`);
   return text;
 }
 

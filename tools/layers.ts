@@ -69,7 +69,14 @@ export const layers: Readonly<Record<string, Layer>> = {
   selection: { imports: ["core"], contractTypes: true },
   aggregation: { imports: ["core", "kernels"], contractTypes: true },
   custom: {
-    imports: ["selection", "aggregation", "core", "src/training/strip_types.ts"],
+    imports: [
+      "selection",
+      "aggregation",
+      "core",
+      "src/training/closed_code.ts",
+      "src/training/endable_loops.ts",
+      "src/training/strip_types.ts",
+    ],
     contractTypes: true,
   },
   partition: { imports: ["core"], contractTypes: false },

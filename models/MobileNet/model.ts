@@ -10,13 +10,15 @@ interface Args {
   readonly width?: number;
   /** Height and width of the images. */
   readonly image_size?: number;
+  /** Share of the features that are dropped in training. */
+  readonly dropout?: number;
 }
 
 /** Filters, as multiples of the width, and stride of each separable convolution. */
 const BLOCKS = [[2, 1], [4, 2], [4, 1], [8, 2], [8, 1], [16, 2], [16, 1]] as const;
 
 export default function mobileNet({ tf }: ModelApi, args: Args) {
-  const { num_classes: classes = 10, width = 32, image_size: size = 32 } = args;
+  const { num_classes: classes = 10, width = 32, image_size: size = 32, dropout = 0 } = args;
   const normalised = () => [
     tf.layers.batchNormalization({ momentum: 0.9 }),
     tf.layers.reLU({ maxValue: 6 }),
@@ -34,6 +36,7 @@ export default function mobileNet({ tf }: ModelApi, args: Args) {
       ...normalised(),
       ...BLOCKS.flatMap(([multiple, strides]) => separable(multiple * width, strides)),
       tf.layers.globalAveragePooling2d({}),
+      ...(dropout > 0 ? [tf.layers.dropout({ rate: dropout })] : []),
       tf.layers.dense({ units: classes }),
     ],
   });

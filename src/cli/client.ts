@@ -33,12 +33,14 @@ import {
   untilInterrupted,
   warnIfOpen,
 } from "./service_flags.ts";
+import { type SlowClients, slowClients, slowdowns } from "./slowdowns.ts";
 
 const DEFAULT_CONFIG = "config/client_config.yaml";
 
 interface ClientFlags extends ServiceFlags {
   readonly clientNum: number;
   readonly count: number;
+  readonly slowdown?: readonly SlowClients[];
   readonly data?: string;
   readonly tempDir?: string;
   readonly advertiseHost?: string;
@@ -54,6 +56,11 @@ export function define(command: Command): void {
       1,
     )
     .option("--count <n>", "clients to run in this process, for trials", positiveCount, 1)
+    .option(
+      "--slowdown <factors...>",
+      "how many times as long training takes, slept, for trials; factor:clients for some of them",
+      slowClients,
+    )
     .option("--data <dir>", "folder with a folder for each dataset; {n} stands for the number")
     .option("--temp-dir <dir>", "folder of identity and caches; {n} stands for the number")
     .option("--advertise-host <host>", "address under which the server reaches this client")
@@ -63,6 +70,7 @@ export function define(command: Command): void {
         "flotilla client --data data/part_1",
         "flotilla client --client-num 2 --data data/part_2",
         "flotilla client --count 20 --data data/part_{n}",
+        "flotilla client --count 20 --data data/part_{n} --slowdown 4:17-20",
         "flotilla client --monitor    (writes temp_1/resources.csv)",
       ),
     )
@@ -93,6 +101,7 @@ async function run(flags: ClientFlags): Promise<void> {
       `Cannot run ${flags.count} clients in one temp folder "${temp}": put {n} into --temp-dir`,
     );
   }
+  const factors = slowdowns(numbers, flags.slowdown ?? [], config.general_config.slowdown);
   const local = await Promise.all(
     numbers.map((n) => localDatasets(data.replaceAll("{n}", `${n}`))),
   );
@@ -111,7 +120,14 @@ async function run(flags: ClientFlags): Promise<void> {
     for (const [i, number] of numbers.entries()) {
       const trainer = trainers[i % trainers.length]!;
       const tempFolder = temp.replaceAll("{n}", `${number}`);
-      running.push(await startClient(number, settings, local[i]!, tempFolder, trainer));
+      running.push(
+        await startClient(number, settings, {
+          datasets: local[i]!,
+          tempFolder,
+          trainer,
+          slowdown: factors[i]!,
+        }),
+      );
     }
     const signal = await interrupted;
     logger.info("stopping", `Got ${signal}, stopping; again to stop at once`);
@@ -136,12 +152,18 @@ interface RunningClient {
   close(): Promise<void>;
 }
 
+/** What is one client's own. */
+interface OwnSettings {
+  readonly datasets: ReadonlyMap<string, LocalDataset>;
+  readonly tempFolder: string;
+  readonly trainer: Trainer;
+  readonly slowdown: number;
+}
+
 async function startClient(
   number: number,
   { config, host, advertiseHost, broker, hardware, logger }: ClientSettings,
-  datasets: ReadonlyMap<string, LocalDataset>,
-  tempFolder: string,
-  trainer: Trainer,
+  { datasets, tempFolder, trainer, slowdown }: OwnSettings,
 ): Promise<RunningClient> {
   const { mqtt, grpc } = config.comm_config;
   const name = `${mqtt.client_name}_${number}`;
@@ -163,6 +185,7 @@ async function startClient(
       heldWeights: await weights.ids(),
       results: await KeptResults.open(tempFolder, own),
       trainer,
+      slowdown,
       logger: own,
       onPackages: () => presence?.refresh(),
     }),
@@ -192,7 +215,8 @@ async function startClient(
     "client_started",
     `${name} listens on ${endpoint(server.sync)} and ${endpoint(server.async)} with ` +
       [...datasets].map(([key, { description }]) => `${key} (${description.metadata.num_items})`)
-        .join(", "),
+        .join(", ") +
+      (slowdown === 1 ? "" : `, ${slowdown} times as slow as this machine`),
   );
   return {
     async close() {

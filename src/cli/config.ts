@@ -7,9 +7,11 @@ import {
   jsonSchemaOf,
 } from "../config/json_schema.ts";
 import { parseConfig, readConfigText } from "../config/load.ts";
+import { noticesOf, sessionNotices } from "../config/notices.ts";
 import { parseSessionConfig } from "../config/parse_session.ts";
 import { UsageError } from "../core/errors.ts";
 import { examples } from "./command.ts";
+import { printNotices } from "./notices.ts";
 import { standardOutput } from "./output.ts";
 import { sessionRegistries } from "./session_registries.ts";
 
@@ -51,8 +53,13 @@ async function runConfig({ schema, check, kind }: ConfigFlags): Promise<void> {
   }
   if (check !== undefined) {
     const text = await readConfigText(check);
-    if (kind === "session") parseSessionConfig(text, check, sessionRegistries);
-    else parseConfig(configSchemas[kind], text, check);
+    if (kind === "session") {
+      parseSessionConfig(text, check, sessionRegistries);
+      printNotices(sessionNotices(text, check, sessionRegistries));
+    } else {
+      parseConfig(configSchemas[kind], text, check);
+      printNotices(noticesOf(configSchemas[kind], text, check));
+    }
     standardOutput.write(`${check} is a valid ${kind} configuration\n`);
   }
 }

@@ -48,7 +48,8 @@ async function specsAt(path: string): Promise<DatasetSpec[]> {
   if (existsSync(path) && statSync(path).isFile()) {
     const file = await Deno.realPath(path);
     const name = basename(file);
-    return [{ name, folder: dirname(file), files: name, classes: null, normalise: null }];
+    const numbering = { classes: null, normalise: null, labelNames: "sorted" } as const;
+    return [{ name, folder: dirname(file), files: name, ...numbering }];
   }
   const folders = datasetFolders(path, 2);
   if (folders.length > 0) {
@@ -102,9 +103,8 @@ function detailed({ name, items, shape, type, values, labels, bad, bad_rows }: I
       ...labels.counts.slice(0, SHOWN_LABELS).map((count, label) => {
         const bar = "█".repeat(Math.round(count / most * BAR));
         const share = `${(100 * count / Math.max(1, items)).toFixed(1)} %`;
-        return `${String(label).padStart(8)} ${String(count).padStart(8)} ${
-          share.padStart(7)
-        } ${bar}`;
+        const title = printable(labels.names?.[label] ?? String(label));
+        return `${title.padStart(8)} ${String(count).padStart(8)} ${share.padStart(7)} ${bar}`;
       }),
       ...(labels.counts.length > SHOWN_LABELS ? ["     ... (--json has all)"] : []),
     ];

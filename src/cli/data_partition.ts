@@ -17,7 +17,7 @@ export const PARTITION_EXAMPLES = [
   "flotilla data partition --from mnist --mode dirichlet --alpha 0.3 --clients 20 --out data/d03",
   "flotilla data partition --from mnist --mode limit_label_unique --labels 0,1 2,3 4,5 --samples 500 --out data/pairs",
   "flotilla data partition --from mnist --mode probability --probability 0.5 0.3 0.2 --out data/p",
-  "flotilla data partition --from cifar-10-batches-bin --mode shard --clients 10 --out data/shards",
+  "flotilla data partition --from cifar10 --mode shard --clients 10 --out data/shards",
   "flotilla data partition --from patients.csv --mode column --column hospital --out data/hospitals",
 ];
 
@@ -25,6 +25,7 @@ interface PartitionFlags extends PartitionOptions {
   readonly from: string;
   readonly mode: PartitionModeName;
   readonly clients?: number;
+  readonly nClients?: number;
   readonly out: string;
   readonly seed: number;
   readonly name?: string;
@@ -42,12 +43,16 @@ export function definePartition(command: Command): void {
     .description("divide data among clients: a dataset for each, and the leader's test set")
     .requiredOption(
       "--from <data>",
-      "mnist, cifar10, a folder with the files of either, a dataset's folder, a .npz or a .csv",
+      "mnist, a folder with the files of MNIST or CIFAR-10, of a dataset, or of images by class; a .npz, .csv or .parquet",
     )
     .addOption(
       new Option("--mode <mode>", "how to divide, see below").choices(modes).default("iid"),
     )
     .option("--clients <n>", "number of clients", positiveCount)
+    .addOption(
+      new Option("--n-clients <n>", "number of clients, as the original spells it")
+        .argParser(positiveCount).conflicts("clients").hideHelp(),
+    )
     .requiredOption("--out <dir>", "new folder for part_1, part_2, ..., leader and partition.svg")
     .option("--seed <n>", "decides what is random: the same seed, the same partition", seed, 1)
     .option("-a, --alpha <number>", "concentration of Dirichlet: small is uneven", positive)
@@ -74,13 +79,14 @@ export function definePartition(command: Command): void {
 }
 
 async function partition(flags: PartitionFlags): Promise<void> {
-  const { from, mode, clients, out, seed, name, testFraction, column, label, models } = flags;
+  const { from, mode, clients, nClients, out, seed, name, testFraction, column, label, models } =
+    flags;
   const opened = await openSource(from, {
     ...(column === undefined ? {} : { column }),
     ...(label === undefined ? {} : { label }),
   });
   const source = { ...opened, name: name ?? opened.name };
-  const plan = { mode, clients: clients ?? null, options: optionsOf(flags), seed };
+  const plan = { mode, clients: clients ?? nClients ?? null, options: optionsOf(flags), seed };
   const made = await makePartition(source, { ...plan, out, testFraction, models });
   if (flags.json ?? false) {
     for (const part of made.parts) standardOutput.write(`${JSON.stringify(part)}\n`);

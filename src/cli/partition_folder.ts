@@ -63,8 +63,10 @@ export async function makePartition(
     models: request.models.length > 0 ? request.models : source.models,
     classes: whole.classes,
     normalise: source.normalise,
+    labelNames: source.labelNames,
     comment: `${source.name}, divided among ${lists.length} clients by ${mode} with seed ${seed}`,
   };
+  const titles = source.labelNames ?? Array.from({ length: classes }, (_, label) => String(label));
   const stage = `${resolve(out)}.${crypto.randomUUID()}.tmp`;
   try {
     const parts: ClientPart[] = [];
@@ -73,7 +75,7 @@ export async function makePartition(
       const part = pickRows(train, list);
       await writeDataset(join(stage, place), "train_dataset_config.yaml", part, notes);
       const { labelCounts: counts } = countLabels(part.labels, classes);
-      const byLabel = counts && Object.fromEntries(counts.map((count, l) => [String(l), count]));
+      const byLabel = counts && Object.fromEntries(counts.map((count, l) => [titles[l]!, count]));
       parts.push({
         client: i + 1,
         folder: join(out, place),

@@ -3,6 +3,8 @@ import type { Command } from "commander";
 import { examples } from "./command.ts";
 import { endpointOption, jsonOption } from "./flags.ts";
 import { LeaderApi, type SessionRow } from "./leader_api.ts";
+import { standardOutput } from "./output.ts";
+import { printable } from "./printable.ts";
 import { printRows } from "./print_rows.ts";
 import { percentText, secondsText } from "./quantities.ts";
 import type { Column } from "./table.ts";
@@ -22,6 +24,13 @@ const COLUMNS: readonly Column[] = [
   { title: "TIME", align: "right", dropped: 4 },
 ];
 
+/** A run whose journal the leader cannot read. */
+interface UnreadableRow {
+  readonly session_id: string;
+  readonly status: "unreadable";
+  readonly reason: string;
+}
+
 /** Shown if any run is a fork. */
 const FORK_OF: Column = { title: "FORK OF", dropped: 5 };
 
@@ -32,18 +41,27 @@ export function define(command: Command): void {
     .addOption(jsonOption())
     .addHelpText("after", examples("flotilla ps", "flotilla ps --json | jq .session_id"))
     .action(async (flags: PsFlags) => {
-      const runs = await new LeaderApi(flags.federatedServerEndpoint).sessions();
+      const { sessions: runs, unreadable } = await new LeaderApi(flags.federatedServerEndpoint)
+        .sessionList();
       const now = Date.now();
       const hasForks = runs.some(({ parent }) => parent !== null);
       const columns = hasForks ? [...COLUMNS, FORK_OF] : COLUMNS;
-      const cells = (run: SessionRow) => [
-        ...cellsOf(run, now),
-        ...(hasForks ? [parentText(run)] : []),
+      const rows: (SessionRow | UnreadableRow)[] = [
+        ...runs,
+        ...unreadable.map((row) => ({ ...row, status: "unreadable" as const })),
       ];
-      printRows(columns, runs, cells, {
+      const cells = (run: SessionRow | UnreadableRow) =>
+        run.status === "unreadable"
+          ? [run.session_id, run.status, ...columns.slice(2).map(() => "-")]
+          : [...cellsOf(run, now), ...(hasForks ? [parentText(run)] : [])];
+      printRows(columns, rows, cells, {
         json: flags.json ?? false,
         none: `no runs yet: submit one with "flotilla session config.yaml"`,
       });
+      if (flags.json) return;
+      for (const { session_id, reason } of unreadable) {
+        standardOutput.write(`${session_id} cannot be read: ${printable(reason)}\n`);
+      }
     });
 }
 

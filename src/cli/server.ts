@@ -1,6 +1,7 @@
 /** `flotilla server`: the leader, with everything it needs in one process. */
 import { type Command, Option } from "commander";
 import { join } from "node:path";
+import { noticeLine, sessionNoticesFrom } from "../config/notices.ts";
 import { sessionConfigFrom } from "../config/parse_session.ts";
 import { type ServerConfig, serverConfigSchema } from "../config/server_config.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
@@ -173,6 +174,7 @@ async function startLeader(
     connect: (client, endpoints) => transport!.connect(client, endpoints),
     isSilent: (ms) => ms >= silentMs,
     readvertise: advertise,
+    heard: (client) => sessions.heard(client),
   });
   const sessions = new Sessions({
     store,
@@ -208,7 +210,13 @@ async function startLeader(
   await sessions.load();
   const rest = serveRest(
     createRest(sessions, {
-      parseConfig: (given) => sessionConfigFrom(given, "request body", sessionRegistries),
+      parseConfig: (given) => {
+        const parsed = sessionConfigFrom(given, "request body", sessionRegistries);
+        for (const notice of sessionNoticesFrom(given, "request body", sessionRegistries)) {
+          logger.info("rest", `Note: ${noticeLine(notice)}`);
+        }
+        return parsed;
+      },
       log: logger,
       notReady: () => connected ? null : "the MQTT broker",
     }),

@@ -2,6 +2,7 @@
 import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { readConfigText } from "../config/load.ts";
+import { sessionNotices } from "../config/notices.ts";
 import { parseSessionConfig, sessionConfigFrom } from "../config/parse_session.ts";
 import { readPackage } from "../config/read_package.ts";
 import type { SessionConfig } from "../config/session_config.ts";
@@ -13,6 +14,7 @@ import { examples } from "./command.ts";
 import { endpointOption, jsonOption } from "./flags.ts";
 import { followToExit, interruptSignal } from "./follow_run.ts";
 import { LeaderApi } from "./leader_api.ts";
+import { printNotices } from "./notices.ts";
 import { standardOutput } from "./output.ts";
 import { sessionRegistries } from "./session_registries.ts";
 
@@ -98,6 +100,7 @@ type Begin = (signal: AbortSignal) => Promise<SessionId>;
 async function submissionOf(leader: LeaderApi, file: string, flags: SessionFlags): Promise<Begin> {
   const text = await readConfigText(file);
   const config = parseSessionConfig(text, file, sessionRegistries, flags.set);
+  printNotices(sessionNotices(text, file, sessionRegistries, flags.set));
   const modelPackage = await packageFor(config, file);
   const strategies = await strategiesFor(config, file);
   return (signal) => leader.submit(config, modelPackage, signal, strategies);

@@ -3,11 +3,14 @@ import { type Command, Option } from "commander";
 import { Archive } from "../archive/archive.ts";
 import { exportState, importState, type StateSize } from "../archive/state_archive.ts";
 import { serverConfigSchema } from "../config/server_config.ts";
+import { systemClock } from "../core/clock.ts";
 import { FileAccessError } from "../core/errors.ts";
 import { versionInfo } from "../core/version.ts";
 import { writeFileAtomically } from "../state/atomic_file.ts";
 import { onFile } from "../state/file_access.ts";
+import { Leadership } from "../state/leadership.ts";
 import { openStore } from "../state/open.ts";
+import { ownIdentity } from "../state/process_identity.ts";
 import type { Store } from "../state/store.ts";
 import { examples } from "./command.ts";
 import { loadConfigFile } from "./config_file.ts";
@@ -94,15 +97,27 @@ async function importFrom(file: string, flags: StateFlags): Promise<void> {
   using archive = await Archive.open(file, "state");
   const store = await openPlace(flags);
   if (store === null) {
-    const body = (await onFile("read", file, () => Deno.open(file))).readable;
+    const body = await onFile("read", file, () => Deno.open(file));
+    const { size } = await onFile("read", file, () => body.stat());
     const { sessions, blobs, blob_bytes } = await new LeaderApi(flags.federatedServerEndpoint)
-      .importState(body);
+      .importState(body.readable, size);
     return report("imported", { sessions, blobs, blobBytes: blob_bytes }, flags);
   }
   try {
-    report("imported", await importState(archive, store), flags);
+    report("imported", await whileLeading(store, () => importState(archive, store)), flags);
   } finally {
     await store.close();
+  }
+}
+
+/** Does `work` while no server can lead the store. @throws {StoreTakenError} one does */
+async function whileLeading<T>(store: Store, work: () => Promise<T>): Promise<T> {
+  const claim = { process: ownIdentity(), clock: systemClock };
+  const leadership = await Leadership.begin(store.leader, claim, store.description);
+  try {
+    return await work();
+  } finally {
+    await leadership.leave();
   }
 }
 

@@ -15,7 +15,7 @@ import type {
   TrainProgress,
 } from "../rpc/transport.ts";
 import type { Blobs } from "../state/store.ts";
-import type { ModelSource, Trainer } from "../training/trainer.ts";
+import type { ModelSource, Trainer, TrainingRequest } from "../training/trainer.ts";
 import type { KeptResults } from "./kept_results.ts";
 import { checkPackage, type PackageCache } from "./package_cache.ts";
 import { Trainings } from "./trainings.ts";
@@ -38,6 +38,8 @@ export interface EdgeOptions {
   readonly heldWeights?: readonly WeightsId[];
   readonly results: KeptResults;
   readonly trainer: Trainer;
+  /** How many times as long as here its steps take, for trials with slow devices. @default {1} */
+  readonly slowdown?: number;
   readonly logger: Logger;
   /** Called when the packages held have changed. */
   onPackages(): void;
@@ -136,21 +138,10 @@ export class Edge implements EdgeHandlers {
     signal: AbortSignal,
   ): Promise<FinishedUpdate> {
     const { trainer, results, logger } = this.#options;
-    const { folder } = this.#dataset(job);
-    const weights = await this.#weights(job);
+    const request = await this.#trainingRequest(job);
     logger.info("training", `Training ${job.modelId} on ${job.dataset}, round ${job.round}`);
-    const { weights: bytes, samples, metrics } = await trainer.train(
-      {
-        ...this.#source(job),
-        datasetFolder: folder,
-        weights,
-        settings: job.options,
-        splitSeed: this.#splitSeed(job),
-        seed: job.seed,
-      },
-      onProgress,
-      signal,
-    );
+    const { weights: bytes, samples, metrics } = await trainer.train(request, onProgress, signal);
+    signal.throwIfAborted();
     crashPoint("trained");
     const update = {
       header: { weights: weightsId(bytes), bytes: bytes.length, samples, metrics },
@@ -160,6 +151,8 @@ export class Edge implements EdgeHandlers {
       // The leader can have it all the same; only a crash before that would cost a training.
       logger.warning("result_not_kept", messageOf(error));
     });
+    // The leader may have moved on while it was being written.
+    if (signal.aborted) await results.drop(job);
     logger.info(
       "trained",
       `Trained round ${job.round}: loss ${metrics.loss.toFixed(4)}, ` +
@@ -169,36 +162,38 @@ export class Edge implements EdgeHandlers {
   }
 
   async validate(job: TrainJob, signal: AbortSignal): Promise<Evaluation> {
-    const { folder } = this.#dataset(job);
     return await this.#options.trainer.evaluate({
-      ...this.#source(job),
-      datasetFolder: folder,
-      weights: await this.#weights(job),
+      ...await this.#work(job),
       batchSize: job.options.batchSize,
       loss: job.options.loss,
-      splitSeed: this.#splitSeed(job),
     }, signal);
   }
 
   async benchmark(job: TrainJob, signal: AbortSignal): Promise<Benchmark> {
     const { trainer, logger } = this.#options;
-    const { metrics: { miniBatches, trainSeconds: seconds } } = await trainer.train(
-      {
-        ...this.#source(job),
-        datasetFolder: this.#dataset(job).folder,
-        weights: await this.#weights(job),
-        settings: job.options,
-        splitSeed: this.#splitSeed(job),
-        seed: job.seed,
-      },
-      () => {},
-      signal,
-    );
+    const request = await this.#trainingRequest(job);
+    const { metrics } = await trainer.train(request, () => {}, signal);
+    const { miniBatches, trainSeconds: seconds } = metrics;
     if (miniBatches === 0) {
       throw new RpcError("refused", `Not one mini-batch was done in ${seconds} s`);
     }
     logger.info("benchmarked", `Trained ${miniBatches} batches in ${seconds.toFixed(2)} s`);
     return { miniBatches, seconds };
+  }
+
+  async #trainingRequest(job: TrainJob): Promise<TrainingRequest> {
+    return { ...await this.#work(job), settings: job.options, seed: job.seed };
+  }
+
+  /** What training and evaluation have in common. */
+  async #work(job: TrainJob) {
+    return {
+      datasetFolder: this.#dataset(job).folder,
+      weights: await this.#weights(job),
+      ...this.#source(job),
+      splitSeed: this.#splitSeed(job),
+      slowdown: this.#options.slowdown ?? 1,
+    };
   }
 
   #source(job: TrainJob): ModelSource {

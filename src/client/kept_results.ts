@@ -12,6 +12,8 @@ import { writeFileAtomically } from "../state/atomic_file.ts";
 const SUFFIX = ".update";
 /** Sessions of which a result is kept; a leader that never comes back must not fill the disk. */
 const MAX_SESSIONS = 4;
+/** A result of which no leader has asked for so long is dropped when the client starts. */
+const LONGEST_KEPT_MS = 7 * 24 * 3600 * 1000;
 const NEWLINE = 10;
 
 /**
@@ -30,15 +32,26 @@ export class KeptResults {
     this.#names = names;
   }
 
-  /** Opens the folder in a client's temp folder, and clears what a crash has left half written. */
-  static async open(tempFolder: string, logger: Logger): Promise<KeptResults> {
+  /**
+   * Opens the folder in a client's temp folder, and clears what a crash has left half written, and
+   * what has been there for more than a week.
+   *
+   * @param nowMs wall-clock milliseconds
+   */
+  static async open(
+    tempFolder: string,
+    logger: Logger,
+    nowMs: number = Date.now(),
+  ): Promise<KeptResults> {
     const folder = join(tempFolder, "results");
     await Deno.mkdir(folder, { recursive: true });
     const found: { readonly name: string; readonly keptMs: number }[] = [];
     for await (const { name } of Deno.readDir(folder)) {
       const path = join(folder, name);
-      if (!name.endsWith(SUFFIX)) await Deno.remove(path);
-      else found.push({ name, keptMs: (await Deno.stat(path)).mtime?.getTime() ?? 0 });
+      const keptMs = (await Deno.stat(path)).mtime?.getTime() ?? 0;
+      const isOld = nowMs - keptMs > LONGEST_KEPT_MS;
+      if (isOld || !name.endsWith(SUFFIX)) await Deno.remove(path);
+      else found.push({ name, keptMs });
     }
     const names = found.sort((a, b) => a.keptMs - b.keptMs).map(({ name }) => name);
     return new KeptResults(folder, logger, names);
@@ -73,6 +86,11 @@ export class KeptResults {
     const kept = but === undefined ? null : fileOf(but);
     const prefix = prefixOf(session);
     await this.#remove(this.#names.filter((name) => name.startsWith(prefix) && name !== kept));
+  }
+
+  /** Drops the result of one job. */
+  async drop(job: TrainJob): Promise<void> {
+    await this.#remove(this.#names.filter((name) => name === fileOf(job)));
   }
 
   async #remove(names: readonly string[]): Promise<void> {

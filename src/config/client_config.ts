@@ -11,8 +11,16 @@ import {
   topic,
   wholeNumber,
   withDefault,
+  withoutEffect,
 } from "./keys.ts";
 import { trainingSection } from "./training_section.ts";
+
+function cleanup(what: string) {
+  return withoutEffect(
+    withDefault(flag, false, `Whether to delete ${what} at exit, in the original`),
+    "here: nothing is deleted at exit",
+  );
+}
 
 /** Schema of `client_config.yaml`. */
 export const clientConfigSchema = v.strictObject({
@@ -26,17 +34,25 @@ export const clientConfigSchema = v.strictObject({
       ),
       mqtt_broker: withDefault(text, "localhost", "Host of the broker"),
       mqtt_broker_port: withDefault(port, 1883, "Port of the broker"),
-      mqtt_sub_timeout_s: withDefault(seconds, 30, "Seconds to wait for a subscription"),
+      mqtt_sub_timeout_s: withoutEffect(
+        withDefault(seconds, 30, "Seconds to wait for a subscription, in the original"),
+        "here: a client waits as long as it takes",
+      ),
       mqtt_server_topic: withDefault(topic, "advert_server", "Topic of the leader's advert"),
-      mqtt_client_topic: withDefault(topic, "advert_client", "Topic of the clients' adverts"),
-      heartbeat_timeout_s: withDefault(
-        seconds,
-        15,
-        "Seconds between heartbeats until the leader names its own interval",
+      mqtt_client_topic: withoutEffect(
+        withDefault(topic, "advert_client", "Topic of the clients' adverts"),
+        "as the leader's advert names it",
+      ),
+      heartbeat_timeout_s: withoutEffect(
+        withDefault(seconds, 15, "Seconds between heartbeats until the leader names its own"),
+        "as the leader's advert names the interval, before the first heartbeat",
       ),
     }, "Broker and heartbeats"),
     grpc: section({
-      workers: withDefault(wholeNumber(1), 8, "Calls served at a time"),
+      workers: withoutEffect(
+        withDefault(wholeNumber(1), 8, "Calls served at a time, in the original"),
+        "here: calls need no threads",
+      ),
       sync_port: withDefault(port, 50053, "Port of client 1 for short calls; client N adds 2(N-1)"),
       async_port: withDefault(port, 50054, "Port of client 1 for training; client N adds 2(N-1)"),
       host: withDefault(text, "127.0.0.1", "Address to bind; 0.0.0.0 opens it to all"),
@@ -49,18 +65,19 @@ export const clientConfigSchema = v.strictObject({
   training: trainingSection,
   general_config: section({
     temp_dir_path: orNull(text, "Folder of identity and caches; null: temp_N of client N"),
+    slowdown: withDefault(
+      v.pipe(v.number(), v.finite(), v.minValue(1)),
+      1,
+      "How many times as long as on this machine each training takes, slept: for trials with slow devices",
+    ),
     use_gpu: withDefault(
       flag,
       true,
       "Whether training.device may choose a GPU; false: training is always on the cpu",
     ),
-    cleanup_session_on_exit: withDefault(flag, false, "Whether to delete sessions' files at exit"),
-    cleanup_model_cache_on_exit: withDefault(
-      flag,
-      false,
-      "Whether to delete cached models at exit",
-    ),
-    cleanup_temp_on_exit: withDefault(flag, false, "Whether to delete the temp folder at exit"),
+    cleanup_session_on_exit: cleanup("sessions' files"),
+    cleanup_model_cache_on_exit: cleanup("cached models"),
+    cleanup_temp_on_exit: cleanup("the temp folder"),
   }, "The client itself"),
 });
 

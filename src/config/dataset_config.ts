@@ -64,7 +64,19 @@ export const datasetConfigSchema = v.strictObject({
     }),
     "How to shift and scale images; null: to [0, 1]",
   ),
-  num_classes: orNull(wholeNumber(1), "Number of classes; null: the highest label plus 1"),
+  num_classes: orNull(
+    wholeNumber(1),
+    "Number of classes; null: that of label_names, or the highest label plus 1",
+  ),
+  label_names: orNull(
+    v.pipe(
+      names,
+      v.nonEmpty(),
+      v.check((list) => new Set(list).size === list.length, "must not name a label twice"),
+    ),
+    "Names of the labels in the order of their numbers, where a table's labels are words or images " +
+      "lie in folders: the same list for all clients",
+  ),
 });
 
 /** A valid dataset file. */

@@ -44,6 +44,12 @@ export const modelId = v.pipe(
   v.check(isModelId, 'must be letters, digits, "_", "-" and "." only'),
 );
 
+/** The name of a class, which the original's files have beside a model's name. */
+export const modelClass = withoutEffect(
+  orNull(text, "Name of a Python class, in the original"),
+  "here: model_id names the model",
+);
+
 /** An MQTT topic to publish to. */
 export const topic = v.pipe(
   v.string(),
@@ -80,6 +86,16 @@ export function withDefaultOrNull<
   const D extends v.InferInput<S>,
 >(schema: S, fallback: D, description: string) {
   return v.pipe(v.optional(v.nullable(schema), fallback), v.description(description));
+}
+
+/**
+ * A key that is accepted, as the original has it, and changes nothing; who writes another value than
+ * its default is told so.
+ *
+ * @param reason reads on after "has no effect"
+ */
+export function withoutEffect<const S extends v.GenericSchema>(schema: S, reason: string) {
+  return v.pipe(schema, v.metadata({ withoutEffect: reason }));
 }
 
 /** A section in which every key has a default, so that it may be left out. */

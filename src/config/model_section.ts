@@ -2,15 +2,29 @@
 import * as v from "valibot";
 import { args, flag, withDefault } from "./keys.ts";
 
-/** Entries of the section. */
+const own = {
+  custom_loader_args: withDefault(args, {}, "Arguments of an own loader"),
+  custom_trainer_args: withDefault(args, {}, "Arguments of an own trainer"),
+  custom_validator_args: withDefault(args, {}, "Arguments of an own validator"),
+};
+
+/** Entries of the section in a model package. */
 export const modelSection = {
   model_args: withDefault(args, {}, "Arguments of the model's constructor"),
   use_custom_dataloader: notYet("loader"),
-  custom_loader_args: withDefault(args, {}, "Arguments of an own loader"),
   use_custom_trainer: notYet("trainer"),
-  custom_trainer_args: withDefault(args, {}, "Arguments of an own trainer"),
   use_custom_validator: notYet("validator"),
-  custom_validator_args: withDefault(args, {}, "Arguments of an own validator"),
+  ...own,
+};
+
+/** Entries of the section in a session, which may name the one own trainer that is built in. */
+export const sessionModelSection = {
+  ...modelSection,
+  use_custom_trainer: withDefault(
+    flag,
+    false,
+    "Own trainer; true is FedProx's, with custom_trainer_args mu and lr, and no other is supported yet",
+  ),
 };
 
 function notYet(part: string) {

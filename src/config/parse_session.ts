@@ -6,15 +6,24 @@ import type { GenericSchema } from "valibot";
 import { type Problem, throwIfAny } from "./problems.ts";
 import { applyOverrides } from "./overrides.ts";
 import { type SessionConfig, sessionConfigSchema } from "./session_config.ts";
-import { type ConfigSource, isSection, type Path, sourceOf } from "./source.ts";
+import { type ConfigSource, isSection, type Path, sourceOf, valueAt } from "./source.ts";
 import { isStrategyFile } from "./strategy_files.ts";
+import { type BenchmarkChoice, goesBySpeed, wantsBenchmarks } from "./benchmark_section.ts";
+import { trainerProblems, withBuiltInTrainer } from "./fedprox_trainer.ts";
 import { suggestion } from "./suggestion.ts";
 import { check } from "./validate.ts";
 import { shown } from "./wording.ts";
 import { readYaml } from "./yaml.ts";
 
 /** Strategies by name, each with the schema of its arguments. */
-export type Strategies = Readonly<Record<string, { readonly args: GenericSchema }>>;
+export type Strategies = Readonly<Record<string, Strategy>>;
+
+/** What a config has to do with a strategy. */
+export interface Strategy {
+  readonly args: GenericSchema;
+  /** Whether it makes use of benchmarks. */
+  readonly usesSpeed?: boolean;
+}
 
 /** The names that a session config may use. */
 export interface SessionRegistries {
@@ -66,10 +75,11 @@ function validSession(source: ConfigSource, registries: SessionRegistries): Sess
     ...selection.problems,
     ...builtIn(source, output, "loss_function", registries.losses),
     ...builtIn(source, output, "optimizer", registries.optimizers),
-    ...otherBenchmark(source, output),
+    ...otherBenchmark(source, output, registries.selectors),
+    ...trainerProblems(source, valueAt(output, ["model_config"])),
   ]);
   // Without problems the output has the schema's type.
-  const config = output as SessionConfig;
+  const config = withBuiltInTrainer(output as SessionConfig);
   return {
     ...config,
     session_config: {
@@ -138,13 +148,22 @@ function builtIn(
 }
 
 /** Clients are measured with the model that they train: no other says how long they will take. */
-function otherBenchmark(source: ConfigSource, output: unknown): Problem[] {
+function otherBenchmark(
+  source: ConfigSource,
+  output: unknown,
+  selectors: Strategies,
+): Problem[] {
   const path = ["benchmark_config", "model_id"];
-  const [measured, trained] = [path, ["client_training_config", "model_id"]]
-    .map((one) => valueAt(output, one));
-  const isSkipped = valueAt(output, ["benchmark_config", "skip_benchmark"]) !== false;
-  if (isSkipped || typeof measured !== "string" || typeof trained !== "string") return [];
-  if (measured === trained) return [];
+  const [measured, trained, selection] = [
+    path,
+    ["client_training_config", "model_id"],
+    ["session_config", "client_selection"],
+  ].map((one) => valueAt(output, one));
+  if (typeof measured !== "string" || typeof trained !== "string") return [];
+  // A measured model is named, so the section is there.
+  const isSpeedUsed = goesBySpeed(String(selection), selectors);
+  const isMeasured = wantsBenchmarks(output as BenchmarkChoice, isSpeedUsed);
+  if (!isMeasured || measured === trained) return [];
   return [{
     reason: `must be ${shown(trained)}, the model_id of client_training_config, or left out: ` +
       "clients are measured with the model that they train",
@@ -163,10 +182,4 @@ function unknownName(
     reason: `${shown(name)} is not ${kind}${suggestion(name, known)}`,
     location: source.locate(path, "value"),
   };
-}
-
-function valueAt(output: unknown, path: readonly string[]): unknown {
-  let value = output;
-  for (const key of path) value = isSection(value) ? value[key] : undefined;
-  return value;
 }

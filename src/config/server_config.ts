@@ -1,6 +1,15 @@
 /** The leader's file, `server_config.yaml`: keys of the original, every one with a default. */
 import * as v from "valibot";
-import { port, seconds, section, text, topic, wholeNumber, withDefault } from "./keys.ts";
+import {
+  port,
+  seconds,
+  section,
+  text,
+  topic,
+  wholeNumber,
+  withDefault,
+  withoutEffect,
+} from "./keys.ts";
 import { trainingSection } from "./training_section.ts";
 
 const stateLocation = v.pipe(
@@ -20,14 +29,16 @@ export const serverConfigSchema = v.strictObject({
         "Host of the broker; auto: the one that answers on localhost, else an embedded one; embedded: always an embedded one",
       ),
       mqtt_broker_port: withDefault(port, 1883, "Port of the broker"),
-      mqtt_sub_timeout_s: withDefault(seconds, 1, "Seconds between two looks for clients"),
+      mqtt_sub_timeout_s: withoutEffect(
+        withDefault(seconds, 1, "Seconds between two looks for clients, in the original"),
+        "here: clients are seen when they come",
+      ),
       mqtt_server_topic: withDefault(topic, "advert_server", "Topic of the leader's advert"),
       mqtt_client_topic: withDefault(topic, "advert_client", "Topic of the clients' adverts"),
       mqtt_heartbeat_interval_s: withDefault(seconds, 5, "Seconds between a client's heartbeats"),
-      num_heartbeats_timestamp_cached: withDefault(
-        wholeNumber(1),
-        5,
-        "Heartbeats remembered per client",
+      num_heartbeats_timestamp_cached: withoutEffect(
+        withDefault(wholeNumber(1), 5, "Heartbeats remembered per client, in the original"),
+        "here: the last one decides",
       ),
       max_heartbeat_miss_threshold: withDefault(
         wholeNumber(1),
@@ -66,7 +77,10 @@ export const serverConfigSchema = v.strictObject({
     "./data",
     "Folder with a folder for each validation dataset",
   ),
-  temp_dir_path: withDefault(text, "./scratch", "Folder of files that may be deleted"),
+  temp_dir_path: withoutEffect(
+    withDefault(text, "./scratch", "Folder of files that may be deleted, in the original"),
+    "here, as in the original: a server has no such files",
+  ),
   runs_dir_path: withDefault(text, "./runs", "Folder with a folder of results for each run"),
   models_dir_path: withDefault(text, "./models", "Folder with a folder for each model package"),
 });

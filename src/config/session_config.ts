@@ -7,6 +7,7 @@ import {
   args,
   flag,
   folderName,
+  modelClass,
   modelId,
   orNull,
   required,
@@ -19,8 +20,9 @@ import {
   wholeNumber,
   withDefault,
   withDefaultOrNull,
+  withoutEffect,
 } from "./keys.ts";
-import { modelSection } from "./model_section.ts";
+import { sessionModelSection } from "./model_section.ts";
 
 const learningRate = v.pipe(v.number(), v.finite(), v.gtValue(0));
 
@@ -28,7 +30,10 @@ const learningRate = v.pipe(v.number(), v.finite(), v.gtValue(0));
 export const sessionConfigSchema = v.strictObject({
   session_config: section({
     session_id: orNull(folderName, "Label of the run, for people; every run gets an id of its own"),
-    use_gpu: withDefault(flag, false, "Whether the leader may use a GPU"),
+    use_gpu: withoutEffect(
+      withDefault(flag, false, "Whether the leader may use a GPU, in the original"),
+      "here: training.device of the server's and of each client's configuration says what computes",
+    ),
     aggregator: withDefault(
       text,
       "fedavg",
@@ -71,10 +76,14 @@ export const sessionConfigSchema = v.strictObject({
     ),
   }, "The run as a whole"),
   benchmark_config: section({
-    skip_benchmark: withDefault(flag, true, "Whether to train without benchmarking clients first"),
+    skip_benchmark: orNull(
+      flag,
+      "Whether to train without benchmarking clients first; null: unless a limit of benchmarks is " +
+        "written here and the client selection goes by speed",
+    ),
     model_id: orNull(modelId, "Model to benchmark with"),
-    model_dir: orNull(text, "Folder of that model's package"),
-    model_class: orNull(text, "Class of the model in the original; ignored"),
+    model_dir: orNull(text, "Folder of that model's package, the same as of the training"),
+    model_class: modelClass,
     dataset: orNull(folderName, "Dataset to benchmark on"),
     batch_size: orNull(wholeNumber(1), "Items a mini-batch"),
     learning_rate: orNull(learningRate, "Step size"),
@@ -97,7 +106,7 @@ export const sessionConfigSchema = v.strictObject({
   }, "The leader's part"),
   client_training_config: requiredSection({
     model_id: required(modelId, "Name of the model"),
-    model_class: orNull(text, "Class of the model in the original; ignored"),
+    model_class: modelClass,
     dataset: required(folderName, "Name of the clients' dataset folder"),
     epochs: withDefault(wholeNumber(1), 1, "Passes over the local data in a round"),
     batch_size: withDefault(wholeNumber(1), 32, "Items a mini-batch"),
@@ -135,7 +144,7 @@ export const sessionConfigSchema = v.strictObject({
       "train, or echo: sends back the weights it got, for measuring all but the training",
     ),
   }, "The clients' part"),
-  model_config: section(modelSection, "How the model is built"),
+  model_config: section(sessionModelSection, "How the model is built"),
 });
 
 /** A valid session config; property names are the YAML keys, durations are seconds. */

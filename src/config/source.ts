@@ -70,3 +70,10 @@ export function readNone(value: unknown, file: string, depth = 0): unknown {
   // fromEntries defines keys, so that a key "__proto__" stays a key and is refused as unknown.
   return Object.fromEntries(entries.map(([key, item]) => [key, readNone(item, file, depth + 1)]));
 }
+
+/** What stands at a path of plain data; undefined where there is nothing. */
+export function valueAt(data: unknown, path: readonly string[]): unknown {
+  let value = data;
+  for (const key of path) value = isSection(value) ? value[key] : undefined;
+  return value;
+}

@@ -15,6 +15,8 @@ export const crashPoints = [
   "aggregated",
   /** The new global weights are stored, and no event names them. */
   "aggregate_stored",
+  /** A checkpoint is on the disk under a temporary name. */
+  "checkpoint_written",
   /** The results of the run are written, and the journal does not say that it has ended. */
   "results_saved",
   /** A client has trained, and the result is nowhere but in memory. */

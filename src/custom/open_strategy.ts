@@ -63,6 +63,8 @@ class WorkerStrategy implements CustomStrategy {
     ) => this.#checkedSelection(await this.#ask(name, { view, state, args, seed }), view, name);
     return {
       args: anyArgs,
+      // What its code looks at is not known.
+      usesSpeed: true,
       initial: (args) => this.#initial(args),
       select: (view, state, args, prng) => select("select", view, state, args, seedOf(prng)),
       ...(this.#exports.has("refill") && {

@@ -7,7 +7,12 @@ import type { Selection, SelectionView } from "../selection/selector.ts";
 /** What the strategy is asked, by name. */
 export interface Calls {
   /** @returns names of the functions that it exports */
-  readonly load: { readonly file: string; readonly code: string };
+  readonly load: {
+    readonly file: string;
+    readonly code: string;
+    /** Not 0 once the code shall end. */
+    readonly ended: Int32Array<SharedArrayBuffer>;
+  };
   readonly initial: { readonly args: JsonObject };
   readonly select: SelectionCall;
   readonly refill: SelectionCall;

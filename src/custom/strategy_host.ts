@@ -35,6 +35,8 @@ interface CallInFlight {
 export class StrategyHost {
   readonly #callLimitMs: number;
   #worker: Worker | null = null;
+  /** Ends the worker's loops. */
+  #ended: Int32Array<SharedArrayBuffer> | null = null;
   #exports: readonly string[] = [];
   #inFlight: CallInFlight | null = null;
   #lastId = 0;
@@ -90,7 +92,8 @@ export class StrategyHost {
     };
     worker.onmessageerror = () => this.#end(this.#error("load", "its answer cannot be read"));
     const { file, code } = this;
-    this.#exports = await this.#call("load", { file, code });
+    this.#ended = new Int32Array(new SharedArrayBuffer(4));
+    this.#exports = await this.#call("load", { file, code, ended: this.#ended });
   }
 
   async #call<K extends CallName>(
@@ -155,6 +158,9 @@ export class StrategyHost {
 
   #end(reason: StrategyError): void {
     this.#worker?.terminate();
+    // An endless loop would go on in spite of that.
+    if (this.#ended !== null) Atomics.store(this.#ended, 0, 1);
+    this.#ended = null;
     this.#worker = null;
     this.#inFlight?.reject(reason);
     this.#inFlight = null;

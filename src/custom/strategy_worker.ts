@@ -3,8 +3,9 @@ import type { Aggregator } from "../aggregation/aggregator.ts";
 import { messageOf } from "../core/errors.ts";
 import type { JsonObject } from "../core/json.ts";
 import { seeded } from "../core/prng.ts";
-import { forbidCodeFromText, refuseImports } from "./no_imports.ts";
 import type { EventualSelector } from "../selection/selector.ts";
+import { firstImport, forbidCodeFromText } from "../training/closed_code.ts";
+import { endableLoops, endLoopsBy } from "../training/endable_loops.ts";
 import { stripTypes } from "../training/strip_types.ts";
 import type { Answers, CallName, Calls, FromStrategy, ToStrategy } from "./protocol.ts";
 
@@ -23,12 +24,17 @@ type Handler<K extends CallName> = (given: Calls[K]) => Answers[K] | Promise<Ans
 let own: Own = {};
 
 const HANDLERS: { readonly [K in CallName]: Handler<K> } = {
-  async load({ file, code }) {
+  async load({ file, code, ended }) {
     const plain = file.endsWith(".ts") ? await stripTypes(code, file) : code;
-    await refuseImports(plain);
-    forbidCodeFromText();
+    const statement = await firstImport(plain);
+    if (statement !== null) {
+      throw new TypeError(`a strategy may import nothing but types: ${statement}`);
+    }
+    forbidCodeFromText("a strategy");
+    endLoopsBy(ended);
+    const text = encodeURIComponent(await endableLoops(plain));
     // A data: URL works in a compiled executable too, where outside modules cannot be transpiled.
-    const module = await import(`data:text/javascript,${encodeURIComponent(plain)}`);
+    const module = await import(`data:text/javascript,${text}`);
     own = { ...module };
     return Object.keys(own).filter((name) => typeof own[name as keyof Own] === "function");
   },

@@ -13,15 +13,10 @@ import { type OnBadCell, type Table, type TableChoice, tableData } from "./table
 export async function readCsv(
   folder: string,
   name: string,
+  choice: TableChoice = {},
   onBad?: OnBadCell,
 ): Promise<RawData> {
-  return tableData(await readCsvTable(folder, name), {}, onBad);
-}
-
-/** Reads the labels; of a CSV file that means reading it all. */
-export async function summariseCsv(folder: string, name: string) {
-  const { labels } = await readCsv(folder, name);
-  return { count: labels.count, labels };
+  return tableData(await readCsvTable(folder, name), choice, onBad);
 }
 
 /** Reads a CSV file as text cells. @throws {DataError} no such file, or not CSV with a header */

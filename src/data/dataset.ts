@@ -2,6 +2,7 @@
  * What a dataset is: items and labels as typed arrays, and how stored numbers become the model's
  * input. Readers (one file a format) produce {@link RawData}; the rest works on {@link Dataset}.
  */
+import type { LabelNames } from "./label_names.ts";
 
 /** Numbers as they lie in memory: images stay bytes and are scaled batch by batch. */
 export type NumberArray = Uint8Array | Int32Array | Float32Array;
@@ -49,6 +50,8 @@ export interface RawLabels {
   readonly count: number;
   /** File (and array or column) that holds them, for messages. */
   readonly source: string;
+  /** What class numbers stand for, where the data say it. @default nothing */
+  readonly names?: readonly string[];
 }
 
 /** Mean and standard deviation, one number for all or one a channel (the last axis). */
@@ -67,6 +70,8 @@ export interface DatasetSpec {
   /** Number of classes if the configuration says so. */
   readonly classes: number | null;
   readonly normalise: Normalisation | null;
+  /** What the labels are, where they are words. @default numbers, or refused */
+  readonly labelNames?: LabelNames;
 }
 
 /** The data's file names, relative to the folder. */

@@ -1,12 +1,13 @@
 /**
- * Images by class: a folder a class, in it PNG and JPEG files of one size. Classes are numbered in
- * the order of their folders' names (as numbers if all are). The first image says whether all are
+ * Images by class: a folder a class, in it PNG and JPEG files of one size. Classes are numbered by
+ * `label_names` of the dataset's configuration, or else in the order of their folders' names. The first image says whether all are
  * grey or in colour.
  */
 import { DataError, messageOf } from "../core/errors.ts";
 import type { RawData } from "./dataset.ts";
 import { findFile, readBytes } from "./folder.ts";
 import { decodeImage, isImageName } from "./image.ts";
+import type { LabelNames } from "./label_names.ts";
 
 /** Where an image is and what it shows. */
 interface LabelledImage {
@@ -19,10 +20,15 @@ interface LabelledImage {
  * Reads all images below a folder.
  *
  * @param root of the class folders, relative to the dataset's folder; may be `.`
- * @throws {DataError} no class folder, no image, one that cannot be decoded or is of another size
+ * @param labelNames what numbers the folders
+ * @throws {DataError} no class folder, one that is not among the names, no image, one that cannot be decoded or is of another size
  */
-export async function readImageFolders(folder: string, root: string): Promise<RawData> {
-  const images = await listImages(folder, root);
+export async function readImageFolders(
+  folder: string,
+  root: string,
+  labelNames: LabelNames = "sorted",
+): Promise<RawData> {
+  const { images, names } = await listImages(folder, root, labelNames);
   let shape: readonly number[] | null = null;
   let items = new Uint8Array();
   for (const [i, { path }] of images.entries()) {
@@ -41,34 +47,46 @@ export async function readImageFolders(folder: string, root: string): Promise<Ra
     }
     items.set(image.pixels, i * image.pixels.length);
   }
-  return { items, shape: shape!, labels: labelsOf(images, root) };
+  return { items, shape: shape!, labels: labelsOf(images, root, names) };
 }
 
 /** Reads names only. */
-export async function summariseImageFolders(folder: string, root: string) {
-  const images = await listImages(folder, root);
-  return { count: images.length, labels: labelsOf(images, root) };
+export async function summariseImageFolders(
+  folder: string,
+  root: string,
+  labelNames: LabelNames = "sorted",
+) {
+  const { images, names } = await listImages(folder, root, labelNames);
+  return { count: images.length, labels: labelsOf(images, root, names) };
 }
 
-function labelsOf(images: readonly LabelledImage[], root: string) {
+function labelsOf(images: readonly LabelledImage[], root: string, names: readonly string[]) {
   const values = Int32Array.from(images, ({ label }) => label);
-  return { values, shape: [], count: images.length, source: `the folders in ${root}` };
+  return { values, shape: [], count: images.length, source: `the folders in ${root}`, names };
 }
 
-async function listImages(folder: string, root: string): Promise<LabelledImage[]> {
+async function listImages(folder: string, root: string, labelNames: LabelNames) {
   const place = root === "." ? { path: folder, label: folder } : await findFile(folder, root);
   const prefix = root === "." ? "" : `${root}/`;
-  const classes = (await namesIn(place.path, place.label))
+  const found = (await namesIn(place.path, place.label))
     .filter(({ isDirectory, name }) => isDirectory && !name.startsWith("."))
     .map(({ name }) => name)
     .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  const names = labelNames === "sorted" ? found : labelNames;
   const images: LabelledImage[] = [];
-  for (const [label, name] of classes.entries()) {
+  for (const name of found) {
+    const label = names.indexOf(name);
+    if (label < 0) {
+      throw new DataError(
+        `Cannot number the images in ${place.label}/${name} as label_names of the dataset's ` +
+          `configuration does not list "${name}"`,
+      );
+    }
     const entries = await namesIn(`${place.path}/${name}`, `${place.label}/${name}`);
     const files = entries.filter((entry) => isImageName(entry.name)).map((entry) => entry.name);
     for (const file of files.sort()) images.push({ path: `${prefix}${name}/${file}`, label });
   }
-  if (images.length > 0) return images;
+  if (images.length > 0) return { images, names };
   throw new DataError(
     `Cannot find an image in ${place.label}: each class is a folder there with .png or .jpg files`,
   );

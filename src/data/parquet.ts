@@ -2,7 +2,7 @@
 import { DataError, messageOf } from "../core/errors.ts";
 import type { RawData } from "./dataset.ts";
 import { findFile, readBytes } from "./folder.ts";
-import { type OnBadCell, type Table, tableData } from "./table.ts";
+import { type OnBadCell, type Table, type TableChoice, tableData } from "./table.ts";
 
 /**
  * Reads the items and labels of a Parquet file.
@@ -13,15 +13,10 @@ import { type OnBadCell, type Table, tableData } from "./table.ts";
 export async function readParquet(
   folder: string,
   name: string,
+  choice: TableChoice = {},
   onBad?: OnBadCell,
 ): Promise<RawData> {
-  return tableData(await readParquetTable(folder, name), {}, onBad);
-}
-
-/** Reads the labels; of a Parquet file that means reading it all. */
-export async function summariseParquet(folder: string, name: string) {
-  const { labels } = await readParquet(folder, name);
-  return { count: labels.count, labels };
+  return tableData(await readParquetTable(folder, name), choice, onBad);
 }
 
 /** Reads a Parquet file as cells. @throws {DataError} no such file, or it cannot be decoded */

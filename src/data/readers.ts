@@ -22,30 +22,45 @@ interface Reader {
   open?(folder: string, budgetBytes: number): Promise<StoredData | null>;
 }
 
+/** How a file's labels are numbered. */
+type Numbering = Pick<DatasetSpec, "labelNames">;
+
 /** Readers of single files by extension; each loads its library only when it is used. */
-const BY_EXTENSION: Readonly<Record<string, (name: string) => Reader>> = {
+const BY_EXTENSION: Readonly<Record<string, (name: string, numbering: Numbering) => Reader>> = {
   ".npz": (name) => ({
     read: async (folder) => (await import("./npz.ts")).readNpz(folder, name),
     summarise: async (folder) => (await import("./npz.ts")).summariseNpz(folder, name),
     open: async (folder, budget) => (await import("./npz_items.ts")).openNpz(folder, name, budget),
   }),
-  ".csv": (name) => ({
-    read: async (folder, onBad) => (await import("./csv.ts")).readCsv(folder, name, onBad),
-    summarise: async (folder) => (await import("./csv.ts")).summariseCsv(folder, name),
-  }),
-  ".parquet": (name) => ({
-    read: async (folder, onBad) => (await import("./parquet.ts")).readParquet(folder, name, onBad),
-    summarise: async (folder) => (await import("./parquet.ts")).summariseParquet(folder, name),
-  }),
+  ".csv": (name, numbering) =>
+    table(async (folder, onBad) =>
+      (await import("./csv.ts")).readCsv(folder, name, numbering, onBad)
+    ),
+  ".parquet": (name, numbering) =>
+    table(async (folder, onBad) =>
+      (await import("./parquet.ts")).readParquet(folder, name, numbering, onBad)
+    ),
 };
 
+/** A reader of tables, which have to be read as a whole for their labels too. */
+function table(read: Reader["read"]): Reader {
+  return {
+    read,
+    async summarise(folder) {
+      const { labels } = await read(folder);
+      return { count: labels.count, labels };
+    },
+  };
+}
+
 /** A folder of class folders, written with a slash at its end. */
-function imageFolders(name: string): Reader {
+function imageFolders(name: string, { labelNames }: Numbering): Reader {
   const root = name.replace(/[\\/]+$/, "");
   return {
-    read: async (folder) => (await import("./image_folders.ts")).readImageFolders(folder, root),
+    read: async (folder) =>
+      (await import("./image_folders.ts")).readImageFolders(folder, root, labelNames),
     summarise: async (folder) =>
-      (await import("./image_folders.ts")).summariseImageFolders(folder, root),
+      (await import("./image_folders.ts")).summariseImageFolders(folder, root, labelNames),
   };
 }
 
@@ -54,7 +69,10 @@ function imageFolders(name: string): Reader {
  *
  * @throws {DataError} an extension that no reader knows
  */
-export function readerOf({ name, files }: Pick<DatasetSpec, "name" | "files">): Reader {
+export function readerOf(
+  { name, files, labelNames }: Pick<DatasetSpec, "name" | "files" | "labelNames">,
+): Reader {
+  const numbering = labelNames === undefined ? {} : { labelNames };
   if (typeof files !== "string") {
     return {
       read: (folder) => readIdxPair(folder, files),
@@ -62,11 +80,11 @@ export function readerOf({ name, files }: Pick<DatasetSpec, "name" | "files">): 
       open: (folder, budget) => openIdxPair(folder, files, budget),
     };
   }
-  if (/[\\/]$/.test(files)) return imageFolders(files);
+  if (/[\\/]$/.test(files)) return imageFolders(files, numbering);
   const extension = /\.[^./\\]*$/.exec(files.replace(/\.gz$/i, ""))?.[0].toLowerCase() ?? "";
   const reader = BY_EXTENSION[extension];
   if (reader === undefined) throw unknownFormat(name, files);
-  return reader(files);
+  return reader(files, numbering);
 }
 
 function unknownFormat(name: string, files: DataFiles): DataError {

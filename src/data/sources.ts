@@ -7,6 +7,7 @@ import { readCsvTable } from "./csv.ts";
 import type { Normalisation, RawData } from "./dataset.ts";
 import { isImageName } from "./image.ts";
 import { readImageFolders } from "./image_folders.ts";
+import { tellingNames } from "./label_names.ts";
 import { MNIST_FILES, readMnist } from "./mnist.ts";
 import { readParquetTable } from "./parquet.ts";
 import { readerOf } from "./readers.ts";
@@ -23,6 +24,8 @@ export interface Source {
   /** Number of classes where a configuration declares it. */
   readonly classes: number | null;
   readonly normalise: Normalisation | null;
+  /** What the class numbers stand for, if that is known. */
+  readonly labelNames: readonly string[] | null;
   /** Cells of the column that was asked for. */
   readonly column: readonly string[] | null;
   /** Models that fit, for people. */
@@ -39,6 +42,8 @@ export interface SourceOptions {
 
 const KNOWN = "mnist, cifar10, a folder of MNIST's or CIFAR-10's files, a folder of a dataset, " +
   "of class folders with images, or a .npz, .csv or .parquet file";
+
+const CIFAR10_PLACES = ["cifar-10-batches-bin", "data/cifar-10-batches-bin"];
 
 const TABLE = /\.(csv(\.gz)?|parquet)$/i;
 
@@ -57,14 +62,7 @@ export async function openSource(from: string, options: SourceOptions = {}): Pro
     );
   }
   if (from === "mnist") return mnist(await readMnist("train"), await readMnist("test"));
-  if (from === "cifar10") {
-    throw new UsageError(
-      "Cannot find CIFAR-10 by itself as no package carries it: download its binary version " +
-        "(cifar-10-binary.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html), unpack it and " +
-        "name the folder, --from cifar-10-batches-bin; or name an .npz with arrays x and y",
-    );
-  }
-  const path = resolve(from);
+  const path = from === "cifar10" ? cifar10Folder() : resolve(from);
   if (!existsSync(path)) {
     throw new UsageError(`Cannot read --from "${from}" as there is no such file: give ${KNOWN}`);
   }
@@ -74,13 +72,29 @@ export async function openSource(from: string, options: SourceOptions = {}): Pro
     : await openFile(real, options);
 }
 
+/** Where CIFAR-10 is after it was unpacked. @throws {UsageError} it is not there */
+function cifar10Folder(): string {
+  const folder = CIFAR10_PLACES.find((place) => existsSync(resolve(place)));
+  if (folder !== undefined) return resolve(folder);
+  throw new UsageError(
+    `Cannot find CIFAR-10 as neither ${CIFAR10_PLACES.join(" nor ")} is here: no package carries ` +
+      "it; download its binary version (cifar-10-binary.tar.gz of " +
+      "https://www.cs.toronto.edu/~kriz/cifar.html), unpack it here, or name the folder with --from",
+  );
+}
+
 async function openFolder(folder: string, from: string): Promise<Source> {
   const has = (name: string) => existsSync(`${folder}/${name}`);
   if (DATASET_CONFIG_FILES.some(has)) {
     const { spec } = await readDatasetSpec(folder);
     const train = await readerOf(spec).read(spec.folder);
-    const { name, classes, normalise } = spec;
-    return { name, train, test: null, classes, normalise, column: null, models: [] };
+    const { name, classes, normalise, labelNames } = spec;
+    return {
+      ...plain(name, train),
+      classes,
+      normalise,
+      ...(Array.isArray(labelNames) && { labelNames }),
+    };
   }
   const packed = (name: string) => has(name) ? name : `${name}.gz`;
   if (has(packed(MNIST_FILES.train.images))) {
@@ -119,6 +133,7 @@ async function openFile(path: string, { column, label }: SourceOptions): Promise
   const readTable = /\.parquet$/i.test(file) ? readParquetTable : readCsvTable;
   const table = await readTable(dirname(path), file);
   const choice: TableChoice = {
+    labelNames: "sorted",
     ...(label === undefined ? {} : { label }),
     ...(column === undefined ? {} : { without: column }),
   };
@@ -133,5 +148,16 @@ function mnist(train: RawData, test: RawData): Source {
 }
 
 function plain(name: string, train: RawData): Source {
-  return { name, train, test: null, classes: null, normalise: null, column: null, models: [] };
+  const labelNames = train.labels.names === undefined ? null : tellingNames(train.labels.names);
+  const classes = labelNames?.length ?? null;
+  return {
+    name,
+    train,
+    test: null,
+    classes,
+    normalise: null,
+    labelNames,
+    column: null,
+    models: [],
+  };
 }

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { type DatasetConfig, datasetConfigSchema } from "../config/dataset_config.ts";
 import { parseConfig, readConfigText } from "../config/load.ts";
-import { DataError, messageOf } from "../core/errors.ts";
+import { ConfigError, DataError, messageOf } from "../core/errors.ts";
 import type { DatasetSpec } from "./dataset.ts";
 
 /** File names that describe a dataset, in the order they are looked for. */
@@ -26,22 +26,31 @@ export async function readDatasetSpec(
     const reason = error instanceof Deno.errors.NotFound ? "there is no such folder" : "";
     throw new DataError(`Cannot read dataset folder ${folder}: ${reason || messageOf(error)}`);
   }
-  const config = await readConfig(folder);
+  const { config, file } = await readConfig(folder);
   const { mean, std } = config.normalize ?? {};
+  const { num_classes: classes, label_names: labelNames } = config;
+  if (labelNames !== null && classes !== null && classes !== labelNames.length) {
+    throw new ConfigError(
+      `must be ${labelNames.length}, the number of label_names, or left out: got ${classes}`,
+      { file, key: "num_classes" },
+    );
+  }
   const spec: DatasetSpec = {
     name: folder.replace(/[\\/]+$/, "").split(/[\\/]/).at(-1)!,
     folder: real,
     files: config.dataset_details.data_filename,
-    classes: config.num_classes,
+    classes: classes ?? labelNames?.length ?? null,
     normalise: mean === undefined || std === undefined ? null : { mean, std },
+    ...(labelNames !== null && { labelNames }),
   };
   return { spec, config };
 }
 
-async function readConfig(folder: string): Promise<DatasetConfig> {
+async function readConfig(folder: string): Promise<{ config: DatasetConfig; file: string }> {
   for (const name of DATASET_CONFIG_FILES) {
     const file = `${folder}/${name}`;
-    if (existsSync(file)) return parseConfig(datasetConfigSchema, await readConfigText(file), file);
+    if (!existsSync(file)) continue;
+    return { config: parseConfig(datasetConfigSchema, await readConfigText(file), file), file };
   }
   throw new DataError(
     `Cannot read dataset folder ${folder} as it has no ${DATASET_CONFIG_FILES.join(" or ")}`,

@@ -17,6 +17,8 @@ export interface DatasetNotes {
   /** Number of classes; null for a regression. */
   readonly classes: number | null;
   readonly normalise: Normalisation | null;
+  /** What class numbers stand for. @default nothing else */
+  readonly labelNames?: readonly string[] | null;
   /** One line, how the dataset came to be. */
   readonly comment: string;
 }
@@ -69,7 +71,7 @@ function encoded({ items, shape, labels }: RawData) {
 function description(
   names: string | { images: string; labels: string },
   { labels }: RawData,
-  { datasetId, tags, models, classes, normalise, comment }: DatasetNotes,
+  { datasetId, tags, models, classes, normalise, labelNames, comment }: DatasetNotes,
 ): string {
   const counts = new Map<number, number>();
   if (classes !== null) {
@@ -89,6 +91,7 @@ function description(
       ...(classes === null ? {} : { label_distribution: Object.fromEntries(fractions) }),
     },
     ...(classes === null ? {} : { num_classes: classes }),
+    ...(labelNames && { label_names: labelNames }),
     ...(normalise === null ? {} : { normalize: normalise }),
   };
   return `# ${comment}\n${stringify(config, { flowCollectionPadding: false })}`;

@@ -9,6 +9,7 @@ import type { Collector } from "./collector.ts";
 import { framesOf, type SharedFrames } from "./frames.ts";
 import { type Channel, checkOpen } from "./channel.ts";
 import { late } from "./failures.ts";
+import type { LinkSpeed } from "./link_speed.ts";
 import { pump } from "./pump.ts";
 import { edgeRpcs, type Rpc } from "./services.ts";
 import { rpcErrorOf } from "./status.ts";
@@ -32,6 +33,7 @@ export class GrpcLink implements ClientLink {
   readonly #async: Channel;
   readonly #sending: Sending;
   readonly #receiving: Receiving;
+  readonly #speed: LinkSpeed;
 
   constructor(
     name: ClientId,
@@ -39,12 +41,14 @@ export class GrpcLink implements ClientLink {
     async: Channel,
     sending: Sending,
     receiving: Receiving,
+    speed: LinkSpeed,
   ) {
     this.#name = name;
     this.#sync = sync;
     this.#async = async;
     this.#sending = sending;
     this.#receiving = receiving;
+    this.#speed = speed;
   }
 
   async echo(text: string, call: CallOptions): Promise<string> {
@@ -80,7 +84,7 @@ export class GrpcLink implements ClientLink {
   train(job: TrainJob, sink: UpdateSink, call: CallOptions): Promise<void> {
     const channel = this.#async;
     const peer = this.#peer(channel.address);
-    return callTraining({ channel, peer }, job, sink, this.#receiving, call);
+    return callTraining({ channel, peer, speed: this.#speed }, job, sink, this.#receiving, call);
   }
 
   async validate(job: TrainJob, call: CallOptions): Promise<Evaluation> {
@@ -136,7 +140,8 @@ export class GrpcLink implements ClientLink {
     const peer = this.#peer(address);
     checkOpen(this.#sync, peer, call.signal);
     const over = new AbortController();
-    const answered = settle<Response>(peer, call, (done) => {
+    const timed = this.#speed.time(bytes);
+    const answered = settle<Response>(peer, call, (done, expire) => {
       const stream = client.makeClientStreamRequest(
         rpc.path,
         rpc.requestSerialize,
@@ -147,12 +152,15 @@ export class GrpcLink implements ClientLink {
       // The callback tells of every failure; a write to a call that has ended must not throw too.
       stream.on("error", () => {});
       const { budget, collector } = this.#sending;
-      void pump(stream, messages, bytes, budget, collector, over.signal);
+      const begun = () => timed.begin(expire);
+      void pump(stream, messages, bytes, budget, collector, over.signal, begun);
       return stream;
     });
     try {
       await answered;
+      timed.moved();
     } finally {
+      timed.end();
       over.abort();
     }
   }
@@ -164,27 +172,34 @@ export class GrpcLink implements ClientLink {
  */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Runs a call that ends with a callback, and cancels it on the signal or at its deadline. */
+/**
+ * Runs a call that ends with a callback, and cancels it on the signal or at its deadline, or as late
+ * when `expire` is called.
+ */
 function settle<Response>(
   peer: string,
   call: CallOptions,
-  start: (done: (error: ServiceError | null, response?: Response) => void) => { cancel(): void },
+  start: (
+    done: (error: ServiceError | null, response?: Response) => void,
+    expire: () => void,
+  ) => { cancel(): void },
 ): Promise<Response> {
   const { signal } = call;
   return new Promise((resolve, reject) => {
     let isLate = false;
     const cancel = () => running.cancel();
-    const timer = setTimeout(() => {
+    const expire = () => {
       isLate = true;
       cancel();
-    }, Math.min(call.deadlineMs, MAX_TIMER_MS));
+    };
+    const timer = setTimeout(expire, Math.min(call.deadlineMs, MAX_TIMER_MS));
     const running = start((error, response) => {
       clearTimeout(timer);
       signal.removeEventListener("abort", cancel);
       if (error === null) resolve(response!);
       else if (isLate) reject(late(peer));
       else reject(rpcErrorOf(error, peer, signal));
-    });
+    }, expire);
     signal.addEventListener("abort", cancel, { once: true });
   });
 }

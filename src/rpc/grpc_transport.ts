@@ -2,11 +2,13 @@
  * The leader's end of the wire: dials clients by gRPC. Import it only when a transport is to be
  * opened, as grpc-js costs start-up time.
  */
+import type { ClientId } from "../core/ids.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import { Channels } from "./channel.ts";
 import { Collector } from "./collector.ts";
 import { checkFrameBytes, DEFAULT_FRAME_BYTES, MAX_FRAME_BYTES, SharedFrames } from "./frames.ts";
 import { GrpcLink } from "./grpc_link.ts";
+import { ALLOWANCE_MS, LinkSpeed } from "./link_speed.ts";
 import { edgeRpcs } from "./services.ts";
 import type { Transport } from "./transport.ts";
 import { WINDOW_BYTES } from "./windows.ts";
@@ -25,6 +27,8 @@ export interface GrpcTransportOptions {
   readonly keepaliveMs?: number;
   /** Milliseconds that the sign of life may take before the client counts as dead. @default {10000} */
   readonly keepaliveTimeoutMs?: number;
+  /** Milliseconds that a transfer may take beside its bytes. @default {30000} */
+  readonly transferAllowanceMs?: number;
 }
 
 /** A transport whose links share channels, one an address, and a budget each way. */
@@ -36,6 +40,7 @@ export function createGrpcTransport(options: GrpcTransportOptions = {}): Transpo
     maxUpdateBytes = 1000 * 1024 * 1024,
     keepaliveMs = 20_000,
     keepaliveTimeoutMs = 10_000,
+    transferAllowanceMs = ALLOWANCE_MS,
   } = options;
   checkFrameBytes(frameBytes);
   const serialize = edgeRpcs().store.PutWeights.requestSerialize;
@@ -67,11 +72,15 @@ export function createGrpcTransport(options: GrpcTransportOptions = {}): Transpo
     budget: new ByteBudget(incomingBytes),
     maxUpdateBytes,
   };
+  // Of clients, as a client that comes back gets another link.
+  const speeds = new Map<ClientId, LinkSpeed>();
   return {
     connect(client, endpoints) {
       const sync = channels.open(endpoints.sync);
       const async = channels.open(endpoints.async);
-      return new GrpcLink(client, sync, async, sending, receiving);
+      const speed = speeds.get(client) ?? new LinkSpeed(transferAllowanceMs);
+      speeds.set(client, speed);
+      return new GrpcLink(client, sync, async, sending, receiving, speed);
     },
     close() {
       channels.close();

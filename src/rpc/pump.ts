@@ -20,6 +20,7 @@ export interface MessageStream {
  * early, without an error, when `over` aborts, as it must at the end of the call.
  *
  * @param bytes size of all messages together
+ * @param begun called when the place is taken
  */
 export async function pump(
   stream: MessageStream,
@@ -28,12 +29,14 @@ export async function pump(
   budget: ByteBudget,
   collector: Collector,
   over: AbortSignal,
+  begun: () => void,
 ): Promise<void> {
   try {
     await takePlace(budget, bytes, over);
   } catch {
     return;
   }
+  begun();
   let wake = () => {};
   over.addEventListener("abort", () => wake(), { once: true });
   let underWay = 0;

@@ -9,6 +9,7 @@ import { FlotillaError } from "../core/errors.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import { type Channel, checkOpen } from "./channel.ts";
 import type { Collector } from "./collector.ts";
+import type { LinkSpeed, TimedTransfer } from "./link_speed.ts";
 import { cancelled, late, unavailable } from "./failures.ts";
 import { takePlace } from "./place.ts";
 import { exactly } from "./receive.ts";
@@ -26,9 +27,6 @@ import {
 
 /** The longest time that a timer can wait: 24 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** What a fetch may take beside its bytes, and the pace below which it gives up its place. */
-const FETCH_MS = 30_000;
-const SLOWEST_BYTES_PER_SECOND = 64 * 1024;
 
 /** What all training calls of a transport receive by. */
 export interface Receiving {
@@ -44,11 +42,12 @@ export interface TrainingPeer {
   readonly channel: Channel;
   /** Who it is, for errors. */
   readonly peer: string;
+  readonly speed: LinkSpeed;
 }
 
 /** Makes one training call; see `ClientLink.train`. */
 export async function callTraining(
-  { channel, peer }: TrainingPeer,
+  { channel, peer, speed }: TrainingPeer,
   job: TrainJob,
   sink: UpdateSink,
   receiving: Receiving,
@@ -61,7 +60,7 @@ export async function callTraining(
   // The call may be over while the sink still works on what has come.
   const cancel = () => ended.reject(cancelled(peer));
   call.signal.addEventListener("abort", cancel, { once: true });
-  let fetchTimer: ReturnType<typeof setTimeout> | undefined;
+  let fetching: TimedTransfer | undefined;
   // By timers, as deadlines of grpc-js are times of day, and the clock may jump.
   const timer = setTimeout(() => ended.reject(late(peer)), Math.min(call.deadlineMs, MAX_TIMER_MS));
 
@@ -95,10 +94,10 @@ export async function callTraining(
     }
     await takePlace(receiving.budget, header.bytes, over.signal);
     // The client keeps its update: the call may be made again.
-    const tooSlow = () => ended.reject(unavailable(peer, "its update comes too slowly"));
-    fetchTimer = setTimeout(tooSlow, fetchMs(header));
+    const transfer = fetching = speed.time(header.bytes);
+    transfer.begin(() => ended.reject(unavailable(peer, "its update comes too slowly")));
     const fetched = open(FetchUpdate, { weights: header.weights });
-    const bytes = exactly(header.bytes, chunksOf(fetched, receiving.collector));
+    const bytes = timed(transfer, exactly(header.bytes, chunksOf(fetched, receiving.collector)));
     await sink.update(header, bytes);
     // A sink that needs no more bytes leaves the rest; the client counts them before it is done.
     for await (const _ of bytes);
@@ -110,7 +109,7 @@ export async function callTraining(
     await Promise.race([ended.promise, deliver()]);
   } finally {
     clearTimeout(timer);
-    clearTimeout(fetchTimer);
+    fetching?.end();
     call.signal.removeEventListener("abort", cancel);
     over.abort();
   }
@@ -130,10 +129,6 @@ async function announced(
   throw breach("the end of training without an update");
 }
 
-function fetchMs({ bytes }: UpdateHeader): number {
-  return FETCH_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1000;
-}
-
 /** The stream's messages, with the contract's errors. */
 async function* messagesOf<Message>(
   stream: ClientReadableStream<Message>,
@@ -143,6 +138,19 @@ async function* messagesOf<Message>(
     yield* stream;
   } catch (error) {
     throw errorOf(error);
+  }
+}
+
+/** Times a transfer while it is read: a sink may wait for room to put what it has. */
+async function* timed(
+  transfer: TimedTransfer,
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bytes;
+    transfer.moved();
+  } finally {
+    transfer.end();
   }
 }
 

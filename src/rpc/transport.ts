@@ -89,7 +89,9 @@ export interface Inventory {
 }
 
 /**
- * The leader's handle on one client. Every call throws `RpcError`: `unavailable` (nobody answers),
+ * The leader's handle on one client. Where bytes move over a network, each transfer has a deadline
+ * beside the call's, which follows from its size and the measured speed of the link, and begins when
+ * it does. Every call throws `RpcError`: `unavailable` (nobody answers),
  * `deadline`, `cancelled` (by the signal), `refused` (the client said no, and why), `protocol`.
  */
 export interface ClientLink {

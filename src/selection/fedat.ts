@@ -20,6 +20,7 @@ export interface FedatArgs {
 
 /** Gives each tier that owes nothing its next clients. */
 export const fedat: Selector<FedatArgs, TierState> = {
+  usesSpeed: true,
   args: v.strictObject({
     num_tiers: numTiers,
     num_clients_selected_per_tier: v.nullish(

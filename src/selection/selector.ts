@@ -65,6 +65,12 @@ export interface Selection<State extends JsonObject> {
 export interface Selector<Args extends JsonObject, State extends JsonObject> {
   /** Schema of `client_selection_args`. */
   readonly args: GenericSchema<unknown, Args>;
+  /**
+   * Whether it asks for `secondsPerBatch`, so that clients are worth measuring.
+   *
+   * @default {false}
+   */
+  readonly usesSpeed?: boolean;
   /** State before the first round. */
   initial(args: Args): State;
   /**

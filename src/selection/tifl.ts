@@ -32,6 +32,7 @@ export type TiflState = TierState & { readonly credits: readonly number[] };
  * theirs anew: the original waits for ever then.
  */
 export const tifl: Selector<TiflArgs, TiflState> = {
+  usesSpeed: true,
   args: v.strictObject({
     num_tiers: numTiers,
     num_clients: v.optional(v.pipe(positive, v.description("Clients a round")), 1),

@@ -10,6 +10,7 @@ export type TierArgs = Size & { readonly num_tiers: number };
 
 /** Everybody in round 1, then clients of a drawn tier. */
 export const tiflLite: Selector<TierArgs, TierState> = {
+  usesSpeed: true,
   args: withSize({ num_tiers: numTiers }),
   initial: () => noTiers,
   select({ round, candidates }, before, args, prng) {

@@ -1,5 +1,6 @@
 /** The folder of checkpoints: `<session>_<round>.flotilla`, each there whole or not at all. */
 import { join, resolve } from "node:path";
+import { crashPoint } from "../core/crash_point.ts";
 import type { SessionId } from "../core/ids.ts";
 import { discard, moveIntoPlace, writeSynced } from "../state/atomic_file.ts";
 import type { Store } from "../state/store.ts";
@@ -36,6 +37,7 @@ export class CheckpointFolder {
       await checkpointBytes(store, session, round, this.flotilla),
       path,
     );
+    crashPoint("checkpoint_written");
     await moveIntoPlace(temporary, path);
     return path;
   }

@@ -21,6 +21,8 @@ export interface DirectoryOptions {
   isSilent(silentMs: number): boolean;
   /** Publishes the leader's advert again, so that every client answers. */
   readvertise(): void;
+  /** Told of each sign of life of an active client. @default nobody is told */
+  heard?(client: ClientId): void;
 }
 
 /** Time that a client which is silent, or which the broker calls lost, has to answer. */
@@ -183,6 +185,7 @@ export class Directory implements Fleet {
       );
     }
     this.#changed();
+    this.options.heard?.(id);
   }
 
   #heartbeat(id: ClientId): void {
@@ -190,6 +193,7 @@ export class Directory implements Fleet {
     const entry = this.#entries.get(id);
     if (entry?.presence === "active") {
       this.#hears(entry);
+      this.options.heard?.(id);
       return;
     }
     // Somebody is alive whom we do not count: an advert makes it introduce itself again.

@@ -8,6 +8,7 @@ import type { Logger } from "../log/log.ts";
 import { SessionJournal } from "../session/session_journal.ts";
 import type { SessionState } from "../session/state.ts";
 import type { Store } from "../state/store.ts";
+import type { UnreadableSession } from "./session_service.ts";
 
 /** Where journals are, and who is told of those that cannot be read. */
 export interface JournalPlace {
@@ -17,27 +18,26 @@ export interface JournalPlace {
 }
 
 /**
- * Opens a session's journal; null, with an error in the log, if it cannot be read, so that one
- * damaged session does not keep the others from going on.
+ * Opens a session's journal. If it cannot be read, it is the reason instead, which the log has too:
+ * one damaged session does not keep the others from going on.
+ *
+ * @returns null for an unknown session
  *
  * @throws {UnreachableError} the store does not answer
  */
 export async function openJournal(
   id: SessionId,
   { store, clock, logger }: JournalPlace,
-): Promise<SessionJournal | null> {
+): Promise<SessionJournal | UnreadableSession | null> {
   try {
     const journal = await SessionJournal.open(store, clock, id);
     if (journal !== null) checkConfig(journal.state);
     return journal;
   } catch (error) {
     if (error instanceof UnreachableError) throw error;
-    logger.error(
-      "session_unreadable",
-      `Session ${id} is left out: ${messageOf(error)} (state: ${store.description})`,
-      { session: id },
-    );
-    return null;
+    const reason = `${messageOf(error)} (state: ${store.description})`;
+    logger.error("session_unreadable", `Session ${id} is left out: ${reason}`, { session: id });
+    return { id, reason };
   }
 }
 

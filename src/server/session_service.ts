@@ -45,6 +45,22 @@ export class UnknownSessionError extends FlotillaError {
   }
 }
 
+/** A run of which the leader cannot read the journal: it can neither go on nor be looked at. */
+export interface UnreadableSession {
+  readonly id: SessionId;
+  /** What is wrong with it, and where. */
+  readonly reason: string;
+}
+
+/** A question about a run whose journal cannot be read. */
+export class UnreadableSessionError extends FlotillaError {
+  override name = "UnreadableSessionError";
+
+  constructor({ id, reason }: UnreadableSession) {
+    super(`Cannot read session ${id}, which was left out when the server started: ${reason}`);
+  }
+}
+
 /** A run that cannot go on as asked, or from which none can be forked. */
 export class ContinuationError extends FlotillaError {
   override name = "ContinuationError";
@@ -86,9 +102,12 @@ export interface SessionService {
   isBusy(): boolean;
   /** All runs, in order of submission. */
   list(): Promise<SessionState[]>;
+  /** The runs that the store has and that cannot be read; they are in no list. */
+  unreadable(): readonly UnreadableSession[];
   /**
    * @param id a session id, or an unambiguous start of one of at least 4 characters
    * @throws {UnknownSessionError}
+   * @throws {UnreadableSessionError}
    */
   get(id: string): Promise<SessionState>;
   /**

@@ -6,14 +6,12 @@ import { RpcError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ClientRef, WeightsId } from "../core/ids.ts";
 import type { ModelPackage } from "../core/model_package.ts";
-import { encodedSize, type Layout } from "../core/weights.ts";
-import type { CallOptions, ClientLink, TrainJob, UpdateHeader } from "../rpc/transport.ts";
+import type { Layout } from "../core/weights.ts";
+import type { ClientLink, TrainJob, UpdateHeader } from "../rpc/transport.ts";
 import type { Blobs } from "../state/store.ts";
 import type { LiveNote, UpdateReceived } from "./events.ts";
 import { checkedUpdate, checkUpdateHeader } from "./update_check.ts";
 
-/** Slowest link that a deadline still allows for, in bytes a second. */
-const SLOWEST_BYTES_PER_SECOND = 256 * 1024;
 /** Allowance for anything that takes no time in health: a connection, a small call. */
 const SMALL_CALL_MS = 30_000;
 /** Allowance for loading data and building the model before the first step. */
@@ -41,7 +39,7 @@ export interface Assignment {
 export interface DistributionContext {
   readonly link: ClientLink;
   readonly signal: AbortSignal;
-  /** Bound of each call but training, beside its own deadline, in milliseconds. */
+  /** Bound of each call but training, in milliseconds; transfers have closer ones of their own. */
   readonly longestCallMs: number;
 }
 
@@ -84,7 +82,7 @@ export async function carryOut(
         context.note({ type: "progress", round: job.round, client, ...progress });
       },
       update: (header, bytes) => storing = store(header, bytes),
-    }, { signal: context.signal, deadlineMs: trainingDeadlineMs(assignment) });
+    }, { signal: context.signal, deadlineMs: trainingDeadlineMs(job, context.longestCallMs) });
   } finally {
     // A call that is cut off is over at once, while the store may still be writing.
     await storing.catch(() => {});
@@ -113,41 +111,25 @@ export async function distribute(
   context: DistributionContext,
 ): Promise<number> {
   const { modelPackage, job: { weights: id } } = assignment;
-  const { link } = context;
+  const { link, signal, longestCallMs } = context;
+  const call = { signal, deadlineMs: longestCallMs };
   const held = await link.inventory(
     { packages: [modelPackage.hash], weights: [id] },
-    callFor(context, SMALL_CALL_MS),
+    { signal, deadlineMs: Math.min(SMALL_CALL_MS, longestCallMs) },
   );
   let sent = 0;
   if (!held.packages.includes(modelPackage.hash)) {
-    sent += await link.putModelPackage(
-      modelPackage,
-      callFor(context, transferMs(packageBytes(modelPackage))),
-    );
+    sent += await link.putModelPackage(modelPackage, call);
   }
   if (!held.weights.includes(id)) {
-    const bytes = await assignment.readWeights();
-    sent += await link.putWeights(id, bytes, callFor(context, transferMs(bytes.length)));
+    sent += await link.putWeights(id, await assignment.readWeights(), call);
   }
   return sent;
 }
 
-function packageBytes({ files }: ModelPackage): number {
-  return Object.values(files).reduce((sum, bytes) => sum + bytes.length, 0);
-}
-
-function callFor({ signal, longestCallMs }: DistributionContext, deadlineMs: number): CallOptions {
-  return { signal, deadlineMs: Math.min(deadlineMs, longestCallMs) };
-}
-
-/** A deadline for moving this many bytes. */
-function transferMs(bytes: number): number {
-  return SMALL_CALL_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1000;
-}
-
-/** Milliseconds that a training call may take, its transfers included. */
-export function trainingDeadlineMs({ job, layout }: Pick<Assignment, "job" | "layout">): number {
-  const { timeLimitSeconds } = job.options;
+/** Milliseconds that a training call may take, the transfer of the update included. */
+export function trainingDeadlineMs({ options }: TrainJob, longestCallMs: number): number {
+  const { timeLimitSeconds } = options;
   const training = timeLimitSeconds === null ? LONGEST_TRAINING_MS : timeLimitSeconds * 1000;
-  return training + PREPARATION_MS + transferMs(encodedSize(layout));
+  return training + PREPARATION_MS + longestCallMs;
 }

@@ -2,6 +2,7 @@
  * How fast each client trains, measured before it is first selected, for the strategies that sort
  * clients by it. A measurement is kept beyond the run, by client, model package and batch size.
  */
+import { wantsBenchmarks } from "../config/benchmark_section.ts";
 import { messageOf } from "../core/errors.ts";
 import type { ClientId, ClientRef } from "../core/ids.ts";
 import type { Benchmark } from "../core/metrics.ts";
@@ -13,7 +14,7 @@ import type { EngineContext } from "./run_context.ts";
 import type { SessionState } from "./state.ts";
 
 /** What benchmarks need from the loop. */
-export interface BenchmarkContext extends Pick<EngineContext, "journal" | "fleet"> {
+export interface BenchmarkContext extends Pick<EngineContext, "journal" | "fleet" | "selector"> {
   readonly candidates: Candidates;
   /** The job by which a client is measured. */
   jobFor(client: ClientRef): TrainJob;
@@ -35,7 +36,8 @@ export class Benchmarks {
 
   /** Starts to measure idle clients that were not; until then they are not selected. */
   start(clients: readonly ClientRef[]): void {
-    if (this.#state.config.benchmark_config.skip_benchmark) return;
+    const { selector } = this.context;
+    if (!wantsBenchmarks(this.#state.config, selector.usesSpeed ?? false)) return;
     for (const { id, name } of clients) {
       const isKnown = historyOf(this.#state.clients, id).benchmark !== undefined;
       if (isKnown || this.#underWay.has(id)) continue;

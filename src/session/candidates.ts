@@ -62,9 +62,10 @@ export class Candidates {
       const now = clock.monotonicMs();
       const here = fleet.holding(dataset);
       const members = here.filter(({ id }) => this.#isIdle(id));
+      const present = new Set(here.map(({ id }) => id));
       const missing = returning === null || now >= returning.untilMs
         ? []
-        : returning.ids.filter((id) => !here.some((member) => member.id === id));
+        : returning.ids.filter((id) => !present.has(id));
       const isBusy = Object.keys(this.#state.inFlight).length > 0;
       const isEnough = isBusy || members.length >= needed;
       if (isEnough && missing.length === 0) {
@@ -78,11 +79,11 @@ export class Candidates {
             `${fleet.activeCount()} are active in all`,
         );
       }
-      const present = members.length;
-      const wanted = Math.max(needed, present + missing.length);
-      if (told !== `${present} of ${wanted}`) {
-        journal.note({ type: "waiting_for_clients", present, needed: wanted });
-        told = `${present} of ${wanted}`;
+      const idle = members.length;
+      const wanted = Math.max(needed, idle + missing.length);
+      if (told !== `${idle} of ${wanted}`) {
+        journal.note({ type: "waiting_for_clients", present: idle, needed: wanted });
+        told = `${idle} of ${wanted}`;
       }
       await changeWithin(fleet, clock, left, this.signal);
     }
@@ -111,12 +112,11 @@ export class Candidates {
   /** The clients at work for this session, in order of name; also those that have left. */
   busy(): BusyClient[] {
     const { dataset } = this.#state.config.client_training_config;
-    const here = this.context.fleet.holding(dataset);
+    const here = new Map(this.context.fleet.holding(dataset).map((member) => [member.id, member]));
     return Object.values(this.#state.inFlight)
       .map(({ client, round, group }) => ({
         ...this.withHistory(
-          here.find(({ id }) => id === client.id) ??
-            { ...client, samples: 0, labelDistribution: null },
+          here.get(client.id) ?? { ...client, samples: 0, labelDistribution: null },
         ),
         assignedRound: round,
         group,

@@ -72,11 +72,11 @@ export class ClientWork {
     const { model: { modelPackage }, signal, global } = this.context;
     const weights = global().id;
     const job = validationJob(this.#state, { client, round, modelPackage, weights });
-    const link = await this.#prepared(client, job);
+    const { link, bytesDown } = await this.#prepared(client, job);
     const evaluation = await link.validate(job, { signal, deadlineMs: VALIDATION_MS });
     return evaluation.samples > 0
-      ? { client, evaluation, reason: null }
-      : { client, evaluation: null, reason: "It has no test split" };
+      ? { client, evaluation, reason: null, bytesDown }
+      : { client, evaluation: null, reason: "It has no test split", bytesDown };
   }
 
   /** The job by which a client is measured. */
@@ -92,19 +92,26 @@ export class ClientWork {
    * @throws {RpcError} as {@link validate}
    */
   async benchmark(client: ClientRef, job: TrainJob): Promise<Benchmark> {
-    const link = await this.#prepared(client, job);
-    const deadlineMs = trainingDeadlineMs({ job, layout: this.context.global().weights.layout });
+    const { link } = await this.#prepared(client, job);
+    const deadlineMs = trainingDeadlineMs(job, this.context.run.longestCallMs);
     return await link.benchmark(job, { signal: this.context.signal, deadlineMs });
   }
 
-  /** The link to a client that has been sent what a job on the global weights needs. */
-  async #prepared(client: ClientRef, job: TrainJob): Promise<ClientLink> {
+  /** The link to a client that has been sent what a job on the global weights needs, in bytes. */
+  async #prepared(
+    client: ClientRef,
+    job: TrainJob,
+  ): Promise<{ link: ClientLink; bytesDown: number }> {
     const { run: { fleet, longestCallMs }, model: { modelPackage }, signal, global } = this.context;
     const current = global();
     const link = fleet.link(client.id);
     const readWeights = () => current.encoded(job.weights);
-    await distribute({ job, modelPackage, readWeights }, { link, signal, longestCallMs });
-    return link;
+    const bytesDown = await distribute({ job, modelPackage, readWeights }, {
+      link,
+      signal,
+      longestCallMs,
+    });
+    return { link, bytesDown };
   }
 
   #send({ client, round, group }: Assigned): void {

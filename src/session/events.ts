@@ -105,6 +105,8 @@ export interface ClientValidation {
   readonly evaluation: Evaluation | null;
   /** Why there is no evaluation; null if there is one. */
   readonly reason: string | null;
+  /** Bytes that it was sent for it; absent where that is not known. */
+  readonly bytesDown?: number;
 }
 
 /** Clients have validated the global weights, for the selection of a round. */

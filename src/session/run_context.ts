@@ -1,7 +1,7 @@
 /** What a run is given: its model, and what it needs from around it. */
 import type { Aggregator } from "../aggregation/aggregator.ts";
 import type { Clock } from "../core/clock.ts";
-import type { WeightsId } from "../core/ids.ts";
+import type { ClientId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import type { ModelPackage } from "../core/model_package.ts";
@@ -41,6 +41,8 @@ export interface EngineContext {
    * @default no checkpoints are written
    */
   saveCheckpoint?(round: number): Promise<void>;
+  /** Told at the end which clients could not be told of it. @default nobody tells them */
+  notReleased?(clients: readonly ClientId[]): void;
   /**
    * Keeps the results of a run that is about to end; throws if it cannot.
    *

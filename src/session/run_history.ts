@@ -9,7 +9,7 @@ export interface RoundPoint {
   readonly round: number;
   /** Since the start of the run. */
   readonly seconds: number;
-  /** Sent and received for all rounds so far. */
+  /** Sent and received for all rounds so far, also for validations by clients. */
   readonly bytes: number;
   readonly accuracy: number | null;
   readonly loss: number | null;
@@ -46,8 +46,12 @@ export function runHistory(results: Results, journal: readonly SessionEntry[]): 
   const startMs = start?.at ?? null;
   const secondsAt = (at: number) => Math.max(0, (at - (startMs ?? at)) / 1000);
   const ends = new Map<number, number>();
+  const validationBytes = new Map<number, number>();
   for (const { at, event } of journal) {
     if (event.type === "round_finished") ends.set(event.round, secondsAt(at));
+    if (event.type !== "clients_validated") continue;
+    const sent = event.results.reduce((sum, { bytesDown = 0 }) => sum + bytesDown, 0);
+    validationBytes.set(event.round, sent);
   }
   const measured = results.rounds.some(({ validation }) => validation !== null)
     ? "validation"
@@ -55,7 +59,7 @@ export function runHistory(results: Results, journal: readonly SessionEntry[]): 
   return {
     name: results.name ?? results.session_id.slice(0, 8),
     measured,
-    points: pointsOf(results, ends, measured),
+    points: pointsOf(results, { ends, validationBytes }, measured),
     clients: clientsOf(journal, [...ends.values()], secondsAt),
     startMs,
   };
@@ -63,11 +67,14 @@ export function runHistory(results: Results, journal: readonly SessionEntry[]): 
 
 function pointsOf(
   { rounds }: Results,
-  ends: ReadonlyMap<number, number>,
+  { ends, validationBytes }: Readonly<
+    Record<"ends" | "validationBytes", ReadonlyMap<number, number>>
+  >,
   measured: RunHistory["measured"],
 ): RoundPoint[] {
   let bytes = 0;
   return rounds.flatMap((round) => {
+    bytes += validationBytes.get(round.round) ?? 0;
     for (const { bytes_down, bytes_up } of round.updates) bytes += bytes_down + bytes_up;
     const seconds = ends.get(round.round);
     if (seconds === undefined) return [];

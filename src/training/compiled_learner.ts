@@ -2,29 +2,30 @@
  * Trains by compiled steps: for each batch size one WebAssembly module, all on one memory that
  * holds weights and the optimizer's moments. A batch costs no tensor and no garbage of its size.
  */
-import { channelAffine } from "../data/batch.ts";
-import { type Dataset, elements, type Rows, rowsOf, typeOf } from "../data/dataset.ts";
-import {
-  type Arithmetic,
-  loadBatch,
-  type LoadShape,
-  uniform,
-  UNIFORM_STATE,
-} from "../kernels/mod.ts";
+import { FlotillaError, ModelError } from "../core/errors.ts";
+import { type Dataset, elements, type Rows, rowsOf } from "../data/dataset.ts";
+import { type Arithmetic, loadBatch, uniform, UNIFORM_STATE } from "../kernels/mod.ts";
 import { countRight } from "./accuracy.ts";
 import { chosenArithmetic } from "./arithmetic_choice.ts";
+import { type BatchShape, batchShape, loadShape } from "./batch_shape.ts";
 import { fillTargets } from "./batches.ts";
 import { leaveGarbage } from "./garbage.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import type { BuiltModel } from "./built_model.ts";
-import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./learner.ts";
+import type {
+  BatchOutcome,
+  BatchSizes,
+  Learner,
+  LearnerSettings,
+  TrainingStart,
+} from "./learner.ts";
 import { lossOf } from "./losses.ts";
 import { Arena } from "./step/memory_plan.ts";
 import type { StepScalars } from "./optimizer_rules.ts";
 import { optimise } from "./step/passes/optimise.ts";
 import { type ExtraCalls, type Plan, planStep } from "./step/plan.ts";
 import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.ts";
-import { LANES, lanesFor, type Resident } from "./step/sources.ts";
+import { LANES, type Resident } from "./step/sources.ts";
 import { planThreads } from "./step/threaded_plan.ts";
 import type { EndFlag } from "./threads/barrier.ts";
 import { StepThreads } from "./threads/step_threads.ts";
@@ -51,6 +52,10 @@ export interface CompileOptions {
   readonly threads?: number;
   /** Ends the threads, as they outlive their starter. @default never set */
   readonly ended?: EndFlag;
+  /** Milliseconds that threads may take to start. @default {10000} */
+  readonly startLimitMs?: number;
+  /** Told why threads cannot be used, once for each reason or more. @default {() => {}} */
+  readonly onNotice?: (text: string) => void;
 }
 
 /**
@@ -65,10 +70,10 @@ export function compileLearner(
   built: BuiltModel,
   settings: LearnerSettings,
   dataset: Dataset,
-  batchSizes: Readonly<Record<Mode, readonly number[]>>,
-  { arithmetic = chosenArithmetic(), threads = 1, ended }: CompileOptions = {},
+  batchSizes: BatchSizes,
+  options: CompileOptions = {},
 ): CompiledLearner {
-  const learner = new CompiledLearner(built, settings, dataset, arithmetic, threads, ended);
+  const learner = new CompiledLearner(built, settings, dataset, options);
   const [train] = batchSizes.train, [evaluate] = batchSizes.evaluate;
   if (train !== undefined) learner.prepare("train", train);
   else if (evaluate !== undefined) learner.prepare("evaluate", evaluate);
@@ -84,6 +89,8 @@ export class CompiledLearner implements Learner {
   readonly #arithmetic: Arithmetic;
   readonly #memory: KernelMemory;
   readonly #stepThreads: StepThreads;
+  readonly #onNotice: (text: string) => void;
+  #threads: number;
   /** Recorded steps that no batch has needed yet. */
   readonly #graphs = new Map<string, StepGraph>();
   readonly #plans = new Map<string, LoadedPlan>();
@@ -107,18 +114,31 @@ export class CompiledLearner implements Learner {
     built: BuiltModel,
     settings: LearnerSettings,
     dataset: Dataset,
-    arithmetic: Arithmetic,
-    readonly threads: number,
-    ended?: EndFlag,
+    {
+      arithmetic = chosenArithmetic(),
+      threads = 1,
+      ended,
+      startLimitMs,
+      onNotice = () => {},
+    }: CompileOptions,
   ) {
     this.#arithmetic = arithmetic;
+    this.#threads = threads;
+    this.#onNotice = onNotice;
     this.#memory = new KernelMemory(threads > 1);
-    this.#stepThreads = new StepThreads(this.#memory, undefined, ended);
+    this.#stepThreads = new StepThreads(this.#memory, {
+      ...(ended === undefined ? {} : { ended }),
+      ...(startLimitMs === undefined ? {} : { startLimitMs }),
+    });
     this.#built = built;
     this.#settings = settings;
     this.#takesClasses = lossOf(settings.loss).takesClasses;
     this.#dataset = dataset;
     this.#rows = rowsOf(dataset);
+  }
+
+  get threads(): number {
+    return this.#threads;
   }
 
   useDataset(dataset: Dataset): void {
@@ -230,14 +250,29 @@ export class CompiledLearner implements Learner {
   #compile(graph: StepGraph, lanes: number, extra: ExtraCalls): { plan: Plan; step: () => void } {
     const options = { arithmetic: this.#arithmetic, extra, memory: this.#memory.imported };
     // Threads share whole vectors of samples.
-    const threads = Math.min(this.threads, lanes / LANES);
+    const threads = Math.min(this.#threads, lanes / LANES);
     if (threads > 1) {
-      const plan = planThreads(graph, lanes, threads, this.#resident!, options);
-      return { plan, step: this.#stepThreads.load(plan) };
+      try {
+        const plan = planThreads(graph, lanes, threads, this.#resident!, options);
+        return { plan, step: this.#stepThreads.load(plan) };
+      } catch (error) {
+        this.#doWithoutThreads(error);
+      }
     }
     const plan = planStep(graph, lanes, this.#resident!, options);
     const step = this.#memory.instantiate(plan.bytes, plan.top)["step"] as () => void;
     return { plan, step };
+  }
+
+  /** One thread computes the same, so threads that cannot be used cost time and no more. */
+  #doWithoutThreads(error: unknown): void {
+    if (!(error instanceof FlotillaError)) throw error;
+    this.#onNotice(`Training goes on with one thread for a step: ${error.message}`);
+    // Threads that need too much memory for this step may go on with others.
+    if (error instanceof ModelError) return;
+    this.#threads = 1;
+    this.#plans.clear();
+    this.#current = null;
   }
 
   #record(mode: Mode, { samples, padded }: BatchShape): StepGraph {
@@ -335,42 +370,6 @@ export class CompiledLearner implements Learner {
   }
 }
 
-/** A batch as it lies in memory. */
-interface BatchShape {
-  readonly samples: number;
-  readonly lanes: number;
-  /** There are lanes behind the last sample. */
-  readonly padded: boolean;
-  /** The samples are one, twice: what is random must be the same for both. */
-  readonly alone: boolean;
-}
-
-function batchShape(size: number): BatchShape {
-  // One sample cannot be told from other axes of 1, so a lone one is computed twice.
-  const samples = Math.max(2, size);
-  const lanes = lanesFor(samples);
-  return { samples, lanes, padded: lanes !== samples, alone: size === 1 };
-}
-
 function keyOf(mode: Mode, { samples, alone }: BatchShape): string {
   return `${mode} ${alone ? 1 : samples}`;
-}
-
-function loadShape(dataset: Dataset, samples: number, batch: number): LoadShape {
-  const { items, shape, normalise } = dataset;
-  const features = elements(shape);
-  const type = typeOf(items);
-  const scale = type === "u8" ? 1 / 255 : 1;
-  const affine = normalise === null
-    ? { factor: [scale], offset: [0] }
-    : channelAffine(normalise, scale, shape.at(-1) ?? 1);
-  return {
-    type,
-    features,
-    samples,
-    batch,
-    itemBytes: type === "u8" ? Math.ceil(features / 4) * 4 : features * 4,
-    factors: [...affine.factor],
-    offsets: [...affine.offset],
-  };
 }

@@ -1,7 +1,6 @@
 /** Explains a built model: its layers, and the plan that its training step becomes. */
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Dataset } from "../data/dataset.ts";
-import type { Kernel } from "../kernels/mod.ts";
 import { type BuiltModel, trainableVariables } from "./built_model.ts";
 import { compileLearner } from "./compiled_learner.ts";
 import type {
@@ -12,9 +11,9 @@ import type {
 } from "./explanation.ts";
 import { lossOf } from "./losses.ts";
 import { optimizerRule } from "./optimizer_rules.ts";
-import { expressionText } from "./step/expression.ts";
+import { operationText } from "./step/operation_text.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
-import { sizeOf, type Value } from "./step/graph.ts";
+import { sizeOf } from "./step/graph.ts";
 
 type Layer = LayersModel["layers"][number];
 type Shape = readonly (number | null)[];
@@ -92,28 +91,6 @@ function sampleDataset({ model, outputShape }: BuiltModel, loss: string): Datase
     normalise: null,
   };
 }
-
-function operationText({ operation }: Value, { params, flops }: Kernel): string {
-  if (operation.kind === "map") return expressionText(operation.expression);
-  const words: string[] = [operation.kind];
-  if ("take" in operation) words.push(operation.take);
-  if ("part" in operation) {
-    words.push(PARTS[operation.part]);
-    // The product over samples of a dense layer needs one factor turned before.
-    if (flops === 0) words.push("transpose");
-    const more = Object.entries(operation.finish).flatMap(([name, used]) => used ? [name] : []);
-    // A kernel with a factor adds its result, times minus the learning rate, to the weight.
-    if (params.includes("scale")) more.push("update");
-    if (more.length > 0) words.push(`+ ${more.join(", ")}`);
-  }
-  return words.join(" ");
-}
-
-const PARTS = {
-  forward: "forward",
-  inputGradient: "input gradient",
-  weightGradient: "weight gradient",
-};
 
 /** Layers that compute, those of nested models in their place. */
 function innerLayers({ layers }: { readonly layers: Layer[] }): Layer[] {

@@ -15,6 +15,12 @@ export interface LearnerSettings {
   } | null;
 }
 
+/** Sizes of batches to come. */
+export interface BatchSizes {
+  readonly train: readonly number[];
+  readonly evaluate: readonly number[];
+}
+
 /** What one batch gave. */
 export interface BatchOutcome {
   /** Mean loss over the batch. */

@@ -9,7 +9,7 @@ import { compileLearner } from "./compiled_learner.ts";
 import { chooseByTrial, type DeviceChoice } from "./device_choice.ts";
 import type { Contestant } from "./device_trial.ts";
 import { EagerLearner } from "./eager_learner.ts";
-import type { Learner, LearnerSettings } from "./learner.ts";
+import type { BatchSizes, Learner, LearnerSettings } from "./learner.ts";
 import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import type { EndFlag } from "./threads/barrier.ts";
@@ -20,8 +20,7 @@ import { startWebGpu } from "./webgpu.ts";
 /** What a learner is needed for. */
 export interface LearnerNeeds {
   readonly settings: LearnerSettings;
-  /** Sizes of the batches to come. */
-  readonly batches: { readonly train: readonly number[]; readonly evaluate: readonly number[] };
+  readonly batches: BatchSizes;
 }
 
 /** The sizes of batches into which so many items are cut: full ones and a smaller last one. */
@@ -157,6 +156,7 @@ export class ModelCache {
       return compileLearner(built, needs.settings, dataset, needs.batches, {
         threads: this.threads,
         ended: this.ended,
+        onNotice: (text) => this.noticeOnce(text),
       });
     } catch (error) {
       return this.#eagerLearner(built, dataset, needs, error);

@@ -6,6 +6,8 @@ import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { messageOf, ModelError } from "../core/errors.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import { tf } from "./backend.ts";
+import { firstImport } from "./closed_code.ts";
+import { endableLoops } from "./endable_loops.ts";
 import type { ModelFunction } from "./model_api.ts";
 import { seedMathRandom } from "./seeded_random.ts";
 import { stripTypes } from "./strip_types.ts";
@@ -78,13 +80,20 @@ async function fromCode(
   args: ModelSource["args"],
   seed: number,
 ): Promise<LayersModel> {
-  let build: ModelFunction;
+  let build: ModelFunction | undefined;
   let model: LayersModel;
+  let statement: string | null;
   try {
-    // A data: URL works in a compiled executable too, where outside modules cannot be transpiled.
-    build = (await import(`data:text/javascript,${encodeURIComponent(code)}`)).default;
+    statement = await importOf(code);
+    if (statement === null) build = (await load(await endableLoops(code))).default;
   } catch (error) {
     throw new ModelError(`Cannot load ${label}: ${plainReason(error)}`);
+  }
+  if (statement !== null) {
+    throw new ModelError(
+      `Cannot use ${label} as it imports (${statement}): a model may import nothing but types, ` +
+        `and gets tf and seed as its function's first argument`,
+    );
   }
   if (typeof build !== "function") {
     throw new ModelError(
@@ -104,6 +113,22 @@ async function fromCode(
     );
   }
   return model;
+}
+
+/** A data: URL works in a compiled executable too, where outside modules cannot be transpiled. */
+async function load(code: string): Promise<{ readonly default: ModelFunction }> {
+  return await import(`data:text/javascript,${encodeURIComponent(code)}`);
+}
+
+/** @throws {SyntaxError} the code is no module */
+async function importOf(code: string): Promise<string | null> {
+  try {
+    return await firstImport(code);
+  } catch {
+    // The runtime says better what is wrong. This end is wrong anywhere, so nothing runs.
+    await load(`${code}\n;\n#`);
+    throw new SyntaxError("it is no JavaScript");
+  }
 }
 
 /** A reason without the module's whole text, which stack lines and import errors quote as a URL. */

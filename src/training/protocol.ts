@@ -15,8 +15,8 @@ import type { EndFlag } from "./threads/barrier.ts";
 import type { ThreadsChoice } from "./threads_choice.ts";
 import type { Evaluation } from "../core/metrics.ts";
 
-/** A request with its dataset folder read into a description. */
-type WithDataset<T> = Omit<T, "datasetFolder"> & { readonly dataset: DatasetSpec };
+/** A request with its dataset folder read into a description; the worker itself never sleeps. */
+type WithDataset<T> = Omit<T, "datasetFolder" | "slowdown"> & { readonly dataset: DatasetSpec };
 
 /** A job by kind. */
 export interface Jobs {
@@ -33,7 +33,11 @@ export interface Answers {
   readonly explain: ModelExplanation;
   readonly check: null;
   readonly train: TrainingResult;
-  readonly evaluate: Evaluation;
+  readonly evaluate: {
+    readonly evaluation: Evaluation;
+    /** That its steps took. */
+    readonly seconds: number;
+  };
 }
 
 /** A kind of job. */
@@ -64,7 +68,13 @@ export interface JobMessage<K extends JobKind = JobKind> {
 
 /** From the worker. */
 export type WorkerMessage =
-  | { readonly id: number; readonly kind: "progress"; readonly progress: Parameters<OnProgress>[0] }
+  | {
+    readonly id: number;
+    readonly kind: "progress";
+    readonly progress: Parameters<OnProgress>[0];
+    /** Of steps so far. */
+    readonly seconds: number;
+  }
   | { readonly id: number; readonly kind: "done"; readonly answer: Answers[JobKind] }
   | {
     readonly id: number;

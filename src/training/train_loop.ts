@@ -11,7 +11,8 @@ const PROGRESS_INTERVAL_MS = 100;
 
 /** What surrounds the loop. */
 export interface LoopContext {
-  readonly onProgress: OnProgress;
+  /** @param seconds of steps so far */
+  readonly onProgress: (progress: Parameters<OnProgress>[0], seconds: number) => void;
   /** Called before each step; throws to end the training. */
   readonly throwIfCancelled: () => void;
   /** Monotonic milliseconds. */
@@ -69,7 +70,8 @@ export async function trainItems(
     right += rightOnes ?? 0;
     if (now() - reportedMs >= PROGRESS_INTERVAL_MS) {
       reportedMs = now();
-      onProgress({ batchesDone: done, batchesTotal, loss: lossSum / done });
+      const seconds = (reportedMs - startedMs) / 1000;
+      onProgress({ batchesDone: done, batchesTotal, loss: lossSum / done }, seconds);
     }
   };
 
@@ -93,12 +95,13 @@ export async function trainItems(
     throw error;
   }
   const mean = done === 0 ? 0 : lossSum / done;
-  onProgress({ batchesDone: done, batchesTotal, loss: done === 0 ? null : mean });
+  const trainSeconds = (now() - startedMs) / 1000;
+  onProgress({ batchesDone: done, batchesTotal, loss: done === 0 ? null : mean }, trainSeconds);
   return {
     loss: mean,
     accuracy: dataset.classes === null ? null : right / Math.max(1, seen),
     epochs: done / batchesAnEpoch,
     miniBatches: done,
-    trainSeconds: (now() - startedMs) / 1000,
+    trainSeconds,
   };
 }

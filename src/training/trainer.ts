@@ -52,6 +52,13 @@ export interface TrainingRequest extends ModelSource {
   readonly splitSeed: number;
   /** Seed of shuffling and of random layers. */
   readonly seed: number;
+  /**
+   * How many times as long as here the steps shall take, slept: for trials with slow devices. The
+   * sleep counts in `trainSeconds` and in a time limit, and holds up no other call.
+   *
+   * @default {1}
+   */
+  readonly slowdown?: number;
 }
 
 /** What local training gives. */
@@ -72,6 +79,8 @@ export interface EvaluationRequest extends ModelSource {
   readonly loss: string;
   /** Evaluate on the test split of this seed only; null for all items. */
   readonly splitSeed: number | null;
+  /** As of a {@link TrainingRequest}. @default {1} */
+  readonly slowdown?: number;
 }
 
 /** Called at most ten times a second while training, and once at the end. */

@@ -10,8 +10,10 @@ import { chooseArithmetic, chosenArithmetic } from "./arithmetic_choice.ts";
 import { startBackend } from "./backend.ts";
 import { copyWeights } from "./built_model.ts";
 import { batchSizes, ModelCache } from "./model_cache.ts";
+import { forbidCodeFromText } from "./closed_code.ts";
 import { evaluateItems, evaluationBatch } from "./evaluate.ts";
 import { explainModel } from "./explain_model.ts";
+import { endLoopsBy } from "./endable_loops.ts";
 import { checkFit } from "./fit_check.ts";
 import { collectGarbage, leaveGarbage } from "./garbage.ts";
 import { forbidEnding } from "./guarded_globals.ts";
@@ -19,16 +21,12 @@ import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protoc
 import { allIndices } from "../core/prng.ts";
 import { splitIndices } from "./split.ts";
 import { threadsFor } from "./threads_choice.ts";
-import { trainItems } from "./train_loop.ts";
-import type { OnProgress } from "./trainer.ts";
+import { type LoopContext, trainItems } from "./train_loop.ts";
 
 /** Thrown inside a job that shall end. */
 class Cancelled extends Error {}
 
-interface JobContext {
-  readonly onProgress: OnProgress;
-  readonly throwIfCancelled: () => void;
-}
+type JobContext = Omit<LoopContext, "now">;
 
 type Handler<K extends JobKind> = (job: Jobs[K], context: JobContext) => Promise<Answers[K]>;
 
@@ -117,11 +115,15 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
       settings: { loss, optimizer: null },
       batches: { train: [], evaluate: batchSizes(indices.length, evaluationBatch(batchSize)) },
     };
-    const result = await models.work(dataset, needs, throwIfCancelled, (learner) => {
+    return await models.work(dataset, needs, throwIfCancelled, async (learner) => {
       learner.setWeights(given.values);
-      return evaluateItems(learner, indices, batchSize, throwIfCancelled);
+      const startedMs = performance.now();
+      const result = await evaluateItems(learner, indices, batchSize, throwIfCancelled);
+      return {
+        evaluation: result ?? { loss: 0, accuracy: null, samples: 0 },
+        seconds: (performance.now() - startedMs) / 1000,
+      };
     });
-    return result ?? { loss: 0, accuracy: null, samples: 0 };
   },
 };
 
@@ -169,6 +171,7 @@ const scope = self as unknown as {
 // Kept before any model's code runs, which may change what is global.
 const post = scope.postMessage.bind(scope);
 forbidEnding();
+forbidCodeFromText("a model");
 const ready = startBackend();
 // Reported by the first job that awaits it.
 ready.catch(() => {});
@@ -182,12 +185,13 @@ async function perform<K extends JobKind>({ id, kind, job, engine, cancel, ended
   try {
     chooseArithmetic(engine.arithmetic);
     models.ended = ended;
+    endLoopsBy(ended);
     models.threads = threadsFor(engine.threads ?? 1);
     models.device = engine.device ?? "cpu";
     datasetBytes = engine.datasetBytes ?? Infinity;
     await ready;
     const answer = await HANDLERS[kind](job, {
-      onProgress: (progress) => post({ id, kind: "progress", progress }),
+      onProgress: (progress, seconds) => post({ id, kind: "progress", progress, seconds }),
       throwIfCancelled: () => {
         if (Atomics.load(cancel, 0) !== 0) throw new Cancelled();
       },

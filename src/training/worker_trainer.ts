@@ -5,6 +5,7 @@
 import { fileURLToPath } from "node:url";
 import type { EndFlag } from "./threads/barrier.ts";
 import { threadsFor, threadsNotice } from "./threads_choice.ts";
+import { systemClock } from "../core/clock.ts";
 import { DataError, FlotillaError, ModelError, WeightsError } from "../core/errors.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import { readDatasetSpec } from "../data/spec.ts";
@@ -18,6 +19,8 @@ import type {
   Jobs,
   WorkerMessage,
 } from "./protocol.ts";
+import { SlowerDevice } from "./slower_device.ts";
+import type { LoopContext } from "./train_loop.ts";
 import type {
   EvaluationRequest,
   InitialModel,
@@ -67,7 +70,7 @@ interface RunningWorker {
 /** The call that the worker is busy with. */
 interface CallInFlight {
   readonly id: number;
-  readonly onProgress: OnProgress;
+  readonly onProgress: LoopContext["onProgress"];
   readonly resolve: (answer: Answers[JobKind]) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -82,7 +85,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   #inFlight: CallInFlight | null = null;
   #lastId = 0;
   #queue: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  readonly #closed = new AbortController();
 
   constructor(
     {
@@ -118,24 +121,37 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     });
   }
 
-  train(
+  async train(
     request: TrainingRequest,
     onProgress: OnProgress,
     signal: AbortSignal,
   ): Promise<TrainingResult> {
-    return this.#inTurn(async () => {
-      const { datasetFolder, ...job } = request;
+    const { datasetFolder, slowdown, ...job } = request;
+    const device = this.#device(slowdown, signal);
+    const timeLimitSeconds = device.ownSeconds(job.settings.timeLimitSeconds);
+    const { metrics, ...trained } = await this.#inTurn(async () => {
       const { spec } = await readDatasetSpec(datasetFolder);
-      return this.#call("train", { ...job, dataset: spec }, spec, signal, onProgress);
+      const settings = { ...job.settings, timeLimitSeconds };
+      return this.#call(
+        "train",
+        { ...job, settings, dataset: spec },
+        spec,
+        signal,
+        (progress, seconds) => device.tell(seconds, () => onProgress(progress)),
+      );
     }, signal);
+    const trainSeconds = await device.finish(metrics.trainSeconds);
+    return { ...trained, metrics: { ...metrics, trainSeconds } };
   }
 
-  evaluate(request: EvaluationRequest, signal: AbortSignal): Promise<Evaluation> {
-    return this.#inTurn(async () => {
-      const { datasetFolder, ...job } = request;
+  async evaluate(request: EvaluationRequest, signal: AbortSignal): Promise<Evaluation> {
+    const { datasetFolder, slowdown, ...job } = request;
+    const { evaluation, seconds } = await this.#inTurn(async () => {
       const { spec } = await readDatasetSpec(datasetFolder);
       return this.#call("evaluate", { ...job, dataset: spec }, spec, signal);
     }, signal);
+    await this.#device(slowdown, signal).finish(seconds);
+    return evaluation;
   }
 
   prepare(datasetFolder: string): Promise<void> {
@@ -143,19 +159,25 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       const { spec } = await readDatasetSpec(datasetFolder);
       // Loading its modules is the greater part of what the first step waits for. Of many clients
       // in a process the first that trains starts it for all.
-      if (!this.#closed && this.#sharedFolders.length === 0) this.#workerFor(spec.folder);
+      if (!this.#closed.signal.aborted && this.#sharedFolders.length === 0) {
+        this.#workerFor(spec.folder);
+      }
     }).catch(() => {});
   }
 
   close(): void {
-    this.#closed = true;
-    this.#endWorker(closedError());
+    this.#closed.abort(new FlotillaError("Cannot use a trainer that was closed"));
+    this.#endWorker(this.#closed.signal.reason);
+  }
+
+  #device(slowdown = 1, signal: AbortSignal): SlowerDevice {
+    return new SlowerDevice(slowdown, systemClock, AbortSignal.any([signal, this.#closed.signal]));
   }
 
   /** Runs calls one after another; one whose signal aborts while it waits never starts. */
   #inTurn<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const turn = this.#queue.then(() => {
-      if (this.#closed) throw closedError();
+      this.#closed.signal.throwIfAborted();
       signal?.throwIfAborted();
       return call();
     });
@@ -182,7 +204,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     job: Jobs[K],
     dataset: DatasetSpec | null,
     signal: AbortSignal,
-    onProgress: OnProgress = () => {},
+    onProgress: LoopContext["onProgress"] = () => {},
   ): Promise<Answers[K]> {
     const { worker, ended } = this.#workerFor(dataset?.folder ?? null);
     const cancel = new Int32Array(new SharedArrayBuffer(4));
@@ -257,7 +279,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     if (call === null || message.id !== call.id) return;
     switch (message.kind) {
       case "progress":
-        return call.onProgress(message.progress);
+        return call.onProgress(message.progress, message.seconds);
       case "done":
         return call.resolve(message.answer);
       case "cancelled":
@@ -280,10 +302,6 @@ class WorkerTrainer implements Trainer, ModelExplainer {
 
 /** The worker's word that it saw the flag. */
 class Cancellation extends Error {}
-
-function closedError(): FlotillaError {
-  return new FlotillaError("Cannot use a trainer that was closed");
-}
 
 /** An error of the class that was thrown in the worker. */
 function errorOf(name: string, reason: string): Error {

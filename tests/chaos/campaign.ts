@@ -3,17 +3,36 @@
  * were killed, each run checked against the undisturbed one.
  */
 import { messageOf } from "../../src/core/errors.ts";
-import { checkLeftovers, checkRun, checkTrainedOnce, printedBy } from "./invariants.ts";
+import type { SessionState } from "../../src/session/state.ts";
+import {
+  checkCheckpoints,
+  checkLeftovers,
+  checkRun,
+  checkTrainedOnce,
+  History,
+  printedBy,
+} from "./invariants.ts";
 import { disturbancesOf, disturbanceText, type Surroundings } from "./plan.ts";
-import { type ChaosStore, Rig } from "./rig.ts";
+import { type ChaosStore, Rig, type RigOptions } from "./rig.ts";
+import { chaosRuns, type ChaosStrategy } from "./runs.ts";
 import { Watch } from "./watch.ts";
 
 /** What may happen in a campaign. */
-export const faultKinds = ["leader", "clients", "pause", "broker", "redis", "network"] as const;
+export const faultKinds = [
+  "leader",
+  "clients",
+  "pause",
+  "broker",
+  "redis",
+  "clock",
+  "network",
+] as const;
 export type FaultKind = typeof faultKinds[number];
 
 export interface CampaignOptions {
   readonly seed: number;
+  readonly strategy: ChaosStrategy;
+  readonly broker: RigOptions["broker"];
   /** Deaths after which no further ones come. */
   readonly kills: number;
   readonly store: ChaosStore;
@@ -42,15 +61,17 @@ export async function campaign(options: CampaignOptions): Promise<CampaignReport
   const tally = new Tally(options);
   let runs = 0;
   let problem: string | null = null;
-  const rig = await Rig.start(options.store, options.seed, tally);
+  const run = chaosRuns[options.strategy];
+  const rig = await Rig.start({ ...options, run }, tally);
+  const history = new History();
   try {
-    const expected = await oneRun(rig, tally, null, async () => {});
-    options.say(`undisturbed: weights ${expected} in ${secondsSince(started)}`);
+    const { weights } = await oneRun(rig, tally, history, async () => {});
+    options.say(`undisturbed: weights ${weights} in ${secondsSince(started)}`);
     const disturbances = disturbancesOf(wanted(rig.surroundings, options.faults), options.seed);
     while (tally.kills < options.kills) {
       runs++;
       const runStarted = performance.now();
-      await oneRun(rig, tally, expected, async (ended) => {
+      await oneRun(rig, tally, history, async (ended) => {
         const condemned = [...rig.processes].filter(([name]) =>
           options.faults.has(name === "leader" ? "leader" : "clients")
         ).map(([, process]) => process);
@@ -59,7 +80,8 @@ export async function campaign(options: CampaignOptions): Promise<CampaignReport
         await disturb(rig, tally, disturbances, ended);
         for (const process of condemned) process.spare();
       });
-      options.say(`run ${runs} finished in ${secondsSince(runStarted)}: same weights`);
+      const outcome = run.isReproducible ? "same weights" : "each update counts once";
+      options.say(`run ${runs} finished in ${secondsSince(runStarted)}: ${outcome}`);
     }
   } catch (error) {
     rig.keepsFolder = true;
@@ -78,9 +100,9 @@ export async function campaign(options: CampaignOptions): Promise<CampaignReport
 async function oneRun(
   rig: Rig,
   tally: Tally,
-  expected: string | null,
+  history: History,
   happens: (ended: Promise<void>) => Promise<void>,
-): Promise<string> {
+): Promise<SessionState> {
   const before = printedBy(rig);
   const command = await rig.session();
   try {
@@ -91,10 +113,12 @@ async function oneRun(
       const ended = withDeadline(Promise.race([watch.ended, tally.failed]), watch);
       await Promise.all([ended, happens(ended.catch(() => {}))]);
       await rig.allReady();
-      const state = await checkRun(rig, session!, command, watch.entries, expected);
-      await checkLeftovers(rig, state);
+      const state = await checkRun(rig, session!, command, watch.entries);
+      await checkCheckpoints(rig, state);
+      history.add(state, rig.options.run);
+      await checkLeftovers(rig, history.needed);
       checkTrainedOnce(rig, before);
-      return state.weights!;
+      return state;
     } finally {
       watch.close();
     }
@@ -113,8 +137,8 @@ async function disturb(
   const end = ended.then(() => {
     over = true;
   });
-  const { processes, services, links } = wanted(rig.surroundings, tally.options.faults);
-  if (processes.length + services.length + links.length === 0) return await end;
+  const surroundings = wanted(rig.surroundings, tally.options.faults);
+  if (Object.values(surroundings).every((one) => one.length === 0)) return await end;
   while (!over && !tally.enough) {
     const { afterMs, disturbance } = plan.next().value;
     await Promise.race([end, new Promise((resolve) => setTimeout(resolve, afterMs))]);
@@ -126,8 +150,12 @@ async function disturb(
 }
 
 /** Those of the surroundings that the campaign's faults may touch. */
-function wanted({ processes, services, links }: Surroundings, faults: ReadonlySet<FaultKind>) {
+function wanted(
+  { processes, services, clocks, links }: Surroundings,
+  faults: ReadonlySet<FaultKind>,
+): Surroundings {
   return {
+    clocks: faults.has("clock") ? clocks : [],
     processes: faults.has("pause") ? processes : [],
     services: services.filter((service) => faults.has(service)),
     links: faults.has("network") ? links : [],

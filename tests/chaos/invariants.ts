@@ -3,17 +3,16 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import type { SessionEntry } from "../../src/session/events.ts";
+import { checkpointName, openCheckpoint } from "../../src/server/checkpoint.ts";
+import type { SessionEntry, UpdateReceived } from "../../src/session/events.ts";
 import { keptWeights } from "../../src/session/kept_rounds.ts";
 import { fold, type SessionState } from "../../src/session/state.ts";
 import type { Program } from "../fixtures/federation.ts";
-import { clientName, CLIENTS, type Rig } from "./rig.ts";
+import { clientName, type Rig } from "./rig.ts";
+import { type ChaosRun, CHECKPOINT_INTERVAL, CLIENTS } from "./runs.ts";
 
 /** Leftovers may be cleared a moment after the end of a run. */
 const TIDY_DEADLINE_MS = 10_000;
-
-/** Results that a client keeps at most, as `kept_results.ts` has it. */
-const MAX_KEPT_RESULTS = 4;
 
 /** Checks one run's command, journal, results and final weights. @throws {AssertionError} */
 export async function checkRun(
@@ -21,7 +20,6 @@ export async function checkRun(
   session: string,
   command: Program,
   entries: readonly SessionEntry[],
-  expectedWeights: string | null,
 ): Promise<SessionState> {
   assert.equal(await command.exitCode(30_000), 0, `the command fails: ${command.stderr}`);
   const told = command.stdout.trim().split("\n").map((line) => JSON.parse(line))
@@ -30,26 +28,63 @@ export async function checkRun(
   assert.deepEqual(entries.map(({ seq }) => seq), entries.map((_, i) => i + 1), "gaps");
   const state = fold(entries)!;
   assert.equal(state.status, "finished");
-  for (const { round, updates, finished } of state.rounds) {
-    assert.equal(updates.length, CLIENTS, `round ${round} lacks updates`);
+  const { rounds, updatesPerRound } = rig.options.run;
+  assert.equal(state.rounds.length, rounds);
+  for (const { round, updates, finished, validation } of state.rounds) {
+    assert.equal(updates.length, updatesPerRound, `round ${round} lacks updates`);
     assert.ok(finished !== null, `round ${round} is open`);
+    assert.ok(validation !== null, `round ${round} was not evaluated`);
   }
+  checkCountedOnce(entries, state);
   const folder = join(rig.folder, "runs", session);
   const model = await Deno.readFile(join(folder, "model.safetensors"));
   const weights = createHash("sha256").update(model).digest("hex");
   const results = JSON.parse(await Deno.readTextFile(join(folder, "results.json")));
   assert.equal(results.final.weights_id, weights, "results.json names other weights");
   assert.equal(state.weights, weights, "the journal names other weights");
-  if (expectedWeights !== null) {
-    assert.equal(weights, expectedWeights, "the model is not the undisturbed run's");
-  }
   return state;
 }
 
+/** Each assignment has one update in the journal, which counts in one round or came too late. */
+function checkCountedOnce(entries: readonly SessionEntry[], state: SessionState): void {
+  const nameOf = ({ client, round }: UpdateReceived) => `${client.name} in ${round}`;
+  const received = entries.flatMap(({ event }) =>
+    event.type === "update_received" ? [nameOf(event)] : []
+  );
+  const counted = [...state.rounds.flatMap(({ updates }) => updates), ...state.pending].map(nameOf);
+  assert.deepEqual(counted.toSorted(), received.toSorted(), "updates are lost or count twice");
+  assert.equal(new Set(received).size, received.length, "an assignment has two answers");
+}
+
+/** Checks that all checkpoints of a run are there and whole. @throws {AssertionError} */
+export async function checkCheckpoints(rig: Rig, { id, rounds }: SessionState): Promise<void> {
+  for (const { round, finished } of rounds) {
+    if (round % CHECKPOINT_INTERVAL !== 0) continue;
+    const path = join(rig.folder, "checkpoint", checkpointName(id, round));
+    using checkpoint = await openCheckpoint(path);
+    assert.equal(checkpoint.about.weights, finished!.weights, `${path} has other weights`);
+  }
+}
+
+/** What the runs of a campaign have come to so far. */
+export class History {
+  /** Blobs that any of them needs. */
+  readonly needed = new Set<string>();
+  #first: SessionState | null = null;
+
+  /** Takes the outcome of one more. @throws {AssertionError} it is not that of the first */
+  add(state: SessionState, { isReproducible }: ChaosRun): void {
+    for (const id of [...keptWeights(state), state.model.blob]) this.needed.add(id);
+    this.#first ??= state;
+    if (!isReproducible) return;
+    assert.equal(state.weights, this.#first.weights, "the model is not the undisturbed run's");
+    const evaluated = ({ rounds }: SessionState) => rounds.map(({ validation }) => validation);
+    assert.deepEqual(evaluated(state), evaluated(this.#first), "rounds were evaluated otherwise");
+  }
+}
+
 /** Checks, when nothing runs, that nothing is left that no run needs. @throws {AssertionError} */
-export async function checkLeftovers(rig: Rig, state: SessionState): Promise<void> {
-  // All runs of a campaign have the same package and the same weights.
-  const kept = new Set([...keptWeights(state), state.model.blob]);
+export async function checkLeftovers(rig: Rig, kept: ReadonlySet<string>): Promise<void> {
   const deadline = performance.now() + TIDY_DEADLINE_MS;
   for (;;) {
     const left = await leftovers(rig, kept);
@@ -61,15 +96,14 @@ export async function checkLeftovers(rig: Rig, state: SessionState): Promise<voi
 
 async function leftovers(rig: Rig, kept: ReadonlySet<string>): Promise<string[]> {
   const found = await temporaryFiles(rig.folder);
-  const blobs = rig.store === "sqlite"
+  const blobs = rig.options.store === "sqlite"
     ? (await namesIn(join(rig.folder, "state", "blobs"))).filter((name) => name !== ".lock")
     : rig.redisPort === null
     ? []
     : await redisBlobs(rig.redisPort);
   for (let n = 1; n <= CLIENTS; n++) {
     const results = await namesIn(join(rig.folder, `temp_${n}`, "results"));
-    // A client that was away at the end of a run keeps its result for a few runs more.
-    if (results.length > MAX_KEPT_RESULTS) found.push(`${results.length} results of client ${n}`);
+    if (results.length > 0) found.push(`${results.length} results of client ${n}`);
   }
   found.push(...blobs.filter((id) => !kept.has(id)).map((id) => `blob ${id}`));
   return found;

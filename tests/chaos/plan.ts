@@ -18,10 +18,14 @@ export type Disturbance =
   | { readonly kind: "pause"; readonly process: string; readonly forMs: number }
   /** A service is killed and comes back. */
   | { readonly kind: "outage"; readonly service: "broker" | "redis"; readonly forMs: number }
+  /** The clock of the leader, or of all clients, is set: so many hours wrong. */
+  | { readonly kind: "clock"; readonly whose: ClockOwner; readonly hours: -1 | 0 | 1 }
   /** A network between two programs misbehaves. */
   | { readonly kind: NetworkFault; readonly link: string; readonly forMs: number };
 
 export type NetworkFault = "cut" | "reset" | "stall" | "throttle";
+
+export type ClockOwner = "server" | "client";
 
 /** A process's name: `leader`, or `client 1` and so on. */
 export type ProcessName = string;
@@ -33,6 +37,7 @@ const LEADER_POINTS: readonly { readonly point: CrashPoint; readonly most: numbe
   { point: "blob_written", most: 4 },
   { point: "aggregated", most: 2 },
   { point: "aggregate_stored", most: 2 },
+  { point: "checkpoint_written", most: 2 },
   { point: "results_saved", most: 1 },
 ];
 const CLIENT_POINTS: typeof LEADER_POINTS = [
@@ -68,19 +73,21 @@ export function* fatesOf(process: ProcessName, seed: number): Generator<Fate, ne
 export interface Surroundings {
   readonly processes: readonly ProcessName[];
   readonly services: readonly ("broker" | "redis")[];
+  readonly clocks: readonly ClockOwner[];
   /** Names of the proxied connections. */
   readonly links: readonly string[];
 }
 
 /** The endless row of disturbances, each with the quiet time before it. */
 export function* disturbancesOf(
-  { processes, services, links }: Surroundings,
+  { processes, services, clocks, links }: Surroundings,
   seed: number,
 ): Generator<{ readonly afterMs: number; readonly disturbance: Disturbance }, never> {
   const prng = seeded(deriveSeed(seed, "disturbance"));
   const kinds = [
     ...(processes.length > 0 ? ["pause"] as const : []),
     ...(services.length > 0 ? ["outage"] as const : []),
+    ...(clocks.length > 0 ? ["clock"] as const : []),
     ...(links.length > 0 ? ["cut", "reset", "stall", "throttle"] as const : []),
   ];
   for (;;) {
@@ -91,6 +98,9 @@ export function* disturbancesOf(
       yield { afterMs, disturbance: { kind, process: pick(processes, prng), forMs } };
     } else if (kind === "outage") {
       yield { afterMs, disturbance: { kind, service: pick(services, prng), forMs } };
+    } else if (kind === "clock") {
+      const hours = pick([-1, 0, 1] as const, prng);
+      yield { afterMs, disturbance: { kind, whose: pick(clocks, prng), hours } };
     } else yield { afterMs, disturbance: { kind, link: pick(links, prng), forMs } };
   }
 }
@@ -108,6 +118,9 @@ export function fateText(fate: Fate): string {
 
 /** A disturbance in words. */
 export function disturbanceText(disturbance: Disturbance): string {
+  if (disturbance.kind === "clock") {
+    return `clock of each ${disturbance.whose} set ${disturbance.hours} hours off`;
+  }
   const { kind, forMs } = disturbance;
   switch (kind) {
     case "pause":

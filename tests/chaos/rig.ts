@@ -3,43 +3,52 @@
  * when they die, a broker and a Redis that can go away, and relays between them that misbehave.
  */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { makeDemoData } from "../../tools/demo_data.ts";
 import { Program } from "../fixtures/federation.ts";
+import { HOUR_MS, setClock, WITH_JUMPING_CLOCK } from "../fixtures/jump_clock.ts";
 import { freePort } from "../fixtures/free_port.ts";
 import { type Mosquitto, startMosquitto } from "../fixtures/mosquitto.ts";
 import { RedisServer } from "../fixtures/redis.ts";
 import { type Disturbance, fatesOf, type ProcessName, type Surroundings } from "./plan.ts";
+import { type ChaosRun, CLIENTS, sessionConfig } from "./runs.ts";
 import { type LifeListener, Supervised } from "./supervised.ts";
 import { TcpProxy } from "./tcp_proxy.ts";
 
-export const CLIENTS = 3;
 const ITEMS = 200;
 /** Clients are reached under this address, where the relays listen; they themselves are on .1. */
 const RELAYED_HOST = "127.0.0.2";
 const SLOW_BYTES_PER_SECOND = 500_000;
-const MLP = fileURLToPath(new URL("../../models/MLP", import.meta.url));
 
 /** Where the leader keeps its state; with `memory-client-only` it never dies. */
 export type ChaosStore = "sqlite" | "redis" | "memory-client-only";
+
+/** What stands beside the leader. */
+export interface RigOptions {
+  readonly store: ChaosStore;
+  /** An embedded broker dies and comes back with the leader. */
+  readonly broker: "mosquitto" | "embedded";
+  readonly run: ChaosRun;
+  readonly seed: number;
+}
 
 /** A running federation. */
 export class Rig implements AsyncDisposable {
   /** The leader first. */
   readonly processes = new Map<ProcessName, Supervised>();
   readonly #relays = new Map<string, TcpProxy>();
-  #mosquitto!: Mosquitto;
+  #mosquitto: Mosquitto | null = null;
+  #brokerPort = 0;
   #redis: RedisServer | null = null;
   #restPort = 0;
   #edgePort = 0;
   keepsFolder = false;
 
-  private constructor(readonly folder: string, readonly store: ChaosStore) {}
+  private constructor(readonly folder: string, readonly options: RigOptions) {}
 
   /** Starts all and waits until the leader knows its clients. */
-  static async start(store: ChaosStore, seed: number, listener: LifeListener): Promise<Rig> {
-    const rig = new Rig(await Deno.makeTempDir({ prefix: "flotilla_chaos_" }), store);
+  static async start(options: RigOptions, listener: LifeListener): Promise<Rig> {
+    const rig = new Rig(await Deno.makeTempDir({ prefix: "flotilla_chaos_" }), options);
     try {
       await rig.#startServices();
       for (
@@ -52,7 +61,7 @@ export class Rig implements AsyncDisposable {
           name,
           launch: (env) => name === "leader" ? rig.#leader(env) : rig.#client(numberOf(name), env),
           ready: name === "leader" ? /Ready: start clients/ : /Found the leader/,
-          fates: fatesOf(name, seed),
+          fates: fatesOf(name, options.seed),
           listener,
         });
         rig.processes.set(name, supervised);
@@ -77,7 +86,11 @@ export class Rig implements AsyncDisposable {
   get surroundings(): Surroundings {
     return {
       processes: [...this.processes.keys()],
-      services: this.#redis === null ? ["broker"] : ["broker", "redis"],
+      services: [
+        ...(this.#mosquitto === null ? [] : ["broker"] as const),
+        ...(this.#redis === null ? [] : ["redis"] as const),
+      ],
+      clocks: ["server", "client"],
       links: [...this.#relays.keys()],
     };
   }
@@ -90,7 +103,7 @@ export class Rig implements AsyncDisposable {
   /** Submits the run of the proof and follows it. */
   async session(): Promise<Program> {
     const file = join(this.folder, "session.yaml");
-    await Deno.writeTextFile(file, stringify(RUN));
+    await Deno.writeTextFile(file, stringify(sessionConfig(this.options.run)));
     return this.ask("session", file, "--json");
   }
 
@@ -100,6 +113,9 @@ export class Rig implements AsyncDisposable {
 
   /** Makes a disturbance happen; resolves when it is over. */
   async disturb(disturbance: Disturbance): Promise<void> {
+    if (disturbance.kind === "clock") {
+      return await setClock(this.folder, disturbance.whose, disturbance.hours * HOUR_MS);
+    }
     const { kind, forMs } = disturbance;
     if (kind === "pause") {
       const { program } = this.processes.get(disturbance.process)!;
@@ -109,7 +125,7 @@ export class Rig implements AsyncDisposable {
       return;
     }
     if (kind === "outage") {
-      const service = disturbance.service === "broker" ? this.#mosquitto : this.#redis!;
+      const service = disturbance.service === "broker" ? this.#mosquitto! : this.#redis!;
       await service.stop();
       await pause(forMs);
       await service.start();
@@ -136,12 +152,13 @@ export class Rig implements AsyncDisposable {
       { clients: CLIENTS, items: ITEMS, out: join(this.folder, "data"), seed: 1 },
       () => {},
     );
-    this.#mosquitto = await startMosquitto();
-    if (this.store === "redis") this.#redis = await RedisServer.start();
+    if (this.options.broker === "mosquitto") this.#mosquitto = await startMosquitto();
+    this.#brokerPort = this.#mosquitto?.port ?? await freePort();
+    if (this.options.store === "redis") this.#redis = await RedisServer.start();
     this.#restPort = await freePort();
     this.#edgePort = await freeEdgePorts();
-    await this.#relay("leader to broker", { to: this.#mosquitto.port });
-    await this.#relay("clients to broker", { to: this.#mosquitto.port });
+    if (this.#mosquitto !== null) await this.#relay("leader to broker", { to: this.#brokerPort });
+    await this.#relay("clients to broker", { to: this.#brokerPort });
     if (this.#redis !== null) await this.#relay("leader to redis", { to: this.#redis.port });
     for (let n = 1; n <= CLIENTS; n++) {
       for (const [kind, offset] of [["sync", 0], ["async", 1]] as const) {
@@ -158,20 +175,22 @@ export class Rig implements AsyncDisposable {
   #leader(env: Record<string, string>): Program {
     const config = join(this.folder, "server_config.yaml");
     const relayed = (name: string) => this.#relays.get(name)!.port;
-    const state = this.store === "redis"
+    const { store } = this.options;
+    const state = store === "redis"
       ? {
         state_location: "redis",
         state_hostname: "127.0.0.1",
         state_port: relayed("leader to redis"),
       }
-      : { state_location: this.store === "sqlite" ? "sqlite" : "memory" };
+      : { state_location: store === "sqlite" ? "sqlite" : "memory" };
     Deno.writeTextFileSync(
       config,
       stringify({
         comm_config: {
           mqtt: {
-            mqtt_broker: "127.0.0.1",
-            mqtt_broker_port: relayed("leader to broker"),
+            ...(this.#mosquitto === null
+              ? { mqtt_broker: "embedded", mqtt_broker_port: this.#brokerPort }
+              : { mqtt_broker: "127.0.0.1", mqtt_broker_port: relayed("leader to broker") }),
             mqtt_heartbeat_interval_s: 1,
             // A lost client has a minute to come back: a loaded machine takes its time.
             max_heartbeat_miss_threshold: 60,
@@ -179,7 +198,7 @@ export class Rig implements AsyncDisposable {
           restful: { rest_port: this.#restPort },
         },
         state,
-        validation_data_dir_path: join(this.folder, "no_validation_data"),
+        validation_data_dir_path: join(this.folder, "data", "leader"),
       }),
     );
     return this.#run(["server", "--config", config], env);
@@ -211,30 +230,10 @@ export class Rig implements AsyncDisposable {
   }
 
   #run(args: readonly string[], env: Record<string, string>): Program {
-    return new Program([...args, "--log-format", "json"], this.folder, env);
+    const words = [...args, "--log-format", "json"];
+    return new Program(words, this.folder, env, WITH_JUMPING_CLOCK);
   }
 }
-
-/** Six rounds of the MLP by all three clients, a few tenths of a second of training each. */
-const RUN = {
-  session_config: {
-    client_selection: "all",
-    min_clients: CLIENTS,
-    min_updates: CLIENTS,
-    seed: 42,
-    wait_for_clients_s: 60,
-  },
-  server_training_config: { model_dir: MLP, num_training_rounds: 6 },
-  client_training_config: {
-    model_id: "MLP",
-    dataset: "MNIST",
-    learning_rate: 0.05,
-    batch_size: 1,
-    epochs: 100,
-    max_mini_batches: 4000,
-  },
-  model_config: { model_args: { hidden: 80 } },
-};
 
 export function clientName(number: number): ProcessName {
   return `client ${number}`;

@@ -23,6 +23,8 @@ export class TcpProxy implements AsyncDisposable {
   /** While stalled nothing passes; who waits is woken at its end. */
   #stalled: Promise<void> | null = null;
   #bytesPerSecond = Infinity;
+  #passed = 0;
+  #onPassed = () => {};
 
   private constructor(to: number) {
     this.#to = to;
@@ -39,6 +41,14 @@ export class TcpProxy implements AsyncDisposable {
 
   get port(): number {
     return (this.#server.address() as { port: number }).port;
+  }
+
+  /** Resolves when so many more bytes have passed, both ways together. */
+  async passes(bytes: number): Promise<void> {
+    const goal = this.#passed + bytes;
+    while (this.#passed < goal) {
+      await new Promise<void>((resolve) => this.#onPassed = resolve);
+    }
   }
 
   /** Ends all connections in order: whatever is under way is cut in its middle. */
@@ -62,9 +72,14 @@ export class TcpProxy implements AsyncDisposable {
 
   /** Passes at most this many bytes a second each way and connection, for a while. */
   async throttle(bytesPerSecond: number, ms: number): Promise<void> {
-    this.#bytesPerSecond = bytesPerSecond;
+    this.limit(bytesPerSecond);
     await new Promise((passed) => setTimeout(passed, ms));
-    this.#bytesPerSecond = Infinity;
+    this.limit(Infinity);
+  }
+
+  /** From now on passes at most this many bytes a second each way and connection. */
+  limit(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,6 +111,8 @@ export class TcpProxy implements AsyncDisposable {
           await new Promise((passed) => setTimeout(passed, ms));
         }
         if (to.destroyed) return;
+        this.#passed += bytes.length;
+        this.#onPassed();
         if (!to.write(bytes)) await Promise.race([once(to, "drain"), once(to, "close")]);
       }
       to.end();

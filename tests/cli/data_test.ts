@@ -59,3 +59,19 @@ Deno.test("flotilla data inspect lists bad rows and exits with 1", async () => {
   assert.equal(code, 1);
   assert.match(stdout, /^bad rows 1\n +row 2: column "a" holds "x", which is no number$/m);
 });
+
+Deno.test("flotilla data partition and inspect show labels that are words by their names", async () => {
+  await using folder = new Folder();
+  const rows = Array.from({ length: 30 }, (_, i) => `${i},${["oak", "ash", "fir"][i % 3]}`);
+  await Deno.writeTextFile(`${folder.path}/trees.csv`, `height,kind\n${rows.join("\n")}\n`);
+  const made = await run([
+    ...["data", "partition", "--from", `${folder.path}/trees.csv`, "--mode", "probability"],
+    ...["--probability", "0.5", "0.2", "--test-fraction", "0", "--out", `${folder.path}/out`],
+  ]);
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stdout, /^CLIENT +ITEMS +ash +fir +oak\n +1 +15 +5 +5 +5\n +2 +6 +2 +2 +2\n/);
+  const seen = await run(["data", "inspect", `${folder.path}/out/part_2/trees`]);
+  assert.match(seen.stdout, /^ +ash +2 +33.3 % █+$/m);
+  const file = await run(["data", "inspect", `${folder.path}/trees.csv`, "--json"]);
+  assert.deepEqual(JSON.parse(file.stdout).labels.names, ["ash", "fir", "oak"]);
+});

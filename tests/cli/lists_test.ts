@@ -33,6 +33,23 @@ Deno.test("flotilla ps --json prints an object a run", async () => {
   assert.deepEqual(ids, ["session-1", "session-2"]);
 });
 
+Deno.test("flotilla ps shows a run whose journal cannot be read, and why", async () => {
+  await using world = new LeaderWorld();
+  await submit(world);
+  world.service.damaged = [{ id: "damaged-1", reason: "entry 3 is not JSON" }];
+  const { code, stdout } = await run(["ps", ...at(world)]);
+  assert.equal(code, 0);
+  const [, , second, why] = stdout.split("\n");
+  assert.match(second!, /^damaged-1 +unreadable( +-){5}$/);
+  assert.equal(why, "damaged-1 cannot be read: entry 3 is not JSON");
+  const json = await run(["ps", "--json", ...at(world)]);
+  assert.deepEqual(JSON.parse(json.stdout.trim().split("\n")[1]!), {
+    session_id: "damaged-1",
+    reason: "entry 3 is not JSON",
+    status: "unreadable",
+  });
+});
+
 Deno.test("flotilla clients lists what a client is, has and holds", async () => {
   await using world = new LeaderWorld();
   world.service.clientList = [

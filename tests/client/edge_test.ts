@@ -43,6 +43,7 @@ async function withEdge(
   trainer = new FakeTrainer(),
   { blobs } = openMemoryStore(),
   heldWeights: readonly string[] = [],
+  slowdown?: number,
 ): Promise<void> {
   await inTempFolder(async (folder) => {
     let changes = 0;
@@ -55,6 +56,7 @@ async function withEdge(
       heldWeights,
       results: await KeptResults.open(folder, silentLogger),
       trainer,
+      ...(slowdown !== undefined && { slowdown }),
       logger: silentLogger,
       onPackages: () => changes++,
     });
@@ -225,6 +227,25 @@ Deno.test("Edge.validate() evaluates the job's weights on the client's own test 
     assert.deepEqual([datasetFolder, batchSize, loss], ["/data/D", 32, "crossentropy"]);
   });
 });
+
+for (const [slowdown, expected] of [[undefined, 1], [4, 4]] as const) {
+  Deno.test(`Edge has all its work done ${expected} times as slowly if told ${slowdown}`, () =>
+    withEdge(
+      async ({ edge, trainer, send, train }) => {
+        await edge.receivePackage(PACKAGE);
+        const job = trainJob(await send(1));
+        await train(job);
+        await edge.benchmark(job, forever);
+        await edge.validate(job, forever);
+        const asked = [...trainer.trained, ...trainer.evaluated].map(({ slowdown }) => slowdown);
+        assert.deepEqual(asked, [expected, expected, expected]);
+      },
+      new FakeTrainer(),
+      openMemoryStore(),
+      [],
+      slowdown,
+    ));
+}
 
 Deno.test("Edge.train() with the trainer echo answers with the weights it got, untrained", async () => {
   await withEdge(async ({ trainer, send, train }) => {

@@ -79,6 +79,17 @@ Deno.test("KeptResults keeps the last four results of leaders that never ask aga
   });
 });
 
+Deno.test("KeptResults.open() drops what no leader has asked for in a week", async () => {
+  await inTempFolder(async (folder) => {
+    await (await KeptResults.open(folder, silentLogger)).keep(jobOfRound(1), updateOf(bytesOf(9)));
+    const days = (n: number) => Date.now() + n * 24 * 3600 * 1000;
+    await KeptResults.open(folder, silentLogger, days(6));
+    assert.equal((await filesIn(folder)).length, 1);
+    await KeptResults.open(folder, silentLogger, days(8));
+    assert.deepEqual(await filesIn(folder), []);
+  });
+});
+
 Deno.test("KeptResults.open() clears what a crash has left half written", async () => {
   await inTempFolder(async (folder) => {
     await Deno.mkdir(join(folder, "results"));

@@ -20,6 +20,7 @@ Deno.test("a dataset file needs its data's file name alone", () => {
     metadata: { label_distribution: null, num_items: null },
     normalize: null,
     num_classes: null,
+    label_names: null,
   });
 });
 
@@ -127,4 +128,13 @@ Deno.test("a model file gives its own defaults for a session's model_config", ()
   const text = "default_training_config:\n  use_custom_trainer: False\n  model_args: {hidden: 8}\n";
   const config = parseConfig(modelConfigSchema, text, "config.yaml");
   assert.deepEqual(config.default_training_config.model_args, { hidden: 8 });
+});
+
+Deno.test("a dataset file names each label once", () => {
+  const problems = problemsOf(() =>
+    dataset("dataset_details: {data_filename: a.csv}\nlabel_names: [oak, oak]")
+  );
+  assert.deepEqual(problems, [
+    "dataset_config.yaml:2:1 label_names must not name a label twice: got a list",
+  ]);
 });

@@ -70,6 +70,7 @@ Deno.test("parseConfig() gives a client its defaults", () => {
     dataset_config: { datasets_dir_path: "./data" },
     training: { arithmetic: "auto", threads: 1, device: "cpu", dataset_memory_mb: 1024 },
     general_config: {
+      slowdown: 1,
       temp_dir_path: null,
       use_gpu: true,
       cleanup_session_on_exit: false,

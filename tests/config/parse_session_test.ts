@@ -39,7 +39,7 @@ Deno.test("parseSessionConfig() fills in every default", () => {
       echo_timeout_s: 5,
     },
     benchmark_config: {
-      skip_benchmark: true,
+      skip_benchmark: null,
       model_id: null,
       model_dir: null,
       model_class: null,
@@ -192,7 +192,7 @@ Deno.test("parseSessionConfig() refuses names that objects inherit", () => {
 
 Deno.test("parseSessionConfig() refuses an unknown client selection", () => {
   assert.deepEqual(refused(`${minimal}session_config: {client_selection: rando}\n`), [
-    'config.yaml:6:36 session_config.client_selection "rando" is not a client selection; did you mean "random"? Known: random, all, fedavg, all_clients',
+    'config.yaml:6:36 session_config.client_selection "rando" is not a client selection; did you mean "random"? Known: random, all, fedavg, all_clients, by_speed',
   ]);
 });
 
@@ -217,13 +217,33 @@ Deno.test("parseSessionConfig() says what to write for own loaders, trainers and
     "  use_custom_validator: True\n";
   assert.deepEqual(
     refused(minimal + own),
-    [["dataloader", "loader", 26], ["trainer", "trainer", 23], ["validator", "validator", 25]].map(
-      ([key, part, column], i) =>
+    [
+      ["dataloader", "loader", 26, ""],
+      ["trainer", "trainer", 23, ", unless custom_trainer_args has mu, for FedProx"],
+      ["validator", "validator", 25, ""],
+    ].map(
+      ([key, part, column, unless], i) =>
         `config.yaml:${
           7 + i
-        }:${column} model_config.use_custom_${key} must be false, for the built-in ${part}: a Python ${part} does not run here, and own ones are not supported yet: got true`,
+        }:${column} model_config.use_custom_${key} must be false, for the built-in ${part}${unless}: a Python ${part} does not run here, and own ones are not supported yet: got true`,
     ),
   );
+});
+
+Deno.test("parseSessionConfig() reads the original's FedProx trainer as the built-in one", () => {
+  const own = (args: string) =>
+    `${minimal}model_config:\n  use_custom_trainer: True\n  custom_trainer_args: ${args}\n`;
+  const { client_training_config: training, model_config: model } = parse(
+    own("{mu: 0.1, lr: 0.05}"),
+  );
+  assert.deepEqual([training.proximal_mu, training.learning_rate], [0.1, 0.05]);
+  assert.deepEqual([model.use_custom_trainer, model.custom_trainer_args], [false, {}]);
+  assert.equal(parse(own("{mu: 0, lr: None}")).client_training_config.learning_rate, 0.01);
+  assert.deepEqual(refused(own("{mu: -1, lr: 0, clip: 5}")), [
+    "config.yaml:8:29 model_config.custom_trainer_args.mu must be a number of at least 0: got -1",
+    "config.yaml:8:37 model_config.custom_trainer_args.lr must be a number more than 0: got 0",
+    "config.yaml:8:46 model_config.custom_trainer_args.clip is not an argument of FedProx's trainer. Known: mu, lr",
+  ]);
 });
 
 Deno.test("parseSessionConfig() checks strategy arguments with the strategy's schema", () => {
@@ -404,6 +424,12 @@ client_training_config: { model_id: MLP, dataset: D }
   );
   assert.equal(read(text.replace("Other", "MLP")).benchmark_config.model_id, "MLP");
   assert.equal(read(text.replace("false", "true")).benchmark_config.model_id, "Other");
+  const unsaid = text.replace("skip_benchmark: false", "bench_minibatch_count: 5");
+  assert.equal(read(unsaid).benchmark_config.model_id, "Other", "nothing needs the benchmark");
+  assert.throws(
+    () => read(`${unsaid}session_config: { client_selection: by_speed }\n`),
+    /benchmark_config\.model_id must be "MLP"/,
+  );
 });
 
 Deno.test("parseSessionConfig() takes a file for a strategy, with arguments that only it knows", () => {

@@ -20,7 +20,13 @@ const none = { args: v.strictObject({}) };
 
 export const registries: SessionRegistries = {
   aggregators: { fedavg: none },
-  selectors: { random, all: none, fedavg: random, all_clients: none },
+  selectors: {
+    random,
+    all: none,
+    fedavg: random,
+    all_clients: none,
+    by_speed: { ...none, usesSpeed: true },
+  },
   losses: [
     "crossentropy",
     "mean_square_error",

@@ -100,13 +100,18 @@ Deno.test("any valid session configuration reads as itself from YAML", () => {
   });
   // The registries know the names; the schema alone does not.
   type Sections = Record<string, Record<string, unknown> | null>;
-  const sessions = fc.tuple(valid(configSchemas.session), names, training).map(
-    ([config, strategies, builtIn]) => ({
+  const trainer = fc.constantFrom(
+    { use_custom_trainer: false },
+    { use_custom_trainer: true, custom_trainer_args: { mu: 0.1, lr: 0.05 } },
+  );
+  const sessions = fc.tuple(valid(configSchemas.session), names, training, trainer).map(
+    ([config, strategies, builtIn, own]) => ({
       ...config as Sections,
       session_config: { ...(config as Sections).session_config, ...strategies },
       client_training_config: { ...(config as Sections).client_training_config, ...builtIn },
       // Clients are measured with the model that they train, which is the default.
       benchmark_config: { ...(config as Sections).benchmark_config, model_id: null },
+      model_config: { ...(config as Sections).model_config, ...own },
     }),
   );
   fc.assert(fc.property(sessions, (written) => {

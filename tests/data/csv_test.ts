@@ -1,6 +1,7 @@
 /** CSV tables. */
 import assert from "node:assert/strict";
-import { parseCsv } from "../../src/data/csv.ts";
+import { parseCsv, readCsv } from "../../src/data/csv.ts";
+import { inFolder } from "./folders.ts";
 
 Deno.test("parseCsv() takes the last column as class numbers", () => {
   const { items, shape, labels } = parseCsv("a,b,kind\n1,2.5,0\n-3,4e2,2\n", "t.csv");
@@ -34,3 +35,46 @@ Deno.test("parseCsv() names row and column of what is not a number", () => {
   ];
   for (const [text, expected] of cases) assert.throws(() => parseCsv(text, "t"), expected);
 });
+
+Deno.test("parseCsv() numbers labels that are words by the given names, or in their order", () => {
+  const text = "a,kind\n1,oak\n2,ash\n3, oak \n";
+  const given = parseCsv(text, "t", { labelNames: ["fir", "oak", "ash"] }).labels;
+  assert.deepEqual(given.values, Int32Array.of(1, 2, 1));
+  const sorted = parseCsv(text, "t", { labelNames: "sorted" }).labels;
+  assert.deepEqual(sorted.values, Int32Array.of(1, 0, 1));
+  assert.deepEqual(sorted.names, ["ash", "oak"]);
+  // Numbers can be names too, of classes that do not count from 0.
+  const named = parseCsv("a,y\n1,7\n2,3\n", "t", { labelNames: ["3", "7"] }).labels;
+  assert.deepEqual(named.values, Int32Array.of(1, 0));
+});
+
+Deno.test("parseCsv() refuses words without names for them, and one that is none of the names", () => {
+  const text = "a,kind\n1,oak\n2,ash\n";
+  assert.throws(
+    () => parseCsv(text, "t"),
+    /^DataError: Cannot number the labels of t column "kind", such as "oak": list all of them as label_names in the dataset's configuration, in the same order for every client$/,
+  );
+  assert.throws(
+    () => parseCsv(text, "t", { labelNames: ["oak"] }),
+    /Cannot read t row 2 column "kind": "ash" is not one of label_names$/,
+  );
+  // A word among numbers is a mistake, whatever names a single file would take.
+  assert.throws(
+    () => parseCsv("a,y\n1,0\n2,cat\n", "t", { labelNames: "sorted" }),
+    /t row 2 column "y": "cat" is not a finite number$/,
+  );
+});
+
+Deno.test("readCsv() tells of each label that is none of the names", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/t.csv`, "a,kind\n1,oak\nx,\n3,elm\n");
+    const bad: string[] = [];
+    await readCsv(folder, "t.csv", { labelNames: ["oak"] }, ({ row, column, cell, wanted }) => {
+      bad.push(`${row} ${column} "${cell}" ${wanted}`);
+    });
+    assert.deepEqual(bad, [
+      '2 kind "" one of label_names',
+      '2 a "x" a finite number',
+      '3 kind "elm" one of label_names',
+    ]);
+  }));

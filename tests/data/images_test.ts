@@ -34,6 +34,17 @@ Deno.test("readImageFolders() numbers classes by folder and keeps grey images gr
     assert.equal((await summariseImageFolders(folder, "train")).count, 3);
   }));
 
+Deno.test("readImageFolders() numbers classes by the given names, of which one may have no folder", () =>
+  inFolder(async (folder) => {
+    await write(folder, { "oak/a.png": png([1, 2], 1), "ash/a.png": png([3, 4], 1) });
+    const { labels } = await readImageFolders(folder, ".", ["oak", "fir", "ash"]);
+    assert.deepEqual(labels.values, Int32Array.of(2, 0));
+    await assert.rejects(
+      readImageFolders(folder, ".", ["oak"]),
+      /Cannot number the images in .*\/ash as label_names .* does not list "ash"/,
+    );
+  }));
+
 Deno.test("readImageFolders() names an image of another size, one that is damaged, and no image", () =>
   inFolder(async (folder) => {
     await assert.rejects(readImageFolders(folder, "."), /Cannot find an image in/);

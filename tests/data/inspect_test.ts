@@ -22,7 +22,7 @@ Deno.test("inspectDataset() lists every bad cell of a table and describes the re
     assert.equal(values.most, 9);
     assert(Math.abs(values.mean! - 36 / 7) < 1e-12);
     assert(Math.abs(values.std! - Math.sqrt(226 / 7 - (36 / 7) ** 2)) < 1e-12);
-    assert.deepEqual(labels, { kind: "classes", classes: 2, counts: [1, 1] });
+    assert.deepEqual(labels, { kind: "classes", classes: 2, counts: [1, 1], names: null });
     assert.equal(bad, 2);
     assert.deepEqual(bad_rows, [
       { row: 2, reason: 'column "a" holds "cat", which is no number' },
@@ -43,7 +43,7 @@ Deno.test("inspectDataset() finds numbers that are not finite and labels out of 
       { row: 2, reason: "number 0 is NaN" },
       { row: 3, reason: "number 1 is Infinity" },
     ]);
-    assert.deepEqual(labels, { kind: "classes", classes: 3, counts: [1, 0, 0] });
+    assert.deepEqual(labels, { kind: "classes", classes: 3, counts: [1, 0, 0], names: null });
     const good = zipSync({
       "x.npy": encodeNpy(Uint8Array.of(1, 2, 3), [3, 1]),
       "y.npy": encodeNpy(Int32Array.of(0, 3, -1), [3]),

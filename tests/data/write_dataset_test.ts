@@ -109,9 +109,49 @@ Deno.test("openSource() leaves the column that says whose a row is out of the it
   });
 });
 
+Deno.test("openSource() numbers words in order, and writeDataset() keeps what they are", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/t.csv`, "a,kind\n1,oak\n2,ash\n3,oak\n");
+    const source = await openSource(`${folder}/t.csv`);
+    assert.deepEqual([source.labelNames, source.classes], [["ash", "oak"], 2]);
+    const notes = { ...NOTES, classes: 2, normalise: null, labelNames: source.labelNames };
+    const part = pickRows(source.train, Int32Array.of(0, 2));
+    await writeDataset(`${folder}/made`, "dataset_config.yaml", part, notes);
+    const { spec } = await readDatasetSpec(`${folder}/made`);
+    assert.deepEqual(spec.labelNames, ["ash", "oak"]);
+    const read = await loadDataset(spec);
+    assert.deepEqual([...read.labels, read.classes], [1, 1, 2]);
+    // What is divided again keeps its names.
+    assert.deepEqual((await openSource(`${folder}/made`)).labelNames, ["ash", "oak"]);
+  });
+});
+
+Deno.test("readDatasetSpec() counts classes by label_names, and refuses another number", async () => {
+  await inFolder(async (folder) => {
+    const write = (more: string) =>
+      Deno.writeTextFile(
+        `${folder}/dataset_config.yaml`,
+        `dataset_details: { data_filename: t.csv }\nlabel_names: [oak, ash]\n${more}`,
+      );
+    await write("");
+    await Deno.writeTextFile(`${folder}/t.csv`, "a,kind\n1,ash\n");
+    const { spec } = await readDatasetSpec(folder);
+    assert.equal(spec.classes, 2);
+    assert.deepEqual([...(await loadDataset(spec)).labels], [1]);
+    await write("num_classes: 3\n");
+    await assert.rejects(
+      readDatasetSpec(folder),
+      /dataset_config.yaml num_classes must be 2, the number of label_names, or left out: got 3/,
+    );
+  });
+});
+
 Deno.test("openSource() says what it can open", async () => {
   await inFolder(async (folder) => {
-    await assert.rejects(openSource("cifar10"), /download its binary version .* --from cifar-10/);
+    await assert.rejects(
+      openSource("cifar10"),
+      /neither cifar-10-batches-bin nor .* download its binary version .* with --from/,
+    );
     await assert.rejects(openSource(folder), /Cannot tell what --from .* is as it has neither/);
     await assert.rejects(openSource(`${folder}/no`), /as there is no such file: give mnist/);
     await assert.rejects(openSource("mnist", { column: "x" }), /as it is no table/);

@@ -65,7 +65,7 @@ Deno.test("Ctrl-C detaches from a run that goes on, and ends server and clients 
   const session = await federation.session(long);
   await session.says(/round 1\/2 started/);
   session.kill("SIGINT");
-  assert.equal(await session.exitCode(), 130);
+  assert.equal(await session.exitCode(), 130, session.printed());
   const id = /^session (\S+)$/m.exec(session.stdout)![1]!;
   assert.match(session.stderr, new RegExp(`flotilla logs ${id} --follow`));
   const [run] = (await flotilla("ps", "--json")).stdout.trim().split("\n").map((l) =>
@@ -136,9 +136,14 @@ Deno.test("POST /execute_command answers as the original does, and 500 for a fai
   assert.equal(refused.status, 400);
   assert.deepEqual((refused.body as { message: string }).message, "A session is already running");
   assert.equal((await flotilla("stop", running)).code, 0);
-  const finished = await post(short);
+  const original = { ...short.client_training_config, model_class: "MLP_class" };
+  const finished = await post({ ...short, client_training_config: original });
   assert.equal(finished.status, 200);
   assert.equal((finished.body as { message: string }).message, "Session mine finished");
+  assert.match(
+    federation.server.printed(),
+    /Note: request body client_training_config\.model_class has no effect here: model_id names/,
+  );
   const failing = runConfig({ session: { min_clients: 9, wait_for_clients_s: 0.1 } });
   const failed = await post(failing);
   assert.equal(failed.status, 500);

@@ -27,10 +27,12 @@ async function takesOver(serverConfig: Record<string, unknown>): Promise<void> {
   const { server: first } = federation;
   const refused = await rival(federation, ["--config", `${federation.folder}/server_config.yaml`]);
   assert.equal(await refused.exitCode(), 2, refused.printed());
-  assert.match(
-    refused.stderr,
-    new RegExp(`as the server of process ${first.process.pid} on .* does: its last sign of life`),
-  );
+  assert.match(refused.stderr, isLed(first));
+  const config = ["--config", `${federation.folder}/server_config.yaml`];
+  await exported(federation);
+  const imported = await federation.run(["state", "import", "empty.flotilla", ...config]);
+  assert.equal(await imported.exitCode(), 2, imported.printed());
+  assert.match(imported.stderr, isLed(first));
   first.kill("SIGSTOP");
   const stoppedAt = performance.now();
   const second = await rival(federation, ["--config", `${federation.folder}/server_config.yaml`]);
@@ -43,6 +45,18 @@ async function takesOver(serverConfig: Record<string, unknown>): Promise<void> {
     first.stderr,
     new RegExp(`the server of process ${second.process.pid} on .* has taken over`),
   );
+}
+
+/** What everyone is told who wants the store of a server that lives. */
+function isLed({ process: { pid } }: Program): RegExp {
+  return new RegExp(`as the server of process ${pid} on .* does: its last sign of life came at 20`);
+}
+
+/** Writes the state of a store without runs to `empty.flotilla`. */
+async function exported(federation: Federation): Promise<void> {
+  const place = ["--state", "sqlite", "--state-dir", "empty"];
+  const command = await federation.run(["state", "export", "empty.flotilla", ...place]);
+  assert.equal(await command.exitCode(), 0, command.printed());
 }
 
 Deno.test("a second leader on a SQLite store is refused, and takes over from a paused one", async () => {

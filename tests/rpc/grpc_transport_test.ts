@@ -48,6 +48,28 @@ Deno.test("putWeights() to a client that does not read leaves room for the other
   });
 });
 
+Deno.test("putWeights() ends at the transfer's own deadline, long before the call's", () => {
+  const stuck = edgeFake({ receiveWeights: () => new Promise(() => {}) });
+  return withLinks([stuck], { transferAllowanceMs: 200 }, async ([link]) => {
+    await rejectsWith("deadline", link!.putWeights(HASH, bytesOf(1000), within(600_000)));
+  });
+});
+
+Deno.test("train() does not count the time in which the taker of an update waits for room", () => {
+  const handlers = edgeFake({ train: () => Promise.resolve(updateOf(bytesOf(1000))) });
+  return withLinks([handlers], { transferAllowanceMs: 200 }, async ([link]) => {
+    const running = link!.train(jobOf(HASH), {
+      progress() {},
+      async update(_header, bytes) {
+        for await (const _ of bytes) break;
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        throw new Error("there is room now");
+      },
+    }, within(10_000));
+    await assert.rejects(running, /there is room now/);
+  });
+});
+
 Deno.test("train() refuses an update above the transport's limit", () => {
   const handlers = edgeFake({ train: () => Promise.resolve(updateOf(bytesOf(1001))) });
   return withLinks([handlers], { maxUpdateBytes: 1000 }, async ([link]) => {

@@ -18,6 +18,18 @@ Deno.test("withModelDefaults() adds the package's arguments that the session doe
   assert.deepEqual(model_config.model_args, { hidden: 64, num_classes: 10 });
 });
 
+Deno.test("withModelDefaults() refuses an argument that the package does not list", () => {
+  const config = configOf();
+  const given = { ...config, model_config: { ...config.model_config, model_args: { hiden: 64 } } };
+  const lists = (args: string) => packageWith(`default_training_config:\n  model_args: ${args}\n`);
+  assert.throws(
+    () => withModelDefaults(given, lists("{ hidden: 128 }")),
+    /^ConfigError: session config model_config\.model_args\.hiden is not listed in default_training_config\.model_args of sum\/config\.yaml; did you mean "hidden"\? Known: hidden$/,
+  );
+  const { model_config } = withModelDefaults(given, lists("{}"));
+  assert.deepEqual(model_config.model_args, { hiden: 64 }, "a package may list nothing");
+});
+
 Deno.test("withModelDefaults() leaves the config alone if the package has no config.yaml", () => {
   const config = configOf();
   assert.equal(withModelDefaults(config, modelPackage("sum", {})), config);

@@ -390,6 +390,12 @@ Deno.test("Sessions.resume() leaves out a journal that it cannot read, names it,
     });
     await second.sessions.resume();
     assert.deepEqual((await second.sessions.list()).map(({ id }) => id), ["aaaa-3"]);
+    const unreadable = second.sessions.unreadable();
+    assert.deepEqual(unreadable.map(({ id }) => id), ["aaaa-1", "aaaa-2", "aaaa-4", "aaaa-5"]);
+    await assert.rejects(
+      second.sessions.get("aaaa-1"),
+      /^UnreadableSessionError: Cannot read session aaaa-1, .* entry 1 .*flotilla\.db/,
+    );
     assert.equal((await second.events("aaaa-3")).at(-1)!.type, "session_finished");
     const errors = records.filter(({ level }) => level === "error");
     const expected = [
@@ -408,6 +414,32 @@ Deno.test("Sessions.resume() leaves out a journal that it cannot read, names it,
     await second.store.close();
   });
 });
+
+for (const hasRun of [false, true]) {
+  Deno.test(`Sessions.resume() frees what no journal names, ${hasRun ? "after an" : "without any"} open run`, async () => {
+    const held = new HeldClient();
+    const first = new Leader({ clients: [held] });
+    if (hasRun) {
+      await first.sessions.submit(submission);
+      await held.atWork.first("the client at work");
+    }
+    await first.sessions.close();
+    // As a leader leaves it that dies between the storing and the journalling of an update.
+    const { id } = await first.store.blobs.put(new Uint8Array(100));
+    const back = new SumClient(held.id, held.name, 10, 1);
+    const second = new Leader({ store: first.store, clients: [back] });
+    await second.sessions.resume();
+    if (hasRun) assert.ok(await first.store.blobs.has(id), "runs come first");
+    for (const run of await second.sessions.list()) await second.events(run.id);
+    const deadline = performance.now() + 5000;
+    while (await first.store.blobs.has(id)) {
+      assert.ok(performance.now() < deadline, "it stays");
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    await second.sessions.close();
+    assert.equal((await first.store.blobs.list()).length, hasRun ? 3 : 0);
+  });
+}
 
 Deno.test("Sessions.resume() rejects when the store does not answer", async () => {
   const store = openMemoryStore();

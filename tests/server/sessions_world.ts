@@ -9,7 +9,8 @@ import { type Logger, silentLogger } from "../../src/log/log.ts";
 import { createInProcessTransport } from "../../src/rpc/in_process.ts";
 import type { CheckpointFolder } from "../../src/server/checkpoint_folder.ts";
 import { Directory } from "../../src/server/directory.ts";
-import { type ResultsKeeper, Sessions } from "../../src/server/sessions.ts";
+import type { ResultsKeeper } from "../../src/server/results_keeper.ts";
+import { Sessions } from "../../src/server/sessions.ts";
 import type { SessionEvent } from "../../src/session/events.ts";
 import { openMemoryStore } from "../../src/state/memory.ts";
 import type { Store } from "../../src/state/store.ts";
@@ -75,6 +76,7 @@ export class Leader {
       connect: (id, endpoints) => transport.connect(id, endpoints),
       isSilent: () => false,
       readvertise: () => {},
+      heard: (client) => this.sessions.heard(client),
     });
     this.sessions = new Sessions({
       store,
@@ -92,7 +94,7 @@ export class Leader {
         this.trainers.push(trainer);
         return trainer;
       },
-      openStrategy: (file, code) => openStrategy(file, code, { callLimitMs: 2000 }),
+      openStrategy: (file, code) => openStrategy(file, code, { callLimitMs: 5000 }),
       newId: options.newId ?? (() => crypto.randomUUID()),
       drawSeed: () => 99,
       checkpoints: options.checkpoints ?? null,
@@ -109,6 +111,11 @@ export class Leader {
     const datasets = { D: { dataset_details: {}, metadata: { num_items: samples } } };
     const advert = clientAdvert({ name, datasets });
     this.directory.hear({ kind: "advert", client: id, advert });
+  }
+
+  /** A client does not answer any more, and nobody knows. */
+  vanish({ id }: SumClient): void {
+    this.#clients.delete(id);
   }
 
   /** All events of a run until it ends. */

@@ -142,10 +142,26 @@ Deno.test("runSession() measures who joins later without holding up the others",
   assert.deepEqual(state.rounds.map(({ selected }) => selected.length), [1, 1, 1, 1, 2]);
 });
 
-Deno.test("runSession() benchmarks nobody unless it is told", async () => {
-  const jobs: TrainJob[] = [];
-  await start(await createWorld({ clients: [timed(1, 1, jobs)] }));
-  assert.deepEqual(jobs, []);
+Deno.test("runSession() benchmarks where it is told, or a limit is written and speed matters", async () => {
+  const measured = async (selection: string, benchmark?: Record<string, unknown>) => {
+    const jobs: TrainJob[] = [];
+    await start(
+      await createWorld({
+        clients: [timed(1, 1, jobs)],
+        config: configOf({
+          session: { client_selection: selection },
+          ...(benchmark && { benchmark }),
+        }),
+      }),
+    );
+    return jobs.length;
+  };
+  const limited = { bench_minibatch_count: 5 };
+  assert.equal(await measured("tifl_lite"), 0);
+  assert.equal(await measured("tifl_lite", limited), 1);
+  assert.equal(await measured("tifl_lite", { ...limited, skip_benchmark: true }), 0);
+  assert.equal(await measured("random", limited), 0);
+  assert.equal(await measured("random", { skip_benchmark: false }), 1);
 });
 
 /** A client that says how well the weights serve it: the better the nearer to `at`. */
@@ -186,6 +202,8 @@ Deno.test("runSession() has clients validate the current weights for a strategy 
     events.map(({ results }) => results.map(({ evaluation }) => evaluation!.loss)),
     [[10, 90], [20, 80]],
   );
+  // Only weights that a client has not yet are sent: after round 1, in which both had trained.
+  assert.ok(events.flatMap(({ results }) => results).every(({ bytesDown }) => bytesDown! > 0));
   assert.deepEqual(
     state.rounds.slice(1).map(({ selected }) => selected[0]!.name),
     ["c_2", "c_2"],

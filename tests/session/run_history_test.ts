@@ -59,6 +59,16 @@ Deno.test("runHistory() takes the clients' own numbers where nothing was validat
   assert.deepEqual([points[0]!.accuracy, points[0]!.loss], [0.25, 3]);
 });
 
+Deno.test("runHistory() counts what clients were sent to validate before a round", () => {
+  const validated = entry(1200, {
+    type: "clients_validated",
+    round: 1,
+    results: [{ client: A, bytesDown: 50 }, { client: B, bytesDown: 7 }, { client: B }],
+  });
+  const { points } = runHistory(results([ROUND]), [...JOURNAL, validated]);
+  assert.equal(points[0]!.bytes, 457);
+});
+
 Deno.test("runsPage() draws who trained, waited and failed, and nothing of a name gets through", () => {
   const history = runHistory(results([ROUND]), JOURNAL);
   const page = runsPage("Run", [{ history, resources: [] }]);

@@ -5,7 +5,11 @@ import type { JsonObject } from "../../src/core/json.ts";
 import { seeded } from "../../src/core/prng.ts";
 import { tf } from "../../src/training/backend.ts";
 import { type BuiltModel, describeBuilt } from "../../src/training/built_model.ts";
-import { compileLearner } from "../../src/training/compiled_learner.ts";
+import {
+  type CompiledLearner,
+  compileLearner,
+  type CompileOptions,
+} from "../../src/training/compiled_learner.ts";
 import { buildModel } from "../../src/training/model_source.ts";
 import { KernelMemory } from "../../src/training/kernel_memory.ts";
 import { StepThreads } from "../../src/training/threads/step_threads.ts";
@@ -18,12 +22,12 @@ import { build, SAMPLE_MODELS, sampleBatch, weightsOf } from "./step/sample_mode
 
 const STEPS = 4;
 
-/** Weights and losses after some steps of an optimizer on so many threads. */
+/** Weights and losses after some steps of an optimizer; `see` sees the learner after them. */
 function trained(
   built: BuiltModel,
   samples: number,
-  threads: number,
-  optimizer: string,
+  { optimizer = "adam", ...options }: CompileOptions & { readonly optimizer?: string },
+  see: (learner: CompiledLearner) => void = () => {},
 ): Float32Array {
   const prng = seeded(3);
   const batches = Array.from({ length: STEPS }, () => sampleBatch(built, samples, prng));
@@ -32,7 +36,7 @@ function trained(
     { loss: "crossentropy", optimizer: { name: optimizer, args: {} } },
     datasetOf(built, batches, true),
     { train: [samples], evaluate: [samples] },
-    { threads },
+    options,
   );
   try {
     const weights = Float32Array.from(weightsOf(built).flatMap((values) => [...values]));
@@ -43,6 +47,7 @@ function trained(
     const losses = batches.map((_, step) => learner.train(indices(step)).loss);
     const { loss } = learner.evaluate(indices(0));
     learner.copyWeights(weights);
+    see(learner);
     return Float32Array.of(...losses, loss, ...weights);
   } finally {
     learner.dispose();
@@ -53,10 +58,10 @@ function assertSameBytes(built: BuiltModel, batchSizes: readonly number[]): void
   for (const samples of batchSizes) {
     // The kernel of a gradient adds it to the weight by itself if the optimizer is plain.
     for (const optimizer of ["adam", "sgd"]) {
-      const expected = trained(built, samples, 1, optimizer);
+      const expected = trained(built, samples, { threads: 1, optimizer });
       assert.ok(expected.every(Number.isFinite));
       for (const threads of [2, 3]) {
-        const results = trained(built, samples, threads, optimizer);
+        const results = trained(built, samples, { threads, optimizer });
         assert.deepEqual(results, expected, `${optimizer}: ${samples} on ${threads}`);
       }
     }
@@ -99,13 +104,63 @@ for (const [name, args] of Object.entries(ZOO)) {
   });
 }
 
+Deno.test("compileLearner() goes on with one thread, and says why, if no others can be used", () => {
+  const built = build("lenet");
+  const expected = trained(built, 18, { threads: 1 });
+  const notices: string[] = [];
+  // No thread starts as soon as this.
+  const options = {
+    threads: 2,
+    startLimitMs: 1,
+    onNotice: (text: string) => void notices.push(text),
+  };
+  const actual = trained(built, 18, options, ({ threads }) => assert.equal(threads, 1));
+  assert.deepEqual(actual, expected);
+  assert.equal(notices.length, 1, notices.join("\n"));
+  assert.match(
+    notices[0]!,
+    /^Training goes on with one thread for a step: .* gives no sign for 0\.001 s$/,
+  );
+});
+
+Deno.test("compileLearner() computes a step on one thread if it fits into memory on no more", () => {
+  // All activations live until the only phase ends; one thread gives a place to one after another.
+  const wide = () => tf.layers.dense({ units: 20_000, kernelInitializer: "zeros" });
+  const narrow = () => tf.layers.dense({ units: 1, kernelInitializer: "zeros" });
+  const layers = [tf.layers.dense({ units: 1, inputShape: [1] })];
+  for (let i = 0; i < 6; i++) layers.push(wide(), narrow());
+  const built = describeBuilt(tf.sequential({ layers }));
+  const samples = 6000;
+  const notices: string[] = [];
+  const learner = compileLearner(
+    built,
+    { loss: "mean_square_error", optimizer: null },
+    datasetOf(built, [sampleBatch(built, samples, seeded(1))], false),
+    { train: [], evaluate: [samples] },
+    { threads: 2, onNotice: (text) => void notices.push(text) },
+  );
+  try {
+    // 20,000 x 6,000 floats are 458 MB.
+    const { plan } = learner.planFor("evaluate", samples);
+    assert.ok(plan.top < 1e9, `${plan.top}`);
+    assert.equal(notices.length, 1, notices.join("\n"));
+    assert.match(
+      notices[0]!,
+      /^Training goes on with one thread for a step: .* steps of \d{4} MB .*limit 2048 MB/,
+    );
+    assert.equal(learner.threads, 2);
+  } finally {
+    learner.dispose();
+  }
+});
+
 /** Two threads that run a plan made by hand, with what thread 1 does in its only phase. */
 function twoThreads(second: (f: FunctionBuilder) => void, limitMs: number) {
   const memory = new KernelMemory(true);
   const module = new ModuleBuilder({ arithmetic: "portable", memory: memory.imported });
   module.export("phase 0 of thread 0", module.function("first", {}, () => {}));
   module.export("phase 0 of thread 1", module.function("second", {}, second));
-  const threads = new StepThreads(memory, limitMs);
+  const threads = new StepThreads(memory, { limitMs });
   const step = threads.load({ bytes: module.bytes(), top: 64, phases: 1, threads: 2 });
   return { threads, step };
 }
@@ -126,12 +181,13 @@ Deno.test("StepThreads ends a step with the reason of the thread that fails, and
 });
 
 Deno.test("StepThreads ends a step of which a thread gives no sign within the limit", () => {
-  const forever = (f: FunctionBuilder) => f.loop(2 ** 31 - 1, () => f.loop(2 ** 31 - 1, () => {}));
-  const { threads, step } = twoThreads(forever, 300);
+  // A second or two, as no one can end it before.
+  const long = (f: FunctionBuilder) => f.loop(2 ** 31 - 1, () => {});
+  const { threads, step } = twoThreads(long, 100);
   try {
     assert.throws(step, {
       name: "FlotillaError",
-      message: /one gives no sign for 0\.3 s/,
+      message: /one gives no sign for 0\.1 s/,
     });
   } finally {
     threads.close();

@@ -6,6 +6,7 @@ import type { Dataset } from "../../src/data/dataset.ts";
 import { startBackend, tf } from "../../src/training/backend.ts";
 import { describeBuilt } from "../../src/training/built_model.ts";
 import { compileLearner } from "../../src/training/compiled_learner.ts";
+import { createWorkerTrainer } from "../../src/training/worker_trainer.ts";
 import { linearRequest, never, packageOf, withTrainer, writeHalves } from "./tiny.ts";
 
 const ignore = () => {};
@@ -83,6 +84,63 @@ for (const [what, [call, reason]] of Object.entries(NOT_COMPILED)) {
     }, { onNotice: (text) => notices.push(text) });
   });
 }
+
+Deno.test("a model that cannot be compiled trains on one of two threads, which is said", () => {
+  const notices: string[] = [];
+  return withTrainer(async (trainer, folder) => {
+    await writeHalves(folder, 40);
+    const own = withLayer("return tf.reverse(tf.reverse(x, 0), 0);");
+    const request = { ...await linearRequest(trainer, folder), modelPackage: own };
+    const { metrics } = await trainer.train(request, ignore, never);
+    assert.equal(metrics.threads, 1);
+    assert.equal(notices.length, 1, notices.join("\n"));
+    assert.match(notices[0]!, /^Model trains slowly, kernel by kernel in tfjs and on one thread, /);
+  }, {
+    engine: { arithmetic: "auto", threads: 2 },
+    onNotice: (text) => notices.push(text),
+  });
+});
+
+Deno.test("train() takes a second dataset whose last batch is of another size", async () => {
+  const folder = await Deno.makeTempDir();
+  const folders = ["long", "short"].map((name) => `${folder}/${name}`);
+  const [long, short] = folders as [string, string];
+  const notices: string[] = [];
+  const options = {
+    sharedFolders: folders,
+    onNotice: (text: string) => void notices.push(text),
+  };
+  for (const each of folders) await Deno.mkdir(each);
+  await writeHalves(long, 40);
+  await writeHalves(short, 33);
+  const [one, other] = [createWorkerTrainer(options), createWorkerTrainer(options)];
+  try {
+    // 38 of 40 and 31 of 33 items are trained on: last batches of 2 and of 3.
+    const request = await linearRequest(one, long);
+    await one.train(request, ignore, never);
+    const second = await one.train({ ...request, datasetFolder: short }, ignore, never);
+    const alone = await other.train({ ...request, datasetFolder: short }, ignore, never);
+    assert.deepEqual(second.weights, alone.weights);
+    assert.deepEqual(notices, []);
+    // Compiled for the first dataset, but not for the second.
+    const modelPackage = withLayer("if (x.shape[0] === 3) x.dataSync(); return x;");
+    await one.train({ ...request, modelPackage }, ignore, never);
+    assert.deepEqual(notices, []);
+    const own = { ...request, modelPackage, datasetFolder: short };
+    const eager = await one.train(own, ignore, never);
+    await one.train(own, ignore, never);
+    assert.equal(notices.length, 1, notices.join("\n"));
+    assert.match(notices[0]!, /cannot be compiled: the model reads numbers back/);
+    const expected = decodeWeights(alone.weights).values;
+    decodeWeights(eager.weights).values.forEach((value, i) =>
+      assert.ok(Math.abs(value - expected[i]!) < 1e-5, `${value}, not ${expected[i]}`)
+    );
+  } finally {
+    one.close();
+    other.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
 
 Deno.test("a model with a layer of its own made of known kernels is compiled", () => {
   const notices: string[] = [];

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readPackage } from "../../src/config/read_package.ts";
 import type { JsonObject } from "../../src/core/json.ts";
+import { packageModelArgs } from "../../src/server/model_defaults.ts";
 import { type BuiltModel, describeBuilt } from "../../src/training/built_model.ts";
 import { buildModel } from "../../src/training/model_source.ts";
 import { compareTraining } from "./step/compare_training.ts";
@@ -37,6 +38,22 @@ async function build(name: string, args: JsonObject): Promise<BuiltModel> {
 Deno.test("the zoo holds the models that these tests train", () => {
   const names = [...Deno.readDirSync(MODELS)].map(({ name }) => name).sort();
   assert.deepEqual(names, Object.keys(SMALL));
+});
+
+Deno.test("each package of the zoo lists the arguments that its model reads", async () => {
+  for (const name of Object.keys(SMALL)) {
+    const modelPackage = await readPackage(new URL(name, MODELS).pathname, name);
+    const listed = packageModelArgs(modelPackage);
+    const read = new Set<string>();
+    const noting = new Proxy(listed, {
+      get(args, key) {
+        read.add(String(key));
+        return Reflect.get(args, key);
+      },
+    });
+    await buildModel({ modelPackage, args: noting }, 1);
+    assert.deepEqual([...read].sort(), Object.keys(listed).sort(), name);
+  }
 });
 
 for (const [name, args] of Object.entries(SMALL)) {

@@ -11,7 +11,11 @@ import {
   ModelError,
   UnreachableError,
 } from "../../core/errors.ts";
-import { ContinuationError, UnknownSessionError } from "../session_service.ts";
+import {
+  ContinuationError,
+  UnknownSessionError,
+  UnreadableSessionError,
+} from "../session_service.ts";
 import type { Rest, RestContext } from "./context.ts";
 
 /** What machines can tell apart; the message is for people and may change. */
@@ -27,6 +31,7 @@ export const ERROR_CODES = [
   "not_continuable",
   "busy",
   "unknown_session",
+  "unreadable_session",
   "unknown_route",
   "method_not_allowed",
   "foreign_host",
@@ -89,6 +94,9 @@ function restError(thrown: unknown): RestError {
   if (thrown instanceof ArchiveError) return new RestError(400, "invalid_archive", text);
   if (thrown instanceof ContinuationError) return new RestError(409, "not_continuable", text);
   if (thrown instanceof UnknownSessionError) return new RestError(404, "unknown_session", text);
+  if (thrown instanceof UnreadableSessionError) {
+    return new RestError(409, "unreadable_session", text);
+  }
   if (thrown instanceof UnreachableError) return new RestError(503, "unavailable", text);
   if (thrown instanceof FileAccessError) return new RestError(507, "storage", text);
   if (thrown instanceof FlotillaError) return new RestError(500, "failed", text);

@@ -68,7 +68,10 @@ const sessionId = {
   schema: { type: "string" },
 };
 
-const unknownSession = { 404: ["No such session", "Error"] } as const;
+const unknownSession = {
+  404: ["No such session", "Error"],
+  409: ["The session's journal cannot be read: the reason", "Error"],
+} as const;
 const badBody = {
   400: ["Malformed JSON, or a config or package that cannot work: all problems", "Error"],
   413: ["The body is too large", "Error"],

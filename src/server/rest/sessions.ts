@@ -34,7 +34,13 @@ export const SubmissionBody = v.strictObject({
 /** Answer to a submission. */
 export const Submitted = v.object({ session_id: v.string() });
 
-export const SessionList = v.object({ sessions: v.array(SessionSummary) });
+export const SessionList = v.object({
+  sessions: v.array(SessionSummary),
+  unreadable: v.pipe(
+    v.array(v.object({ session_id: v.string(), reason: v.string() })),
+    v.description("Sessions whose journal cannot be read, and why; they are left alone"),
+  ),
+});
 
 /** Body of a stop, which may be left out. */
 export const StopBody = v.strictObject({ reason: v.optional(v.pipe(v.string(), v.nonEmpty())) });
@@ -54,7 +60,9 @@ export function routeSessions(app: Hono<RestEnv>, rest: Rest): void {
     return c.json({ session_id: id }, 201, { location: `/api/v1/sessions/${id}` });
   });
   app.get("/api/v1/sessions", async (c) => {
-    return c.json({ sessions: (await service.list()).map(sessionSummary) });
+    const sessions = (await service.list()).map(sessionSummary);
+    const unreadable = service.unreadable().map(({ id, reason }) => ({ session_id: id, reason }));
+    return c.json({ sessions, unreadable });
   });
   const view = (state: SessionState) => sessionView(state, service.resultsFolder(state.id));
   app.get("/api/v1/sessions/:id", async (c) => {

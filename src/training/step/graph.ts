@@ -214,6 +214,11 @@ export class GraphBuilder {
       return this.make({ kind: "map", expression }, [value], dims, batched);
     }
     const lanes = this.make({ kind: "lanes" }, [], dims.map(() => 1), true);
+    if (uniformValue(value) === 0) {
+      // A product with 0 would be a constant again, which has no batch.
+      const zero: Expression = { f: "sub", args: [{ arg: 0 }, { arg: 0 }] };
+      return this.make({ kind: "map", expression: zero }, [lanes], dims, true);
+    }
     return this.map((a, b) => call("mul", a, b), [value, lanes], dims);
   }
 }

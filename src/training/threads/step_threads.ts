@@ -15,16 +15,32 @@ import { phaseName } from "./phase_name.ts";
 import type { ThreadedPlan } from "../step/threaded_plan.ts";
 import type { ThreadStart } from "./step_thread.ts";
 
-/** A thread that does not start says so to an event loop that waits, so this is found by waiting. */
-const START_LIMIT_MS = 10_000;
+/** Kept before the worker takes it away from the code of models. */
+const ThreadWorker = Worker;
 
 /** What the threads need of a plan. */
 export type ThreadedCode = Pick<ThreadedPlan, "bytes" | "top" | "phases" | "threads">;
+
+/** Limits of threads. */
+export interface StepThreadsOptions {
+  /** Milliseconds that a thread may take for its part between two waits. @default {60000} */
+  readonly limitMs?: number;
+  /**
+   * Milliseconds that threads may take to start: one that does not says so to an event loop that
+   * waits, so this is found by waiting.
+   *
+   * @default {10000}
+   */
+  readonly startLimitMs?: number;
+  /** Set by others to end the threads, whatever becomes of this one. @default never set */
+  readonly ended?: EndFlag;
+}
 
 /** Threads on one shared memory, which start when the first plan that needs them is loaded. */
 export class StepThreads {
   readonly #memory: KernelMemory;
   readonly #limitMs: number;
+  readonly #startLimitMs: number;
   readonly #control: Control = new Int32Array(
     new SharedArrayBuffer(CONTROL_COUNT * Int32Array.BYTES_PER_ELEMENT),
   );
@@ -32,18 +48,18 @@ export class StepThreads {
   #workers: Worker[] = [];
   #plans = 0;
 
-  /**
-   * @param limitMs how long a thread may take for its part between two waits
-   * @param ended set by others to end the threads, whatever becomes of this one
-   */
   constructor(
     memory: KernelMemory,
-    limitMs = 60_000,
-    ended: EndFlag = new Int32Array(new SharedArrayBuffer(4)),
+    {
+      limitMs = 60_000,
+      startLimitMs = 10_000,
+      ended = new Int32Array(new SharedArrayBuffer(4)),
+    }: StepThreadsOptions = {},
   ) {
     this.#memory = memory;
     this.#ended = ended;
     this.#limitMs = limitMs;
+    this.#startLimitMs = startLimitMs;
   }
 
   /**
@@ -62,7 +78,7 @@ export class StepThreads {
       this.#control[CONTROL.codeBytes] = bytes.length;
       this.#control[CONTROL.phases] = phases;
       this.#start(threads);
-      this.#command(COMMANDS.load, plan, threads, START_LIMIT_MS).pass();
+      this.#command(COMMANDS.load, plan, threads, this.#startLimitMs).pass();
     });
     const own = Array.from(
       { length: phases },
@@ -78,8 +94,10 @@ export class StepThreads {
       });
   }
 
-  /** Ends the threads. */
+  /** Ends the threads; no plan can be loaded or run any more. */
   close(): void {
+    // The runtime does not end a worker that waits without an event loop: it must find out itself.
+    fail(this.#control, 0, "they were ended");
     for (const worker of this.#workers) worker.terminate();
     this.#workers = [];
   }
@@ -98,7 +116,7 @@ export class StepThreads {
 
   #start(threads: number): void {
     for (let thread = this.#workers.length + 1; thread < threads; thread++) {
-      const worker = new Worker(new URL("./step_thread.ts", import.meta.url).href, {
+      const worker = new ThreadWorker(new URL("./step_thread.ts", import.meta.url).href, {
         type: "module",
         name: `step ${thread}`,
         deno: { permissions: "none" },

@@ -12,6 +12,7 @@ import {
   type SessionService,
   type Submission,
   UnknownSessionError,
+  type UnreadableSession,
 } from "../../../src/server/session_service.ts";
 import {
   isTerminal,
@@ -71,6 +72,7 @@ export class FakeService implements SessionService {
   /** Thrown by the next submission. */
   refusal: Error | null = null;
   clientList: ClientView[] = [client(1)];
+  damaged: readonly UnreadableSession[] = [];
   folder: string | null = null;
   /** How many readers follow a session now. */
   followers = 0;
@@ -114,6 +116,10 @@ export class FakeService implements SessionService {
 
   isBusy(): boolean {
     return this.#states().some(({ endedAt }) => endedAt === null);
+  }
+
+  unreadable(): readonly UnreadableSession[] {
+    return this.damaged;
   }
 
   list(): Promise<SessionState[]> {

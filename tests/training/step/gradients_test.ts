@@ -5,8 +5,10 @@
 import assert from "node:assert/strict";
 import { seeded } from "../../../src/core/prng.ts";
 import type { Dataset } from "../../../src/data/dataset.ts";
+import type { BuiltModel } from "../../../src/training/built_model.ts";
 import { type CompiledLearner, compileLearner } from "../../../src/training/compiled_learner.ts";
-import { build, SAMPLE_MODELS, sampleBatch, weightsOf } from "./sample_models.ts";
+import { EVERY_LAYER, NOT_COMPILED } from "./every_layer.ts";
+import { build, describeSeeded, SAMPLE_MODELS, sampleBatch, weightsOf } from "./sample_models.ts";
 
 const SAMPLES = 5;
 /** Directions in which the whole model is checked. */
@@ -16,7 +18,8 @@ const WIDTH = 2e-3;
 
 /** Models whose gradients are not the slopes, and why. */
 const SKIPPED: Readonly<Record<string, string>> = {
-  depthwise: "tfjs spreads the gradient of an average over the part of its window outside, too",
+  'of model "depthwise"':
+    "tfjs spreads the gradient of an average over the part of its window outside, too",
 };
 
 interface Checked {
@@ -27,8 +30,7 @@ interface Checked {
   readonly moving: readonly boolean[];
 }
 
-function prepare(name: string): Checked {
-  const built = build(name);
+function prepare(name: string, built: BuiltModel): Checked {
   const { items, labels } = sampleBatch(built, SAMPLES, seeded(8));
   const dataset: Dataset = {
     name,
@@ -76,9 +78,22 @@ function slope(checked: Checked, direction: Float64Array): number {
   return (4 * difference(WIDTH) - difference(2 * WIDTH)) / 3;
 }
 
-for (const name of Object.keys(SAMPLE_MODELS).filter((name) => !(name in SKIPPED))) {
-  Deno.test(`gradients of model "${name}" are the slopes of its loss`, () => {
-    const checked = prepare(name);
+const MODELS: Readonly<Record<string, () => BuiltModel>> = {
+  ...Object.fromEntries(
+    Object.keys(SAMPLE_MODELS).map((name) => [`of model "${name}"`, () => build(name)]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(EVERY_LAYER).filter(([name]) => !(name in NOT_COMPILED)).map(([name, make]) => [
+      `through layer ${name}`,
+      () => describeSeeded(make),
+    ]),
+  ),
+};
+
+for (const [name, make] of Object.entries(MODELS)) {
+  if (name in SKIPPED) continue;
+  Deno.test(`gradients ${name} are the slopes of its loss`, () => {
+    const checked = prepare(name, make());
     const { start, moving } = checked;
     const { after } = step(checked, start);
     const gradient = Float64Array.from(start, (value, i) => moving[i] ? value - after[i]! : 0);

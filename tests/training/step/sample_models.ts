@@ -163,11 +163,17 @@ export interface SampleBatch {
   readonly targets: Float32Array;
 }
 
+/** A sample model with weights that the seed decides. */
 export function build(name: string, seed = 1): BuiltModel {
+  return describeSeeded(SAMPLE_MODELS[name]!, seed);
+}
+
+/** Any model with weights that the seed decides. */
+export function describeSeeded(make: () => LayersModel, seed = 1): BuiltModel {
   const { random } = Math;
   Math.random = seeded(seed);
   try {
-    return describeBuilt(SAMPLE_MODELS[name]!());
+    return describeBuilt(make());
   } finally {
     Math.random = random;
   }

@@ -1,0 +1,59 @@
+/**
+ * Keeps a user's code from importing: the runtime fetches packages of npm for a module whatever its
+ * worker's permissions are, so that an import would reach the network.
+ */
+import process from "node:process";
+
+/** What is shown of a statement. */
+const SHOWN = 80;
+
+/**
+ * The first statement or call of a module that imports, or null; not `import.meta`.
+ *
+ * @throws {Error} the code is no module: names the place
+ */
+export async function firstImport(code: string): Promise<string | null> {
+  // Neither word can be written in another way. Most models have none, and need not wait.
+  if (!/import|from/.test(code)) return null;
+  const { init, parse } = await import("es-module-lexer");
+  await init;
+  const [imports] = parse(code);
+  const found = imports.find(({ type }) => type !== "import-meta");
+  if (found === undefined) return null;
+  return code.slice(found.importStart, found.importEnd).split("\n", 1)[0]!.slice(0, SHOWN);
+}
+
+/**
+ * Takes away what makes code of text, in which an import would not be seen.
+ *
+ * @param whose as in "a model may not make code of text"
+ */
+export function forbidCodeFromText(whose: string): void {
+  // No arrow function, so that it can also be called with "new".
+  function refuse(): never {
+    throw new TypeError(`${whose} may not make code of text`);
+  }
+  // Functions are still asked for by "instanceof Function".
+  refuse.prototype = Function.prototype;
+  const makers = [
+    function () {},
+    async function () {},
+    function* () {},
+    async function* () {},
+  ].map((one) => Object.getPrototypeOf(one));
+  for (const prototype of makers) fix(prototype, "constructor", refuse);
+  fix(globalThis, "eval", refuse);
+  fix(globalThis, "Function", refuse);
+  fix(globalThis, "Worker", refuse);
+  fix(process, "getBuiltinModule", refuse);
+  for (const name of ["setTimeout", "setInterval"] as const) {
+    const timer = globalThis[name] as (callback: unknown, ...rest: unknown[]) => unknown;
+    fix(globalThis, name, (callback: unknown, ...rest: unknown[]) => {
+      return typeof callback === "function" ? timer(callback, ...rest) : refuse();
+    });
+  }
+}
+
+function fix(owner: object, name: string, value: unknown): void {
+  Object.defineProperty(owner, name, { value, writable: false, configurable: false });
+}
