@@ -88,7 +88,7 @@ function isPassing(error: unknown): boolean {
   return !(error instanceof FlotillaError) || error instanceof UnreachableError;
 }
 
-async function* readItems(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamItem> {
+async function* readItems(body: AsyncIterable<Uint8Array>): AsyncGenerator<StreamItem> {
   const messages: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (message) => void messages.push(message) });
   const decoder = new TextDecoder();

@@ -12,9 +12,14 @@ import type { SessionList } from "../server/rest/sessions.ts";
 import type { SessionSummary, SessionView } from "../server/rest/session_view.ts";
 import type { Collected, Imported } from "../server/rest/storage.ts";
 import { baseUrl } from "./endpoint.ts";
+import { unlessSilent } from "./silence.ts";
 
 /** Milliseconds that an answer may take; a POST may build a model, or wait for a run to stop. */
 const ANSWER_WITHIN_MS = { GET: 30_000, POST: 600_000 } as const;
+/** A stream of events has a sign of life every 15 s. */
+const EVENTS_SILENCE_MS = 60_000;
+/** Slowest upload of a state that is waited for. */
+const SLOWEST_BYTES_PER_MS = 64;
 
 /** A client as the leader's REST interface shows it. */
 export type ClientRow = v.InferOutput<typeof ClientBody>;
@@ -101,18 +106,24 @@ export class LeaderApi {
   }
 
   /** Everything that the leader keeps, as an archive. */
-  async exportState(): Promise<ReadableStream<Uint8Array>> {
-    const answer = await this.#fetch("/state", {});
-    if (!answer.ok || answer.body === null) throw await this.#refusal(answer);
-    return answer.body;
+  exportState(): Promise<AsyncIterable<Uint8Array>> {
+    return this.#stream("/state", {}, ANSWER_WITHIN_MS.POST);
   }
 
-  /** Fills the leader's empty state from an archive. */
-  async importState(archive: ReadableStream<Uint8Array>): Promise<v.InferOutput<typeof Imported>> {
+  /**
+   * Fills the leader's empty state from an archive.
+   *
+   * @param size bytes of the archive
+   */
+  async importState(
+    archive: ReadableStream<Uint8Array>,
+    size: number,
+  ): Promise<v.InferOutput<typeof Imported>> {
     const answer = await this.#fetch("/state", {
       method: "POST",
       body: archive,
       headers: { "content-type": "application/octet-stream" },
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS.POST + size / SLOWEST_BYTES_PER_MS),
     });
     if (!answer.ok) throw await this.#refusal(answer);
     return await answer.json();
@@ -148,12 +159,10 @@ export class LeaderApi {
     id: SessionId,
     afterSeq: number,
     signal: AbortSignal,
-  ): Promise<ReadableStream<Uint8Array>> {
+  ): Promise<AsyncIterable<Uint8Array>> {
     const headers = { accept: "text/event-stream", "last-event-id": String(afterSeq) };
     const path = `/sessions/${encodeURIComponent(id)}/events`;
-    const answer = await this.#fetch(path, { headers, signal });
-    if (!answer.ok || answer.body === null) throw await this.#refusal(answer);
-    return answer.body;
+    return await this.#stream(path, { headers, signal }, EVENTS_SILENCE_MS);
   }
 
   async #json<T>(
@@ -177,6 +186,29 @@ export class LeaderApi {
     } catch (error) {
       signal?.throwIfAborted();
       throw this.#unreachable(`its answer is broken off or not JSON (${messageOf(error)})`);
+    }
+  }
+
+  /** A body that comes as long as the leader has something to say. */
+  async #stream(
+    path: string,
+    init: RequestInit,
+    longestSilenceMs: number,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    const late = new AbortController();
+    const signals = [late.signal, ...(init.signal ? [init.signal] : [])];
+    // No more than the answer's beginning: the whole may take as long as a run.
+    const timer = setTimeout(
+      () => late.abort(new DOMException("The answer is late", "TimeoutError")),
+      longestSilenceMs,
+    );
+    try {
+      const answer = await this.#fetch(path, { ...init, signal: AbortSignal.any(signals) });
+      if (!answer.ok || answer.body === null) throw await this.#refusal(answer);
+      const silent = () => this.#unreachable("it has gone silent");
+      return unlessSilent(endedBy(answer.body, init.signal), longestSilenceMs, silent);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -217,4 +249,15 @@ function encodePackage({ id, files }: ModelPackage) {
   const encoded = Object.entries(files)
     .map(([path, bytes]) => [path, Buffer.from(bytes).toString("base64")]);
   return { id, files: Object.fromEntries(encoded) };
+}
+
+/**
+ * The same stream, which ends with the signal: the one that a request was made with has no effect
+ * any more once its answer is collected as garbage, though the body is still being read.
+ */
+function endedBy(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  signal: AbortSignal | null | undefined,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return signal ? body.pipeThrough(new TransformStream(), { signal }) : body;
 }

@@ -97,9 +97,10 @@ async function importFrom(file: string, flags: StateFlags): Promise<void> {
   using archive = await Archive.open(file, "state");
   const store = await openPlace(flags);
   if (store === null) {
-    const body = (await onFile("read", file, () => Deno.open(file))).readable;
+    const body = await onFile("read", file, () => Deno.open(file));
+    const { size } = await onFile("read", file, () => body.stat());
     const { sessions, blobs, blob_bytes } = await new LeaderApi(flags.federatedServerEndpoint)
-      .importState(body);
+      .importState(body.readable, size);
     return report("imported", { sessions, blobs, blobBytes: blob_bytes }, flags);
   }
   try {

@@ -9,6 +9,9 @@ import { FileAccessError, messageOf, PortTakenError } from "../core/errors.ts";
 import { withoutGoaway } from "./goaway.ts";
 import { createWideInjector } from "./windows.ts";
 
+/** Silence of a connection after which the system looks whether the caller is there. */
+const KEEPALIVE_AFTER_MS = 30_000;
+
 /** A port that is served. */
 export interface Listening {
   /** `host:port`, with the port that was bound. */
@@ -33,7 +36,9 @@ export async function listen(
 ): Promise<Listening> {
   const injector = createWideInjector(server);
   const sockets = new Set<Socket>();
-  const listener = createServer({ noDelay: true }, (socket) => {
+  // A caller whose machine is gone says nothing more: the system asks it for a sign of life.
+  const keepAlive = { keepAlive: true, keepAliveInitialDelay: KEEPALIVE_AFTER_MS };
+  const listener = createServer({ noDelay: true, ...keepAlive }, (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());

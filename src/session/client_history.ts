@@ -1,6 +1,7 @@
 /** What a session knows of one client from its answers, folded from the journal. Pure. */
 import type { ClientId } from "../core/ids.ts";
 import type { Benchmark, Evaluation, TrainingMetrics } from "../core/metrics.ts";
+import { withClient } from "./by_client.ts";
 import type {
   ClientBenchmarked,
   ClientFailed,
@@ -49,7 +50,7 @@ export function withAnswer(clients: Histories, event: UpdateReceived | ClientFai
   const after = event.type === "client_failed"
     ? { ...before, failedLast: true }
     : { ...before, lastMetrics: event.metrics, lastRound: event.round, failedLast: false };
-  return { ...clients, [id]: after };
+  return withClient(clients, id, after);
 }
 
 /** The histories after a validation by clients or a benchmark. */
@@ -59,7 +60,7 @@ export function withMeasures(
 ): Histories {
   if (event.type === "client_benchmarked") {
     const { client: { id }, benchmark } = event;
-    return { ...clients, [id]: { ...historyOf(clients, id), benchmark } };
+    return withClient(clients, id, { ...historyOf(clients, id), benchmark });
   }
   const { round, results } = event;
   const answered = results.flatMap(({ client: { id }, evaluation }) =>

@@ -4,6 +4,7 @@ import { JournalError } from "../core/errors.ts";
 import type { ClientId, ClientRef, SessionId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Evaluation } from "../core/metrics.ts";
+import { withoutClient } from "./by_client.ts";
 import { type ClientHistory, withAnswer, withMeasures } from "./client_history.ts";
 import type {
   ClientFailed,
@@ -240,14 +241,14 @@ function change(state: SessionState, { event, at }: SessionEntry): Partial<Sessi
           state,
           (last) => last.finished === null ? { ...last, updates: [...last.updates, event] } : last,
         ),
-        inFlight: without(state.inFlight, event.client.id),
+        inFlight: withoutClient(state.inFlight, event.client.id),
         pending: [...state.pending, event],
         clients: withAnswer(state.clients, event),
       };
     case "client_failed":
       return {
         ...withLastRound(state, (last) => ({ ...last, failures: [...last.failures, event] })),
-        inFlight: without(state.inFlight, event.client.id),
+        inFlight: withoutClient(state.inFlight, event.client.id),
         clients: withAnswer(state.clients, event),
       };
     case "round_finished": {
@@ -326,9 +327,4 @@ function assignedBy({ round, selected, groups }: RoundStarted | ClientsAdded) {
   return Object.fromEntries(
     selected.map((client) => [client.id, { client, round, group: groups?.[client.id] ?? null }]),
   );
-}
-
-function without<T>(record: Readonly<Record<string, T>>, key: string): Record<string, T> {
-  const { [key]: _, ...rest } = record;
-  return rest;
 }

@@ -203,7 +203,10 @@ Deno.test("a folder of runs that cannot be written is told at submission", async
   const session = await federation.session(runConfig());
   assert.equal(await session.exitCode(), 2, session.printed());
   assert.match(session.stderr, /runs/);
-  assert.deepEqual((await federation.api("/api/v1/sessions")).body, { sessions: [], unreadable: [] });
+  assert.deepEqual((await federation.api("/api/v1/sessions")).body, {
+    sessions: [],
+    unreadable: [],
+  });
 });
 
 Deno.test("flotilla session without a server ends with code 3 and says what to start", async () => {

@@ -95,7 +95,7 @@ function restError(thrown: unknown): RestError {
   if (thrown instanceof ContinuationError) return new RestError(409, "not_continuable", text);
   if (thrown instanceof UnknownSessionError) return new RestError(404, "unknown_session", text);
   if (thrown instanceof UnreadableSessionError) {
-    return new RestError(500, "unreadable_session", text);
+    return new RestError(409, "unreadable_session", text);
   }
   if (thrown instanceof UnreachableError) return new RestError(503, "unavailable", text);
   if (thrown instanceof FileAccessError) return new RestError(507, "storage", text);

@@ -70,7 +70,7 @@ const sessionId = {
 
 const unknownSession = {
   404: ["No such session", "Error"],
-  500: ["The session's journal cannot be read: the reason", "Error"],
+  409: ["The session's journal cannot be read: the reason", "Error"],
 } as const;
 const badBody = {
   400: ["Malformed JSON, or a config or package that cannot work: all problems", "Error"],
