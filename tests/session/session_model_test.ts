@@ -7,7 +7,7 @@ import { CLIENTS, ReferenceSession, RETURN_MS } from "./reference_session.ts";
 import { RealSession } from "./real_session.ts";
 
 /** Histories that CI tries; set MODEL_RUNS for more. */
-const RUNS = Number(Deno.env.get("MODEL_RUNS") ?? 800);
+const RUNS = Number(Deno.env.get("MODEL_RUNS") ?? 2000);
 /** Beyond every deadline of a call. */
 const DAYS_MS = 5 * 24 * 3600 * 1000;
 /** More losses in one round make a client count as one that the work kills. */
