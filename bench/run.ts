@@ -1,6 +1,7 @@
 /** `deno task bench [NAME...]`: all benchmarks one after another, or the named ones. */
 import { aggregation } from "./aggregation.ts";
 import { durability } from "./durability.ts";
+import { eager } from "./eager.ts";
 import { echoRounds } from "./echo_rounds.ts";
 import { firstStep } from "./first_step.ts";
 import { kernels } from "./kernels.ts";
@@ -14,6 +15,7 @@ const BENCHMARKS = {
   "echo-rounds": echoRounds,
   "small-clients": smallClients,
   kernels,
+  eager,
   durability,
 };
 

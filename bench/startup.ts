@@ -110,7 +110,15 @@ export async function startup(): Promise<void> {
       unit: "MB",
       bar: 150,
     });
-    const { rounds } = await federation.results();
+    const { rounds, seconds, final } = await federation.results();
+    report({ what: "session of the demo's model, 5 rounds", value: seconds, unit: "s", bar: 4 });
+    report({
+      what: "accuracy of the demo's model",
+      value: final.validation.accuracy * 100,
+      unit: "%",
+      bar: 97,
+      moreIsBetter: true,
+    });
     const overheads = rounds.slice(1).map((round: QuickRound) =>
       round.seconds * 1000 - Math.max(...round.updates.map((update) => update.train_seconds * 1000))
     );

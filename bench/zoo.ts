@@ -30,8 +30,8 @@ export const ZOO: Readonly<Record<string, ZooModel>> = {
   TableMLP: { shape: [16], classes: 10, args: { inputs: 16, outputs: 10 } },
 };
 
-/** A model's package with its arguments. */
-export async function zooSource(model: string): Promise<ModelSource> {
+/** A model's package with its arguments, or others. */
+export async function zooSource(model: string, args = ZOO[model]!.args): Promise<ModelSource> {
   const folder = new URL(`../models/${model}`, import.meta.url).pathname;
-  return { modelPackage: await readPackage(folder, model), args: ZOO[model]!.args };
+  return { modelPackage: await readPackage(folder, model), args };
 }

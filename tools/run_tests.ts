@@ -37,10 +37,15 @@ export function closingLine({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`;
 }
 
-/** Arguments of `deno test`; types are checked by `deno check`, which is faster for all at once. */
+/**
+ * Arguments of `deno test`; tests that take many minutes run only when they are asked for, and types are checked by `deno check`, which is
+ * faster for all at once.
+ */
 export function testArguments(given: readonly string[]): string[] {
   const files = given.some((argument) => argument.endsWith(".ts") || argument.startsWith("tests"));
-  return ["test", "-q", "-A", "--no-check", "--ignore=data,runs,dist,bench", ...given]
+  const isSlow = given.some((argument) => argument.startsWith("tests/slow"));
+  const ignored = ["data", "runs", "dist", "bench", ...isSlow ? [] : ["tests/slow"]].join();
+  return ["test", "-q", "-A", "--no-check", `--ignore=${ignored}`, ...given]
     .concat(files ? [] : ["tests/"]);
 }
 

@@ -38,11 +38,11 @@ export const STRATEGIES = {
     ...MEASURED,
     session_config: { aggregator: "fedat", ...SOME_ROUNDS },
   }),
-  // With few credits the tiers take part alike, and the slow one holds up every fifth round.
+  // With one credit each tier has one of five rounds, and the slow one holds up no other.
   tifl: selection("tifl", {
     ...TIERS,
     num_clients: 4,
-    credits_per_tier: 2,
+    credits_per_tier: 1,
     validation_round_interval: 2,
   }, { ...MEASURED, session_config: SOME_ROUNDS }),
   tifl_lite: selection("tifl_lite", TIERS, { ...MEASURED, session_config: SOME_ROUNDS }),

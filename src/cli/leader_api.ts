@@ -206,7 +206,7 @@ export class LeaderApi {
       const answer = await this.#fetch(path, { ...init, signal: AbortSignal.any(signals) });
       if (!answer.ok || answer.body === null) throw await this.#refusal(answer);
       const silent = () => this.#unreachable("it has gone silent");
-      return unlessSilent(answer.body, longestSilenceMs, silent);
+      return unlessSilent(endedBy(answer.body, init.signal), longestSilenceMs, silent);
     } finally {
       clearTimeout(timer);
     }
@@ -249,4 +249,15 @@ function encodePackage({ id, files }: ModelPackage) {
   const encoded = Object.entries(files)
     .map(([path, bytes]) => [path, Buffer.from(bytes).toString("base64")]);
   return { id, files: Object.fromEntries(encoded) };
+}
+
+/**
+ * The same stream, which ends with the signal: the one that a request was made with has no effect
+ * any more once its answer is collected as garbage, though the body is still being read.
+ */
+function endedBy(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  signal: AbortSignal | null | undefined,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return signal ? body.pipeThrough(new TransformStream(), { signal }) : body;
 }

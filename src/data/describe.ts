@@ -1,6 +1,7 @@
 /** What a client tells the leader of its datasets: computed where the configuration is silent. */
 import type { JsonObject } from "../core/json.ts";
 import type { DatasetDescription } from "../discovery/discovery.ts";
+import { DataError } from "../core/errors.ts";
 import { checkCount, countLabels } from "./load.ts";
 import { readerOf } from "./readers.ts";
 import { readDatasetSpec } from "./spec.ts";
@@ -9,7 +10,8 @@ import { readDatasetSpec } from "./spec.ts";
  * Describes the dataset in a folder without loading its items, where the format allows that: of a
  * pair of IDX files only the images' header and the labels are read.
  *
- * @throws {DataError} the folder, its configuration or its files cannot be read
+ * @throws {DataError} the folder, its configuration or its files cannot be read, or the
+ *   configuration tells of a label that the data have not
  * @throws {ConfigError} the configuration is wrong
  */
 export async function describeDataset(folder: string): Promise<DatasetDescription> {
@@ -22,6 +24,9 @@ export async function describeDataset(folder: string): Promise<DatasetDescriptio
   const counted = labelCounts === null
     ? null
     : Object.fromEntries(labelCounts.map((items, label) => [String(label), items / count]));
+  if (label_distribution !== null && counted !== null) {
+    checkLabels(folder, label_distribution, counted);
+  }
   const distribution = label_distribution ?? counted;
   return {
     dataset_details: details as JsonObject,
@@ -30,4 +35,21 @@ export async function describeDataset(folder: string): Promise<DatasetDescriptio
       ...(distribution === null ? {} : { label_distribution: distribution }),
     },
   };
+}
+
+function checkLabels(
+  folder: string,
+  declared: Readonly<Record<string, number>>,
+  counted: Readonly<Record<string, number>>,
+): void {
+  const present = Object.keys(counted).filter((label) => counted[label]! > 0);
+  const missing = Object.keys(declared)
+    .find((label) => declared[label]! > 0 && !present.includes(label));
+  if (missing === undefined) return;
+  throw new DataError(
+    `Cannot use metadata.label_distribution of ${folder} as it has label "${missing}", of which ` +
+      `the data have no item: their labels are ${
+        present.join(", ")
+      }; without the key they are counted`,
+  );
 }

@@ -15,6 +15,7 @@ import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local } from "./emitter/value.ts";
 import { type Epilogue, epilogueKey, epilogueOperands, storeResult } from "./epilogue.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
+import { splatRows } from "./splat_rows.ts";
 import { range, splitEvenly } from "./tiles.ts";
 
 /** One gathering convolution; weight strides count floats. */
@@ -184,14 +185,15 @@ function tile(
       tapW === source.channels * weights.source * 4;
     const x = f.let(at.x), w = f.let(at.w);
     const sum = (xAt: Local<"i32">, wAt: Local<"i32">, terms: number) => {
-      f.unrolledLoop(terms, 8, () => {
+      const weight = splatRows(f, wAt, size, weights.result * 4);
+      f.unrolledLoop(terms, 4, () => {
         const values = vectors.map(({ source }) => f.let(v128.load(xAt, source)));
         for (const [r, row] of sums.entries()) {
-          const weight = f.let(v128.load32Splat(wAt, r * weights.result * 4));
-          for (const [v, value] of values.entries()) f.accumulate(row[v]!, weight, value);
+          const factor = f.let(weight.load(r));
+          for (const [v, value] of values.entries()) f.accumulate(row[v]!, factor, value);
         }
         f.bump(xAt, lanes);
-        f.bump(wAt, weights.source * 4);
+        weight.advance(weights.source * 4);
       });
     };
     f.repeat(at.taps, () => {
@@ -201,7 +203,7 @@ function tile(
         f.loop(run.taps, () => {
           sum(xRow, wRow, source.channels);
           f.bump(xRow, tapX - source.channels * lanes);
-          f.bump(wRow, tapW - source.channels * weights.source * 4);
+          f.bump(wRow, tapW);
         });
       }
       f.bump(x, rowX);

@@ -29,11 +29,22 @@ import { winogradWeightGradient } from "./winograd_weight_gradient.ts";
 /** What one block of rows may read, so that it stays in the first-level cache. */
 const BLOCK_BYTES = 24 * 1024;
 
-/** Operands `x`, `dy`, `dw`, then `scale` if it is an operand, then `scratch` if it is used. */
+/** Whether a part of the output channels can be computed, with the bits that it has among all. */
+export function cutsWeightGradient(shape: Conv2dShape): boolean {
+  return !winogradPays(shape) && shape.kernelHeight * shape.kernelWidth > 1;
+}
+
+/**
+ * Operands `x`, `dy`, `dw`, then `scale` if it is an operand, then `scratch` if it is used.
+ *
+ * @param part so many output channels, from the one that `dy` and `dw` point to; all by default, and
+ * fewer only if {@link cutsWeightGradient} says so
+ */
 export function conv2dWeightGradient(
   module: ModuleBuilder,
   shape: Conv2dShape,
   epilogue: SumEpilogue = {},
+  part = shape.outputChannels,
 ): Kernel {
   if (winogradPays(shape)) return winogradWeightGradient(module, shape, epilogue);
   const { batch, inputChannels, outputChannels, kernelHeight, kernelWidth } = shape;
@@ -41,13 +52,13 @@ export function conv2dWeightGradient(
   const { rows, columns } = conv2dAxes(shape);
   const lanes = batch * 4;
   const xPixel = inputChannels * lanes, dyPixel = outputChannels * lanes;
-  const weights = kernelHeight * kernelWidth * inputChannels * outputChannels;
+  const weights = kernelHeight * kernelWidth * inputChannels * part;
   const { taps: tapLimit, channels: channelLimit, ...speed } = tileFor(
     kernelWidth,
     columns.stride === 1 && columns.dilation === 1,
     module.arithmetic === "fused",
   );
-  const key = `conv2d weight gradient ${JSON.stringify([shape, sumEpilogueKey(epilogue)])}`;
+  const key = `conv2d weight gradient ${JSON.stringify([shape, part, sumEpilogueKey(epilogue)])}`;
   const rowTaps = forwardTaps(rows), columnTaps = forwardTaps(columns);
   const blockRows = Math.max(
     1,
@@ -56,12 +67,15 @@ export function conv2dWeightGradient(
   return defineKernel(module, {
     key,
     params: ["x", "dy", "dw", ...sumEpilogueOperands(epilogue), "scratch"],
-    flops: 2 * batch * inputChannels * outputChannels * rowTaps.pairs * columnTaps.pairs,
+    flops: 2 * batch * inputChannels * part * rowTaps.pairs * columnTaps.pairs,
     scratchBytes: weights * 16,
     build(f, args) {
       f.memoryFill(args.scratch, 0, weights * 16);
       for (let block = 0; block < rows.output; block += blockRows) sumBlock(f, args, block);
-      storeLaneSums(f, args, weights, epilogue);
+      const sums = part === outputChannels
+        ? { rows: 1, length: weights, stride: weights }
+        : { rows: weights / part, length: part, stride: outputChannels };
+      storeLaneSums(f, args, sums, epilogue);
     },
   });
 
@@ -72,7 +86,7 @@ export function conv2dWeightGradient(
     block: number,
   ): void {
     const dy = f.let(args.dy), channelSums = f.let(args.scratch);
-    for (const channels of splitEvenly(outputChannels, channelLimit)) {
+    for (const channels of splitEvenly(part, channelLimit)) {
       f.loop(channels.count, () => {
         const x = f.let(args.x), sums = f.let(channelSums);
         f.loop(inputChannels, () => {
@@ -95,7 +109,7 @@ export function conv2dWeightGradient(
                   i32.add(dy, low * columns.output * dyPixel),
                   i32.add(
                     sums,
-                    (ky * kernelWidth + tap) * inputChannels * outputChannels * 16,
+                    (ky * kernelWidth + tap) * inputChannels * part * 16,
                   ),
                   end - low,
                 );
@@ -104,7 +118,7 @@ export function conv2dWeightGradient(
             }
           }
           f.bump(x, lanes);
-          f.bump(sums, outputChannels * 16);
+          f.bump(sums, part * 16);
         });
         f.bump(dy, channels.size * lanes);
         f.bump(channelSums, channels.size * 16);
@@ -123,7 +137,7 @@ export function conv2dWeightGradient(
     const parameters = { x: "i32", dy: "i32", sums: "i32", rows: "i32" } as const;
     return module.cached(name, () =>
       module.function(name, parameters, (f, args) => {
-        const place = (r: number, t: number) => (t * inputChannels * outputChannels + r) * 16;
+        const place = (r: number, t: number) => (t * inputChannels * part + r) * 16;
         const sums = range(channels).map((r) =>
           range(taps).map((t) => f.let(v128.load(args.sums, place(r, t))))
         );

@@ -58,7 +58,7 @@ export function depthwiseWeightGradient(
           f.bump(dy, dyRow);
         });
       }
-      storeLaneSums(f, args, weights, epilogue);
+      storeLaneSums(f, args, { rows: 1, length: weights, stride: weights }, epilogue);
     },
   });
 

@@ -12,18 +12,20 @@ const LN2_LOW = -2.12194440e-4;
 /** Coefficients from the highest power down. */
 function polynomial(f: FunctionBuilder, x: V128, coefficients: readonly number[]): V128 {
   const [first = 0, ...rest] = coefficients;
-  let sum: V128 = f32x4.const(first);
-  for (const coefficient of rest) sum = f.let(f.multiplyAdd(sum, x, f32x4.const(coefficient)));
+  let sum: V128 = f.floats(first);
+  for (const coefficient of rest) {
+    sum = f.let(f.multiplyAdd(sum, x, f.floats(coefficient)));
+  }
   return sum;
 }
 
 /** e to the power x; 0 below -103.9, infinite above 88.7. */
 export function exp(f: FunctionBuilder, value: V128): V128 {
   const given = f.let(value);
-  const x = f.let(f32x4.pmin(f32x4.pmax(given, f32x4.const(-104)), f32x4.const(88.73)));
-  const n = f.let(f32x4.nearest(f32x4.mul(x, f32x4.const(Math.LOG2E))));
-  const high = f32x4.sub(x, f32x4.mul(n, f32x4.const(LN2_HIGH)));
-  const r = f.let(f32x4.sub(high, f32x4.mul(n, f32x4.const(LN2_LOW))));
+  const x = f.let(f32x4.pmin(f32x4.pmax(given, f.floats(-104)), f.floats(88.73)));
+  const n = f.let(f32x4.nearest(f32x4.mul(x, f.floats(Math.LOG2E))));
+  const high = f32x4.sub(x, f32x4.mul(n, f.floats(LN2_HIGH)));
+  const r = f.let(f32x4.sub(high, f32x4.mul(n, f.floats(LN2_LOW))));
   const p = polynomial(f, r, [
     1.9875691500e-4,
     1.3981999507e-3,
@@ -33,31 +35,31 @@ export function exp(f: FunctionBuilder, value: V128): V128 {
     5.0000001201e-1,
   ]);
   const square = f32x4.mul(r, r);
-  const whole = f32x4.add(f.multiplyAdd(p, square, r), f32x4.const(1));
+  const whole = f32x4.add(f.multiplyAdd(p, square, r), f.floats(1));
   // Two powers of two, as 2^128 and what is below 2^-126 are no floats of their own.
   const exponent = f.let(i32x4.truncSatF32x4S(n));
   const half = f.let(i32x4.shrS(exponent, 1));
   const rest = i32x4.sub(exponent, half);
-  return f32x4.mul(f32x4.mul(whole, powerOfTwo(half)), powerOfTwo(rest));
+  return f32x4.mul(f32x4.mul(whole, powerOfTwo(f, half)), powerOfTwo(f, rest));
 }
 
 /** 2 to the power of integers between -126 and 127. */
-function powerOfTwo(exponent: V128): V128 {
-  return i32x4.shl(i32x4.add(exponent, i32x4.const(127)), 23);
+function powerOfTwo(f: FunctionBuilder, exponent: V128): V128 {
+  return i32x4.shl(i32x4.add(exponent, f.integers(127)), 23);
 }
 
 /** Natural logarithm; minus infinity at 0, NaN below. */
 export function log(f: FunctionBuilder, value: V128): V128 {
   const given = f.let(value);
   // What has fewer digits than a normal number gets them all by a factor of 2^23.
-  const tiny = f.let(f32x4.lt(given, f32x4.const(2 ** -126)));
-  const normal = v128.bitselect(f32x4.mul(given, f32x4.const(2 ** 23)), given, tiny);
+  const tiny = f.let(f32x4.lt(given, f.floats(2 ** -126)));
+  const normal = v128.bitselect(f32x4.mul(given, f.floats(2 ** 23)), given, tiny);
   // The mantissa between sqrt(1/2) and sqrt(2), and the exponent that goes with it.
-  const bits = f.let(i32x4.sub(normal, i32x4.const(0x3f3504f3)));
-  const exponent = i32x4.sub(i32x4.shrS(bits, 23), v128.and(tiny, i32x4.const(23)));
+  const bits = f.let(i32x4.sub(normal, f.integers(0x3f3504f3)));
+  const exponent = i32x4.sub(i32x4.shrS(bits, 23), v128.and(tiny, f.integers(23)));
   const e = f.let(f32x4.convertI32x4S(exponent));
-  const mantissa = i32x4.add(v128.and(bits, i32x4.const(0x007fffff)), i32x4.const(0x3f3504f3));
-  const x = f.let(f32x4.sub(mantissa, f32x4.const(1)));
+  const mantissa = i32x4.add(v128.and(bits, f.integers(0x007fffff)), f.integers(0x3f3504f3));
+  const x = f.let(f32x4.sub(mantissa, f.floats(1)));
   const p = polynomial(f, x, [
     7.0376836292e-2,
     -1.1514610310e-1,
@@ -71,13 +73,13 @@ export function log(f: FunctionBuilder, value: V128): V128 {
   ]);
   const square = f.let(f32x4.mul(x, x));
   let y: V128 = f32x4.mul(f32x4.mul(p, x), square);
-  y = f32x4.add(y, f32x4.mul(e, f32x4.const(LN2_LOW)));
-  y = f32x4.sub(y, f32x4.mul(square, f32x4.const(0.5)));
-  const result = f32x4.add(f32x4.add(x, y), f32x4.mul(e, f32x4.const(LN2_HIGH)));
-  const infinity = f32x4.const(Infinity);
+  y = f32x4.add(y, f32x4.mul(e, f.floats(LN2_LOW)));
+  y = f32x4.sub(y, f32x4.mul(square, f.floats(0.5)));
+  const result = f32x4.add(f32x4.add(x, y), f32x4.mul(e, f.floats(LN2_HIGH)));
+  const infinity = f.floats(Infinity);
   const upper = v128.bitselect(infinity, result, f32x4.eq(given, infinity));
-  const positive = v128.bitselect(upper, f32x4.const(NaN), f32x4.gt(given, f32x4.const(0)));
-  return v128.bitselect(f32x4.const(-Infinity), positive, f32x4.eq(given, f32x4.const(0)));
+  const positive = v128.bitselect(upper, f.floats(NaN), f32x4.gt(given, f32x4.const(0)));
+  return v128.bitselect(f.floats(-Infinity), positive, f32x4.eq(given, f32x4.const(0)));
 }
 
 /**
@@ -86,20 +88,20 @@ export function log(f: FunctionBuilder, value: V128): V128 {
  */
 export function pow(f: FunctionBuilder, base: V128, power: V128): V128 {
   const x = f.let(base), y = f.let(power);
-  const zero = f32x4.const(0), one = f32x4.const(1);
+  const zero = f32x4.const(0), one = f.floats(1);
   const size = f.let(exp(f, f32x4.mul(y, log(f, f32x4.abs(x)))));
-  const half = f.let(f32x4.mul(y, f32x4.const(0.5)));
+  const half = f.let(f32x4.mul(y, f.floats(0.5)));
   const isOdd = f32x4.ne(f32x4.floor(half), half);
-  const signed = v128.xor(size, v128.and(isOdd, i32x4.const(-0x80000000)));
+  const signed = v128.xor(size, v128.and(isOdd, f.integers(-0x80000000)));
   const isWhole = f32x4.eq(f32x4.floor(y), y);
-  const below = v128.bitselect(signed, f32x4.const(NaN), isWhole);
+  const below = v128.bitselect(signed, f.floats(NaN), isWhole);
   const result = v128.bitselect(below, size, f32x4.lt(x, zero));
   return v128.bitselect(one, result, f32x4.eq(y, zero));
 }
 
 /** x to a whole power by multiplications. */
 export function wholePower(f: FunctionBuilder, base: V128, power: number): V128 {
-  const one = f32x4.const(1);
+  const one = f.floats(1);
   let result: V128 | undefined;
   let square = f.let(base);
   for (let left = Math.abs(power); left > 0; left = Math.floor(left / 2)) {
@@ -114,7 +116,7 @@ export function wholePower(f: FunctionBuilder, base: V128, power: number): V128 
 
 /** 1 / (1 + exp(-x)). */
 export function sigmoid(f: FunctionBuilder, x: V128): V128 {
-  const one = f32x4.const(1);
+  const one = f.floats(1);
   return f32x4.div(one, f32x4.add(one, exp(f, f32x4.neg(x))));
 }
 
@@ -131,10 +133,10 @@ export function tanh(f: FunctionBuilder, value: V128): V128 {
     -3.33332819422e-1,
   ]);
   const near = f.let(f.multiplyAdd(f32x4.mul(p, square), x, x));
-  const one = f32x4.const(1);
+  const one = f.floats(1);
   const power = f.let(exp(f, f32x4.add(size, size)));
-  const far = f32x4.sub(one, f32x4.div(f32x4.const(2), f32x4.add(power, one)));
-  const sign = v128.and(x, i32x4.const(-0x80000000));
+  const far = f32x4.sub(one, f32x4.div(f.floats(2), f32x4.add(power, one)));
+  const sign = v128.and(x, f.integers(-0x80000000));
   const signed = v128.or(far, sign);
-  return v128.bitselect(near, signed, f32x4.lt(size, f32x4.const(0.625)));
+  return v128.bitselect(near, signed, f32x4.lt(size, f.floats(0.625)));
 }

@@ -22,7 +22,6 @@ export type ElementExpression =
 const COMPARISONS = { gt: 1, ge: 1, lt: 1, le: 1, eq: 1, ne: 1 } as const;
 /** Whole powers up to this are products. */
 const WHOLE_POWERS = 16;
-const ONE = f32x4.const(1);
 const ZERO = f32x4.const(0);
 
 /** An expression as text, the same for equal ones only. */
@@ -41,11 +40,11 @@ export class ExpressionCode {
 
   /** The value as floats. */
   number(expression: ElementExpression): V128 {
-    if (typeof expression === "number") return f32x4.const(expression);
+    if (typeof expression === "number") return this.f.floats(expression);
     if ("arg" in expression) return this.operands[expression.arg]!;
     return this.#once(`number ${expressionKey(expression)}`, () => {
       const { f, args } = expression;
-      if (isTruth(expression)) return v128.and(this.mask(expression), ONE);
+      if (isTruth(expression)) return v128.and(this.mask(expression), this.f.floats(1));
       if (f === "mul") {
         const truth = args.findIndex(isTruth);
         if (truth >= 0) return v128.and(this.number(args[1 - truth]!), this.mask(args[truth]!));

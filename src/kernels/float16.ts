@@ -77,18 +77,18 @@ export function fromFloat16(module: ModuleBuilder): Kernel {
 /** Four floats as halves, each in the low half of its lane. */
 function halvesOf(f: FunctionBuilder, floats: V128): V128 {
   const bits = f.let(floats);
-  const magnitude = f.let(v128.and(bits, i32x4.const(0x7fff_ffff)));
+  const magnitude = f.let(v128.and(bits, f.integers(0x7fff_ffff)));
   const sign = i32x4.shrU(v128.xor(bits, magnitude), 16);
   // Just under half of the last place, and a bit more where it is odd: ties go to even.
-  const odd = v128.and(i32x4.shrU(magnitude, LOST), i32x4.const(1));
+  const odd = v128.and(i32x4.shrU(magnitude, LOST), f.integers(1));
   const rounding = i32x4.add(odd, i32x4.const((1 << (LOST - 1)) - 1 - REBIAS));
   const normal = i32x4.shrU(i32x4.add(magnitude, rounding), LOST);
-  const shifted = f32x4.add(magnitude, f32x4.const(SUBNORMAL_SHIFT));
-  const subnormal = i32x4.sub(shifted, i32x4.const(SUBNORMAL_SHIFT_BITS));
-  const isNaN = i32x4.gt(magnitude, i32x4.const(INFINITY));
-  const special = v128.bitselect(i32x4.const(HALF_NAN), i32x4.const(HALF_INFINITY), isNaN);
-  const isSmall = i32x4.lt(magnitude, i32x4.const(SMALLEST_NORMAL));
-  const isLarge = i32x4.ge(magnitude, i32x4.const(TOO_LARGE));
+  const shifted = f32x4.add(magnitude, f.floats(SUBNORMAL_SHIFT));
+  const subnormal = i32x4.sub(shifted, f.integers(SUBNORMAL_SHIFT_BITS));
+  const isNaN = i32x4.gt(magnitude, f.integers(INFINITY));
+  const special = v128.bitselect(f.integers(HALF_NAN), f.integers(HALF_INFINITY), isNaN);
+  const isSmall = i32x4.lt(magnitude, f.integers(SMALLEST_NORMAL));
+  const isLarge = i32x4.ge(magnitude, f.integers(TOO_LARGE));
   const finite = v128.bitselect(subnormal, normal, isSmall);
   return v128.or(v128.bitselect(special, finite, isLarge), sign);
 }
@@ -96,15 +96,15 @@ function halvesOf(f: FunctionBuilder, floats: V128): V128 {
 /** Four halves, each in the low half of its lane, as floats. */
 function floatsOf(f: FunctionBuilder, halves: V128): V128 {
   const bits = f.let(halves);
-  const magnitude = f.let(i32x4.shl(v128.and(bits, i32x4.const(0x7fff)), LOST));
-  const sign = i32x4.shl(v128.and(bits, i32x4.const(0x8000)), 16);
-  const normal = i32x4.add(magnitude, i32x4.const(REBIAS));
+  const magnitude = f.let(i32x4.shl(v128.and(bits, f.integers(0x7fff)), LOST));
+  const sign = i32x4.shl(v128.and(bits, f.integers(0x8000)), 16);
+  const normal = i32x4.add(magnitude, f.integers(REBIAS));
   // A subnormal is read as if it had the leading 1 of 2^-14, which is then taken away.
-  const withOne = i32x4.add(magnitude, i32x4.const(SMALLEST_NORMAL));
-  const subnormal = f32x4.sub(withOne, f32x4.const(2 ** -14));
-  const special = v128.or(magnitude, i32x4.const(INFINITY));
-  const isSmall = i32x4.lt(magnitude, i32x4.const(0x400 << LOST));
-  const isSpecial = i32x4.ge(magnitude, i32x4.const(HALF_INFINITY << LOST));
+  const withOne = i32x4.add(magnitude, f.integers(SMALLEST_NORMAL));
+  const subnormal = f32x4.sub(withOne, f.floats(2 ** -14));
+  const special = v128.or(magnitude, f.integers(INFINITY));
+  const isSmall = i32x4.lt(magnitude, f.integers(0x400 << LOST));
+  const isSpecial = i32x4.ge(magnitude, f.integers(HALF_INFINITY << LOST));
   const finite = v128.bitselect(subnormal, normal, isSmall);
   return v128.or(v128.bitselect(special, finite, isSpecial), sign);
 }

@@ -10,7 +10,7 @@
 import type { FunctionBuilder } from "./emitter/function_builder.ts";
 import { f32x4, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
-import type { Local } from "./emitter/value.ts";
+import type { Local, V128 } from "./emitter/value.ts";
 import {
   type Epilogue,
   epilogueKey,
@@ -19,6 +19,7 @@ import {
   storeResult,
 } from "./epilogue.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
+import { splatRows } from "./splat_rows.ts";
 import { range, splitEvenly } from "./tiles.ts";
 
 /** Extents and strides of a product; strides count floats. */
@@ -51,18 +52,23 @@ export interface GemmShape {
 }
 
 const ZERO = f32x4.const(0);
-const UNROLL = 8;
+const UNROLL = 4;
 /** A matrix up to this size stays in the first-level cache (32 KiB) beside a strip of the other. */
 const CACHED_BYTES = 20 * 1024;
 /** With so many rows a copy of B's panel is soon paid back: measured 1.1 to 2.9 times as fast. */
 const PACKING_ROWS = 12;
 
+/** Whether panels of B are packed for so many rows, unless the shape says otherwise. */
+export function packPays(m: number): boolean {
+  return m >= PACKING_ROWS;
+}
+
 /** Operands `a`, `b`, `c`, then those of the epilogue, then `scratch` if `scratchBytes` is not 0. */
 export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
   const { m, n, k, aRow, aDepth, bDepth, cRow, epilogue = {} } = shape;
   const outer = shape.outer ??
-    (m < PACKING_ROWS && k * n * 4 <= CACHED_BYTES ? "rows" : "columns");
-  const pack = outer === "columns" && (shape.pack ?? m >= PACKING_ROWS);
+    (shape.pack !== true && m < PACKING_ROWS && k * n * 4 <= CACHED_BYTES ? "rows" : "columns");
+  const pack = outer === "columns" && (shape.pack ?? packPays(m));
   return defineKernel(module, {
     key: `gemm ${[m, n, k, aRow, aDepth, bDepth, cRow, outer, pack, epilogueKey(epilogue)]}`,
     params: ["a", "b", "c", ...epilogueOperands(epilogue), ...(pack ? ["scratch" as const] : [])],
@@ -70,6 +76,10 @@ export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
     scratchBytes: pack ? k * 32 : 0,
     build(f, args) {
       const scale = args.scale === undefined ? undefined : f.let(v128.load32Splat(args.scale));
+      // Panels are multiplied as they are copied: they are fewer numbers than there are results.
+      const panelScale = pack ? scale : undefined;
+      const rest = panelScale === undefined ? epilogue : { ...epilogue, scale: 1 };
+      const restScale = pack ? undefined : scale;
       const rowRuns = splitEvenly(m, module.arithmetic === "fused" ? 6 : 5);
       const columnRuns = columnTiles(n);
       const nest = outer === "rows"
@@ -77,7 +87,7 @@ export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
         : [columnLoop, rowLoop] as const;
       nest[0](args, (outerTile, outerPointers) =>
         nest[1](outerPointers, (innerTile, pointers) => {
-          tile(f, { ...shape, ...outerTile, ...innerTile, epilogue }, pointers, scale);
+          tile(f, { ...shape, ...outerTile, ...innerTile, epilogue: rest }, pointers, restScale);
         }));
 
       function rowLoop(at: Pointers, body: TileBody): void {
@@ -99,7 +109,7 @@ export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
           f.loop(count, () => {
             const bytes = columns.vectors * 16;
             if (pack) {
-              packPanel(f, next.b, args.scratch, k, bDepth, columns.vectors);
+              packPanel(f, next.b, args.scratch, k, bDepth, columns.vectors, panelScale);
               body({ ...columns, bDepth: columns.vectors * 4 }, { ...next, b: args.scratch });
             } else body(columns, next);
             f.bump(next.b, bytes);
@@ -138,7 +148,7 @@ function columnTiles(n: number): (Pick<Tile, "vectors" | "lastLanes"> & { count:
   return tiles.filter(({ count }) => count > 0);
 }
 
-/** Copies `k` pieces of 1 or 2 vectors, `bDepth` floats apart, one behind the other. */
+/** Copies `k` pieces of 1 or 2 vectors, `bDepth` floats apart, one behind the other, times `scale`. */
 function packPanel(
   f: FunctionBuilder,
   panel: Local<"i32">,
@@ -146,11 +156,15 @@ function packPanel(
   k: number,
   bDepth: number,
   vectors: number,
+  scale: V128 | undefined,
 ): void {
   const from = f.let(panel);
   const to = f.let(scratch);
-  f.unrolledLoop(k, UNROLL / 2, () => {
-    for (const v of range(vectors)) f.store(to, v128.load(from, v * 16), v * 16);
+  f.unrolledLoop(k, UNROLL, () => {
+    for (const v of range(vectors)) {
+      const own = v128.load(from, v * 16);
+      f.store(to, scale === undefined ? own : f32x4.mul(own, scale), v * 16);
+    }
     f.bump(from, bDepth * 4);
     f.bump(to, vectors * 16);
   });
@@ -174,15 +188,15 @@ function tile(
 ): void {
   const { k, aRow, aDepth, bDepth, cRow, rows = 1, vectors = 1, lastLanes = 4, epilogue } = shape;
   const sums = range(rows).map(() => range(vectors).map(() => f.let(ZERO)));
-  const a = f.let(at.a);
+  const a = splatRows(f, at.a, rows, aRow * 4);
   const b = f.let(at.b);
   f.unrolledLoop(k, UNROLL, () => {
     const columns = range(vectors).map((v) => f.let(v128.load(b, v * 16)));
     for (const [r, row] of sums.entries()) {
-      const factor = f.let(v128.load32Splat(a, r * aRow * 4));
+      const factor = f.let(a.load(r));
       for (const [v, sum] of row.entries()) f.accumulate(sum, factor, columns[v]!);
     }
-    f.bump(a, aDepth * 4);
+    a.advance(aDepth * 4);
     f.bump(b, bDepth * 4);
   });
   for (const [r, row] of sums.entries()) {

@@ -56,20 +56,32 @@ export function storeSums(
   }
 }
 
-/** Sums the lanes of each of the vectors in scratch into one float of `dw`. */
+/** Floats of `dw`, in rows that lie apart. */
+export interface SumRows {
+  readonly rows: number;
+  /** Floats of a row. */
+  readonly length: number;
+  /** Floats from one row to the next. */
+  readonly stride: number;
+}
+
+/** Sums the lanes of each of the vectors in scratch, which follow each other, into one float of `dw`. */
 export function storeLaneSums(
   f: FunctionBuilder,
   args: Record<"dw" | "scratch", Local<"i32">> & { scale?: Local<"i32"> },
-  count: number,
+  { rows, length, stride }: SumRows,
   epilogue: SumEpilogue,
 ): void {
   const scale = args.scale && f.let(v128.load32Splat(args.scale));
   const store = (present: number) => {
     const vectors = range(present).map((i) => f.let(v128.load(args.scratch, i * 16)));
     storeSums(f, epilogue, quadSum(f, vectors), args.dw, range(present).map((i) => i * 4), scale);
-    f.bump(args.scratch, 64);
-    f.bump(args.dw, 16);
+    f.bump(args.scratch, present * 16);
+    f.bump(args.dw, present * 4);
   };
-  f.loop(Math.floor(count / 4), () => store(4));
-  if (count % 4 > 0) store(count % 4);
+  f.loop(rows, () => {
+    f.loop(Math.floor(length / 4), () => store(4));
+    if (length % 4 > 0) store(length % 4);
+    f.bump(args.dw, (stride - length) * 4);
+  });
 }

@@ -3,9 +3,10 @@
  * become floats, x * factor + offset for each channel. Four bytes of four samples at a time need
  * no shuffles: the word of each sample is a lane, and a shift selects the byte.
  */
+import type { FunctionBuilder } from "./emitter/function_builder.ts";
 import { f32x4, i32x4, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
-import type { V128 } from "./emitter/value.ts";
+import type { Local, V128 } from "./emitter/value.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { range } from "./tiles.ts";
 
@@ -39,47 +40,58 @@ export function loadBatch(module: ModuleBuilder, shape: LoadShape): Kernel {
     params: ["items", "to"],
     flops: 2 * features * batch,
     build(f, { items, to }) {
-      for (let first = 0; first < batch; first += 4) {
-        f.scope(() => {
-          const from = f.let(items), target = f.let(to);
-          const real = Math.min(4, Math.max(0, samples - first));
-          f.bump(from, first * itemBytes);
-          f.bump(target, first * 4);
-          const feature = (i: number, own: V128) => {
-            const channel = i % channels;
-            const factor = f32x4.const(factors[channel]!), offset = offsets[channel]!;
-            let value = factors[channel] === 1 ? own : f32x4.mul(own, factor);
-            if (offset !== 0) value = f32x4.add(value, f32x4.const(offset));
-            if (real < 4) value = v128.and(value, i32x4.const(...lanesMask(real)));
-            f.store(target, value);
-            f.bump(target, batchStride * 4);
-          };
-          const words = (count: number) => {
-            for (let i = 0; i < count; i += word) {
-              f.scope(() => {
-                let four: V128 = v128.load32Zero(from);
-                for (const n of [1, 2, 3]) {
-                  four = v128.load32Lane(from, four, n, n * itemBytes);
-                }
-                const loaded = f.let(four);
-                if (type === "f32") feature(i, loaded);
-                else if (type === "i32") feature(i, f32x4.convertI32x4S(loaded));
-                else {
-                  for (const byte of range(Math.min(4, count - i))) {
-                    const low = v128.and(i32x4.shrU(loaded, byte * 8), i32x4.const(255));
-                    feature(i + byte, f32x4.convertI32x4S(low));
-                  }
-                }
-                f.bump(from, 4);
-              });
-            }
-          };
-          f.loop(Math.floor(features / block), () => words(block));
-          words(features % block);
-        });
+      const real = Math.min(samples, batch);
+      f.loop(Math.floor(features / block), () => words(block));
+      words(features % block);
+
+      /** Some features of all samples, so that the lines they lie in are written at one time. */
+      function words(count: number): void {
+        for (let first = 0; first < count; first += word) {
+          f.scope(() => {
+            const from = f.let(items), target = f.let(to);
+            const present = range(Math.min(word, count - first)).map((i) => first + i);
+            f.loop(Math.floor(real / 4), () => vectors(from, target, present, 4));
+            if (real < batch) vectors(from, target, present, real % 4);
+          });
+          f.bump(items, 4);
+          f.bump(to, word * batchStride * 4);
+        }
+      }
+
+      /** Neighbouring features of four samples, of which `real` exist. */
+      function vectors(
+        from: Local<"i32">,
+        target: Local<"i32">,
+        present: readonly number[],
+        real: number,
+      ): void {
+        const loaded = f.let(v128.load32Zero(from));
+        for (const n of [1, 2, 3]) {
+          f.bump(from, itemBytes);
+          f.set(loaded, v128.load32Lane(from, loaded, n));
+        }
+        f.bump(from, itemBytes);
+        for (const [byte, feature] of present.entries()) {
+          const channel = feature % channels;
+          const factor = factors[channel]!, offset = offsets[channel]!;
+          let value = numbersOf(f, loaded, type, byte);
+          if (factor !== 1) value = f32x4.mul(value, f.floats(factor));
+          if (offset !== 0) value = f32x4.add(value, f.floats(offset));
+          if (real < 4) value = v128.and(value, f.integers(...lanesMask(real)));
+          f.store(target, value);
+          f.bump(target, batchStride * 4);
+        }
+        f.bump(target, 16 - present.length * batchStride * 4);
       }
     },
   });
+}
+
+/** The words of four samples as floats; of bytes the one of this number. */
+function numbersOf(f: FunctionBuilder, words: V128, type: LoadShape["type"], byte: number): V128 {
+  if (type === "f32") return words;
+  if (type === "i32") return f32x4.convertI32x4S(words);
+  return f32x4.convertI32x4S(v128.and(i32x4.shrU(words, byte * 8), f.integers(255)));
 }
 
 function lanesMask(real: number): [number, number, number, number] {

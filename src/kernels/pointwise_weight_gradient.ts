@@ -64,7 +64,7 @@ export function pointwiseWeightGradient(
         f.bump(xLine, rows.stride * columns.input * xPixel);
         f.bump(dyLine, columns.output * dyPixel);
       });
-      storeLaneSums(f, args, weights, epilogue);
+      storeLaneSums(f, args, { rows: 1, length: weights, stride: weights }, epilogue);
     },
   });
 

@@ -31,7 +31,7 @@ export function poolForward(module: ModuleBuilder, shape: PoolShape): Kernel {
         if (taps.length === 0) return f.store(y!, ZERO);
         const join = shape.take === "max" ? f32x4.pmax : f32x4.add;
         const total = taps.map((offset) => v128.load(x, offset)).reduce((a, b) => join(a, b));
-        const scale = f32x4.const(1 / taps.length);
+        const scale = f.floats(1 / taps.length);
         f.store(y!, shape.take === "max" ? total : f32x4.mul(total, scale));
       });
     },
@@ -78,7 +78,7 @@ export function poolGradient(module: ModuleBuilder, shape: PoolShape, positive =
       const give = (at: Local<"i32">, offset: number, value: V128) =>
         f.store(at, overlap ? f32x4.add(v128.load(at, offset), value) : value, offset);
       if (take === "average") {
-        const scale = f32x4.const(1 / (kernelHeight * kernelWidth));
+        const scale = f.floats(1 / (kernelHeight * kernelWidth));
         eachWindow(f, shape, { rows, columns }, dx, [dy], ([dy], to, taps) => {
           const share = f.let(f32x4.mul(v128.load(dy!), scale));
           for (const offset of taps) give(to, offset, share);

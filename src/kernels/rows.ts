@@ -82,14 +82,16 @@ function rowNumber(f: FunctionBuilder, numbers: Local<"i32">, rows: number): I32
 /** Operands `numbers` [numbers][batch], `to` [numbers][depth][batch]: 1 where a number is the index. */
 export function oneHot(
   module: ModuleBuilder,
-  { numbers: count, depth, batch }: {
+  { numbers: count, depth, batch, batchStride = batch }: {
     readonly numbers: number;
     readonly depth: number;
     readonly batch: number;
+    /** Floats from one number or place to the next. @default batch */
+    readonly batchStride?: number;
   },
 ): Kernel {
   return defineKernel(module, {
-    key: `one hot ${[count, depth, batch]}`,
+    key: `one hot ${[count, depth, batch, batchStride]}`,
     params: ["numbers", "to"],
     flops: 0,
     build(f, { numbers, to }) {
@@ -102,9 +104,10 @@ export function oneHot(
             f.bump(at, 16);
             f.bump(to, 16);
           });
+          f.bump(to, (batchStride - batch) * 4);
           f.set(index, f32x4.add(index, f32x4.const(1)));
         });
-        f.bump(numbers, batch * 4);
+        f.bump(numbers, batchStride * 4);
       });
     },
   });

@@ -101,7 +101,7 @@ export function transformLines(
 
 /** `a * factor + b`, kept in a local. */
 function scaled(f: FunctionBuilder, a: V128, factor: number, b: V128): V128 {
-  return f.let(f.multiplyAdd(a, f32x4.const(factor), b));
+  return f.let(f.multiplyAdd(a, f.floats(factor), b));
 }
 
 function sum(f: FunctionBuilder, a: V128, b: V128): V128 {
@@ -158,7 +158,7 @@ export function outputGradientTransform(f: FunctionBuilder, column: readonly V12
 /** Three weights at the six points. */
 export function weightTransform(f: FunctionBuilder, column: readonly V128[]): V128[] {
   const [g0, g1, g2] = column as [V128, V128, V128];
-  const times = (a: V128, factor: number) => f.let(f32x4.mul(a, f32x4.const(factor)));
+  const times = (a: V128, factor: number) => f.let(f32x4.mul(a, f.floats(factor)));
   const outer = times(f32x4.add(g0, g2), -1 / 6);
   const outer2 = scaled(f, g0, 1 / 24, times(g2, 1 / 6));
   return [
@@ -176,9 +176,9 @@ export function weightGradientTransform(f: FunctionBuilder, column: readonly V12
   const [u0, u1, u2, u3, u4, u5] = column as [V128, V128, V128, V128, V128, V128];
   const even = sum(f, u1, u2), odd = difference(f, u2, u1);
   const even2 = sum(f, u3, u4), odd2 = difference(f, u3, u4);
-  const sixth = f32x4.const(1 / 6);
+  const sixth = f.floats(1 / 6);
   return [
-    scaled(f, u0, 1 / 4, scaled(f, even, -1 / 6, f32x4.mul(even2, f32x4.const(1 / 24)))),
+    scaled(f, u0, 1 / 4, scaled(f, even, -1 / 6, f32x4.mul(even2, f.floats(1 / 24)))),
     scaled(f, odd2, 1 / 12, f32x4.mul(odd, sixth)),
     scaled(f, difference(f, even2, even), 1 / 6, u5),
   ];

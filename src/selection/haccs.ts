@@ -12,6 +12,7 @@ import { drawIndex } from "./draw.ts";
 import { byCluster, clustersOf, type ClusterState, noClusters } from "./label_clusters.ts";
 import type { Candidate, Selector } from "./selector.ts";
 import { countOf, type Size, withSize } from "./size.ts";
+import { bySpeed } from "./speed.ts";
 import { numTiers } from "./tiers.ts";
 
 /** Arguments, named as in the original. */
@@ -42,7 +43,7 @@ export const haccs: Selector<HaccsArgs, ClusterState> = {
     if (round === 1) return { train: candidates.map(({ id }) => id), state };
     const clusters = byCluster(state, candidates);
     const weights = clusterWeights(clusters, args.loss_latency_tradeoff_param);
-    const left = clusters.map((members) => [...members].sort(faster));
+    const left = clusters.map((members) => [...members].sort(bySpeed));
     const train: string[] = [];
     const count = countOf(args, candidates.length);
     while (train.length < count) {
@@ -81,10 +82,4 @@ function withMean(values: readonly (number | null)[]): number[] {
   const known = values.filter((value) => value !== null);
   const mean = known.reduce((sum, value) => sum + value, 0) / Math.max(1, known.length);
   return values.map((value) => value ?? mean);
-}
-
-/** The fastest first; those not measured last, by name. */
-function faster(a: Candidate, b: Candidate): number {
-  const [x, y] = [a.secondsPerBatch ?? Infinity, b.secondsPerBatch ?? Infinity];
-  return x === y ? 0 : x - y;
 }

@@ -1,7 +1,7 @@
 /** The tiers take turns, the fastest first. */
-import { byName } from "../core/ids.ts";
 import type { Selector } from "./selector.ts";
 import { countOf, withSize } from "./size.ts";
+import { bySpeed } from "./speed.ts";
 import type { TierArgs } from "./tifl_lite.ts";
 import { byTier, noTiers, numTiers, tiersOf, type TierState } from "./tiers.ts";
 
@@ -23,10 +23,7 @@ export const tieredRoundrobin: Selector<TierArgs, RoundRobinState> = {
     // A tier of which nobody is there loses its turn.
     const turns = [...members.keys()];
     const tier = turns.find((one) => one >= before.next) ?? turns[0]!;
-    const sorted = members.get(tier)!.sort((a, b) =>
-      (a.secondsPerBatch ?? Infinity) - (b.secondsPerBatch ?? Infinity) || byName(a, b)
-    );
-    const ids = sorted.map(({ id }) => id);
+    const ids = members.get(tier)!.sort(bySpeed).map(({ id }) => id);
     return {
       train: ids.slice(0, countOf(args, ids.length)),
       state: { ...tiers, next: (tier + 1) % args.num_tiers },

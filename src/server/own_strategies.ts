@@ -7,6 +7,8 @@ import type {
   OpenCustomStrategy,
   StrategyKind,
 } from "../custom/custom_strategy.ts";
+import type { SessionState } from "../session/state.ts";
+import type { Blobs } from "../state/store.ts";
 
 const KINDS: readonly StrategyKind[] = ["aggregator", "client_selection"];
 
@@ -29,12 +31,8 @@ export function neededFiles({ session_config: session }: SessionConfig, sent: St
   }));
 }
 
-/**
- * Opens the run's own strategies; none runs before its first call.
- *
- * @param files as {@link neededFiles} gave them
- */
-export function openOwn(
+/** None runs before its first call. */
+function openOwn(
   { session_config: session }: SessionConfig,
   files: StrategyFiles,
   open: OpenCustomStrategy,
@@ -43,9 +41,57 @@ export function openOwn(
   return Object.fromEntries(own.map((kind) => [kind, open(session[kind], files[session[kind]]!)]));
 }
 
-/** Loads the code of each. @throws {ConfigError} it cannot be loaded, or is no such strategy */
-export async function checkOwn(own: OwnStrategies): Promise<void> {
-  for (const kind of KINDS) await own[kind]?.check(kind);
+/**
+ * Loads a run's own strategies once, so that what is wrong with them is known at once.
+ *
+ * @throws {ConfigError} one cannot be loaded, or is no such strategy
+ */
+export async function checkFiles(
+  config: SessionConfig,
+  files: StrategyFiles,
+  open: OpenCustomStrategy,
+): Promise<void> {
+  closeOwn(await openChecked(config, files, open));
+}
+
+/**
+ * Opens a run's own strategies from where they are kept with it.
+ *
+ * @throws {SessionFailedError} their code is gone
+ * @throws {ConfigError} as {@link checkFiles}
+ */
+export async function openStored(
+  state: SessionState,
+  blobs: Blobs,
+  open: OpenCustomStrategy,
+): Promise<OwnStrategies> {
+  return await openChecked(state.config, await storedFiles(state, blobs), open);
+}
+
+/** Code of a run's own strategies. @throws {SessionFailedError} it is gone */
+export async function storedFiles(
+  { id, strategies }: SessionState,
+  blobs: Blobs,
+): Promise<StrategyFiles> {
+  if (strategies === null) return {};
+  const bytes = await blobs.get(strategies);
+  if (bytes !== null) return unpackFiles(bytes);
+  throw new SessionFailedError(`Cannot run ${id} as the code of its strategies is gone`);
+}
+
+async function openChecked(
+  config: SessionConfig,
+  files: StrategyFiles,
+  open: OpenCustomStrategy,
+): Promise<OwnStrategies> {
+  const own = openOwn(config, files, open);
+  try {
+    for (const kind of KINDS) await own[kind]?.check(kind);
+    return own;
+  } catch (error) {
+    closeOwn(own);
+    throw error;
+  }
 }
 
 /** Ends their workers. */
@@ -58,8 +104,8 @@ export function packFiles(files: StrategyFiles): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(files));
 }
 
-/** Reads what {@link packFiles} wrote. @throws {SessionFailedError} the bytes are something else */
-export function unpackFiles(bytes: Uint8Array): StrategyFiles {
+/** @throws {SessionFailedError} the bytes are something else */
+function unpackFiles(bytes: Uint8Array): StrategyFiles {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {

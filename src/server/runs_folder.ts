@@ -9,7 +9,7 @@ import { type ModelFiles, writeResults } from "../session/write_results.ts";
 import { checkWritable, writeFileAtomically } from "../state/atomic_file.ts";
 import type { Journal } from "../state/store.ts";
 import type { InitialModel } from "../training/trainer.ts";
-import type { ResultsKeeper } from "./sessions.ts";
+import type { ResultsKeeper } from "./results_keeper.ts";
 
 /** What results are written with. */
 export interface RunsFolderOptions {

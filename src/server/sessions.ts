@@ -1,54 +1,39 @@
 /** The leader's runs: submitted, queued, run one at a time, followed, stopped, resumed. */
 import type { StateSize } from "../archive/state_archive.ts";
 import { putBlobs } from "../archive/store_members.ts";
-import { aggregators } from "../aggregation/registry.ts";
 import type { StrategyFiles } from "../config/strategy_files.ts";
 import type { SessionConfig } from "../config/session_config.ts";
 import type { Clock } from "../core/clock.ts";
-import {
-  DeposedError,
-  FlotillaError,
-  messageOf,
-  SessionFailedError,
-  UnreachableError,
-} from "../core/errors.ts";
+import { messageOf, SessionFailedError } from "../core/errors.ts";
 import type { ClientId, SessionId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { ModelPackage } from "../core/model_package.ts";
 import type { Logger } from "../log/log.ts";
 import type { OpenCustomStrategy } from "../custom/custom_strategy.ts";
-import { selectors } from "../selection/registry.ts";
 import { forked } from "../session/continuation.ts";
-import { runSession, StopRequest } from "../session/engine.ts";
+import { StopRequest } from "../session/engine.ts";
 import type { SessionEntry, SessionSubmitted, StreamItem } from "../session/events.ts";
-import type { RunModel } from "../session/run_context.ts";
 import { initialWeightsSeed } from "../session/seeds.ts";
 import { SessionJournal } from "../session/session_journal.ts";
 import type { SessionState } from "../session/state.ts";
 import { needsWeights } from "../session/stored_weights.ts";
-import { Patience, patientStore } from "../session/patience.ts";
 import type { Store } from "../state/store.ts";
-import type { InitialModel, Trainer } from "../training/trainer.ts";
+import type { Trainer } from "../training/trainer.ts";
+import { carryOutRun, Shutdown } from "./carry_out_run.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import type { CheckpointFolder } from "./checkpoint_folder.ts";
 import { planContinuation } from "./continuation_plan.ts";
 import type { Directory } from "./directory.ts";
 import { checkFits, checkForkConfig, weightsToForkFrom } from "./fork_plan.ts";
 import type { Garbage } from "./garbage.ts";
+import { KeptRuns } from "./kept_runs.ts";
 import { LateReleases } from "./late_releases.ts";
 import { withModelDefaults } from "./model_defaults.ts";
-import { checkConfig, openJournal } from "./open_journal.ts";
-import {
-  checkOwn,
-  closeOwn,
-  neededFiles,
-  openOwn,
-  type OwnStrategies,
-  packFiles,
-  unpackFiles,
-} from "./own_strategies.ts";
+import { checkConfig } from "./open_journal.ts";
+import { checkFiles, neededFiles, packFiles, storedFiles } from "./own_strategies.ts";
+import type { ResultsKeeper } from "./results_keeper.ts";
 import { packBlob, unpackBlob } from "./package_blob.ts";
-import { type PreparedModel, prepareModel, runModel, type ValidationSets } from "./run_model.ts";
+import { type PreparedModel, prepareModel, type ValidationSets } from "./run_model.ts";
 import {
   type ClientView,
   ContinuationError,
@@ -56,31 +41,9 @@ import {
   type Fork,
   type SessionService,
   type Submission,
-  UnknownSessionError,
   type UnreadableSession,
-  UnreadableSessionError,
 } from "./session_service.ts";
 import { StateKeeper } from "./state_keeper.ts";
-
-/** Keeps what a run has produced. */
-export interface ResultsKeeper {
-  /** Checks that results can be written at all. @throws {FileAccessError} */
-  checkWritable(): Promise<void>;
-  /**
-   * Writes the results of a run that is about to end.
-   *
-   * @param state as it will be after the last entry
-   * @param last the entry that ends the run, which is not in the journal yet
-   * @param model its model and final weights; null if it never had one
-   */
-  save(
-    state: SessionState,
-    last: SessionEntry,
-    model: { initial: Pick<InitialModel, "topology">; weights: Uint8Array<ArrayBuffer> } | null,
-  ): Promise<void>;
-  /** Folder of a run's results; null if there are none. */
-  folderOf(id: SessionId): string | null;
-}
 
 /** What the leader's runs need from around them. */
 export interface SessionsOptions {
@@ -128,15 +91,10 @@ interface RunStart {
   readonly strategies: StrategyFiles;
 }
 
-/** The leader is shutting down: runs are left as they are, to be resumed. */
-class Shutdown extends FlotillaError {
-  override name = "Shutdown";
-}
-
 /** The leader's runs. */
 export class Sessions implements SessionService {
   readonly #options: SessionsOptions;
-  readonly #journals = new Map<SessionId, SessionJournal>();
+  readonly #runs: KeptRuns;
   readonly #prepared = new Map<SessionId, PreparedModel>();
   readonly #queue: SessionId[] = [];
   readonly #keeper: StateKeeper;
@@ -151,8 +109,6 @@ export class Sessions implements SessionService {
   readonly #forked = new Set<WeightsId>();
   /** Runs that are about to be continued. */
   readonly #continuing = new Set<SessionId>();
-  /** Journals that cannot be read: what those runs need is not known. */
-  readonly #unreadable = new Map<SessionId, UnreadableSession>();
   /** Whether what an earlier process has left was freed. */
   #isSwept = false;
   readonly #closing = new AbortController();
@@ -160,15 +116,16 @@ export class Sessions implements SessionService {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    this.#runs = new KeptRuns(options);
     this.#lateReleases = new LateReleases({
-      journals: () => this.#journals.values(),
+      journals: () => this.#runs.all(),
       fleet: options.directory,
     });
     const isBusy = () => this.#running !== null || this.#submitting > 0;
     this.#keeper = new StateKeeper(options.store, {
-      journals: () => [...this.#journals.values()],
+      journals: () => this.#runs.all(),
       isBusy,
-      isQuiet: () => !isBusy() && this.#queue.length === 0 && this.#unreadable.size === 0,
+      isQuiet: () => !isBusy() && this.#queue.length === 0 && this.#runs.unreadable().length === 0,
     }, options.about ?? {});
   }
 
@@ -180,18 +137,9 @@ export class Sessions implements SessionService {
    * @throws {UnreachableError} the store does not answer
    */
   async load(): Promise<void> {
-    const { store, logger } = this.#options;
-    for (const id of await store.journal.sessions()) {
-      if (this.#own.has(id) || this.#journals.has(id)) continue;
-      if (this.#unreadable.has(id)) continue;
-      const journal = await openJournal(id, this.#options);
-      if (journal === null) continue;
-      if (!(journal instanceof SessionJournal)) {
-        this.#unreadable.set(id, journal);
-        continue;
-      }
-      this.#journals.set(id, journal);
-      if (journal.ended) continue;
+    for (const { id, ended } of await this.#runs.load(this.#own)) {
+      if (ended) continue;
+      const { logger } = this.#options;
       logger.info("session_resumed", `Session ${id} goes on from where it was`, { session: id });
       this.#queue.push(id);
     }
@@ -204,12 +152,12 @@ export class Sessions implements SessionService {
   }
 
   async submit(submission: Submission): Promise<SessionId> {
-    const { store, clock, results, findPackage, drawSeed } = this.#options;
+    const { store, clock, results, findPackage, drawSeed, openStrategy } = this.#options;
     const sent = submission.modelPackage ?? await findPackage(submission.config);
     const config = withModelDefaults(submission.config, sent);
     await results.checkWritable();
     const strategies = neededFiles(config, submission.strategies ?? {});
-    await this.#checkStrategies(config, strategies);
+    await checkFiles(config, strategies, openStrategy);
     const seed = config.session_config.seed ?? drawSeed();
     return await this.#begin(
       { config, modelPackage: sent, seed, strategies },
@@ -218,8 +166,8 @@ export class Sessions implements SessionService {
   }
 
   async fork(of: string, { round, config: changed, strategies: sent }: Fork): Promise<SessionId> {
-    const { store, clock, results } = this.#options;
-    const { state } = this.#find(of);
+    const { store, clock, results, openStrategy } = this.#options;
+    const { state } = this.#runs.find(of);
     const config = changed ?? state.config;
     const weights = await weightsToForkFrom(state, round, store.blobs);
     this.#forked.add(weights);
@@ -229,8 +177,8 @@ export class Sessions implements SessionService {
       const modelPackage = await this.#storedPackage(state);
       const seed = config.session_config.seed ?? state.seed;
       const whole = withModelDefaults(config, modelPackage);
-      const strategies = neededFiles(whole, { ...await this.#storedFiles(state), ...sent });
-      await this.#checkStrategies(whole, strategies);
+      const strategies = neededFiles(whole, { ...await storedFiles(state, store.blobs), ...sent });
+      await checkFiles(whole, strategies, openStrategy);
       const start = { config: whole, modelPackage, seed, strategies };
       return await this.#begin(start, async (own, prepared) => {
         await checkFits(state.id, weights, prepared.initial.weights, store.blobs);
@@ -278,7 +226,7 @@ export class Sessions implements SessionService {
   }
 
   #enqueue(journal: SessionJournal, prepared: PreparedModel): void {
-    this.#journals.set(journal.id, journal);
+    this.#runs.add(journal);
     this.#prepared.set(journal.id, prepared);
     this.#queue.push(journal.id);
   }
@@ -291,7 +239,7 @@ export class Sessions implements SessionService {
     using checkpoint = request.file &&
       await openCheckpoint(await checkpoints!.find(asked, request.file.round));
     if (checkpoint !== null) checkConfig(checkpoint.state);
-    const id = checkpoint?.state.id ?? this.#find(asked).id;
+    const id = checkpoint?.state.id ?? this.#runs.find(asked).id;
     if (this.#continuing.has(id)) {
       throw new ContinuationError(`Cannot continue session ${id} as it is being continued already`);
     }
@@ -310,7 +258,7 @@ export class Sessions implements SessionService {
 
   async #continue(id: SessionId, request: Continue, checkpoint: Checkpoint | null): Promise<void> {
     const { store, directory: fleet, clock, logger } = this.#options;
-    const known = this.#journals.get(id) ?? null;
+    const known = this.#runs.get(id);
     const plan = await planContinuation({
       ...{ store, fleet, clock, request, checkpoint, signal: this.#closing.signal },
       known: known?.state ?? null,
@@ -356,28 +304,28 @@ export class Sessions implements SessionService {
 
   isBusy(): boolean {
     // Whoever has seen a run's last event may submit the next, though it is still being tidied up.
-    const isRunning = this.#running !== null && !this.#journals.get(this.#running.id)!.ended;
+    const isRunning = this.#running !== null && !this.#runs.get(this.#running.id)!.ended;
     return isRunning || this.#queue.length > 0;
   }
 
   list(): Promise<SessionState[]> {
-    return Promise.resolve([...this.#journals.values()].map(({ state }) => state));
+    return Promise.resolve(this.#runs.all().map(({ state }) => state));
   }
 
   unreadable(): readonly UnreadableSession[] {
-    return [...this.#unreadable.values()];
+    return this.#runs.unreadable();
   }
 
   get(id: string): Promise<SessionState> {
-    return Promise.resolve().then(() => this.#find(id).state);
+    return Promise.resolve().then(() => this.#runs.find(id).state);
   }
 
   async *follow(id: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<StreamItem> {
-    yield* this.#find(id).follow(afterSeq, signal);
+    yield* this.#runs.find(id).follow(afterSeq, signal);
   }
 
   async stop(id: string, reason: string): Promise<SessionState> {
-    const journal = this.#find(id);
+    const journal = this.#runs.find(id);
     if (this.#running?.id === journal.id) {
       this.#running.controller.abort(new StopRequest(reason));
       await this.#running.done;
@@ -413,18 +361,6 @@ export class Sessions implements SessionService {
     this.#trainer?.close();
   }
 
-  #find(id: string): SessionJournal {
-    const exact = this.#journals.get(id) ?? this.#unreadable.get(id);
-    const all = [...this.#journals.values(), ...this.#unreadable.values()];
-    const matches = exact !== undefined
-      ? [exact]
-      : all.filter((one) => id.length >= 4 && one.id.startsWith(id));
-    if (matches.length !== 1) throw new UnknownSessionError(id);
-    const [found] = matches;
-    if (found instanceof SessionJournal) return found;
-    throw new UnreadableSessionError(found!);
-  }
-
   async #prepare(
     config: SessionConfig,
     sent: ModelPackage,
@@ -445,7 +381,7 @@ export class Sessions implements SessionService {
     const controller = new AbortController();
     // It begins in a later turn, when it is already the running one.
     const done = Promise.resolve()
-      .then(() => this.#run(this.#journals.get(id)!, controller.signal))
+      .then(() => this.#run(this.#runs.get(id)!, controller.signal))
       .finally(() => {
         this.#running = null;
         this.#startNext();
@@ -467,130 +403,21 @@ export class Sessions implements SessionService {
   }
 
   async #run(journal: SessionJournal, signal: AbortSignal): Promise<void> {
-    const { directory, clock, logger, longestCallMs, returnMs, results, store } = this.#options;
-    const { config } = journal.state;
-    const { aggregator, client_selection: selector } = config.session_config;
-    // Not the whole model: its initial weights must go when the round loop lets go of them.
-    let initial: Pick<InitialModel, "topology"> | null = null;
-    let own: OwnStrategies = {};
-    const patience = new Patience({
-      clock,
-      signal,
-      onPause(reason) {
-        logger.warning("session_paused", `Session ${journal.id} is paused: ${reason}`);
-        journal.note({ type: "paused", reason });
+    await carryOutRun(journal, signal, {
+      ...this.#options,
+      openModel: async () => {
+        const model = this.#prepared.get(journal.id) ?? await this.#prepareAgain(journal);
+        this.#prepared.delete(journal.id);
+        this.#running!.trains = model.validationFolder !== null;
+        this.#restTrainer();
+        return model;
       },
-      onResume(pausedMs) {
-        const seconds = pausedMs / 1000;
-        logger.info(
-          "session_goes_on",
-          `Session ${journal.id} goes on after ${seconds.toFixed(1)} s`,
-        );
-        journal.note({ type: "resumed", seconds });
-      },
+      trainer: () => this.#trainer ??= this.#options.openTrainer(),
+      isNeededElsewhere: (weights) =>
+        this.#forked.has(weights) ||
+        this.#runs.all().some((other) => other !== journal && needsWeights(other, weights)),
+      notReleased: (clients) => this.#lateReleases.missed(journal.id, clients),
     });
-    journal.reachBy(patientStore(store, patience));
-    const openModel = async (): Promise<RunModel> => {
-      const model = this.#prepared.get(journal.id) ?? await this.#prepareAgain(journal);
-      this.#prepared.delete(journal.id);
-      initial = { topology: model.initial.topology };
-      this.#running!.trains = model.validationFolder !== null;
-      this.#restTrainer();
-      return runModel(config, model, () => this.#trainer ??= this.#options.openTrainer());
-    };
-    try {
-      own = await this.#openStrategies(journal.state);
-      const ended = await runSession(
-        {
-          journal,
-          fleet: directory,
-          // Both names have passed the config's schema.
-          selector: own.client_selection?.selector() ??
-            selectors[selector as keyof typeof selectors],
-          aggregator: own.aggregator?.aggregator() ??
-            aggregators[aggregator as keyof typeof aggregators],
-          clock,
-          logger: logger.with({ session: journal.id }),
-          longestCallMs,
-          returnMs,
-          isNeededElsewhere: (weights) =>
-            this.#forked.has(weights) || [...this.#journals.values()].some((other) => {
-              return other !== journal && needsWeights(other, weights);
-            }),
-          notReleased: (clients) => this.#lateReleases.missed(journal.id, clients),
-          saveCheckpoint: (round) =>
-            patience.through(() => this.#saveCheckpoint(journal.id, round)),
-          async saveResults(state, last, given) {
-            const { weights: id } = state;
-            const weights = given ?? (id === null ? null : await store.blobs.get(id));
-            const kept = initial === null || weights === null ? null : { initial, weights };
-            const save = () => results.save(state, last, kept);
-            // A model that is ready is worth the wait; the end of a run that has failed is not.
-            await (given === null ? save() : patience.through(save, given.length));
-          },
-        },
-        openModel,
-        signal,
-      );
-      const reason = ended.reason === null ? "" : `: ${ended.reason}`;
-      logger.info("session_ended", `Session ${journal.id} ${ended.status}${reason}`);
-    } catch (error) {
-      if (signal.reason instanceof Shutdown) return;
-      logger.error("session_broken", `Session ${journal.id}: ${messageOf(error)}`);
-      // Its followers find it with the leader that has taken over.
-      if (error instanceof DeposedError && error.leader !== null) return;
-      // The journal cannot take the end of this run: it stays open, for the next start to resume.
-      if (!journal.ended && error instanceof DeposedError) journal.breakOff(messageOf(error));
-      if (!journal.ended) {
-        journal.breakOff(
-          `${messageOf(error)}. The server goes on with the run when it starts again`,
-        );
-      }
-    } finally {
-      closeOwn(own);
-    }
-  }
-
-  /**
-   * A run goes on without its checkpoint: its state is in the store.
-   *
-   * @throws {UnreachableError} the store does not answer
-   */
-  async #saveCheckpoint(session: SessionId, round: number): Promise<void> {
-    const { checkpoints = null, store, logger } = this.#options;
-    try {
-      const path = await checkpoints?.write(store, session, round) ?? null;
-      if (path === null) return;
-      logger.info("checkpoint", `Checkpoint of round ${round} is in ${path}`, { session, round });
-    } catch (error) {
-      if (error instanceof UnreachableError) throw error;
-      logger.error("checkpoint_failed", messageOf(error), { session, round });
-    }
-  }
-
-  /** Loads a run's own strategies once, so that what is wrong with them is known at once. */
-  async #checkStrategies(config: SessionConfig, files: StrategyFiles): Promise<void> {
-    const own = openOwn(config, files, this.#options.openStrategy);
-    try {
-      await checkOwn(own);
-    } finally {
-      closeOwn(own);
-    }
-  }
-
-  /** Opens a run's own strategies from where they are kept with it. */
-  async #openStrategies(state: SessionState): Promise<OwnStrategies> {
-    const own = openOwn(state.config, await this.#storedFiles(state), this.#options.openStrategy);
-    await checkOwn(own);
-    return own;
-  }
-
-  /** Code of a run's own strategies. */
-  async #storedFiles({ id, strategies }: SessionState): Promise<StrategyFiles> {
-    if (strategies === null) return {};
-    const bytes = await this.#options.store.blobs.get(strategies);
-    if (bytes !== null) return unpackFiles(bytes);
-    throw new SessionFailedError(`Cannot run ${id} as the code of its strategies is gone`);
   }
 
   /** Builds the model of a run that was submitted to an earlier process. */

@@ -3,19 +3,13 @@
  * holds weights and the optimizer's moments. A batch costs no tensor and no garbage of its size.
  */
 import { FlotillaError, ModelError } from "../core/errors.ts";
-import { channelAffine } from "../data/batch.ts";
-import { type Dataset, elements, type Rows, rowsOf, typeOf } from "../data/dataset.ts";
-import {
-  type Arithmetic,
-  loadBatch,
-  type LoadShape,
-  uniform,
-  UNIFORM_STATE,
-} from "../kernels/mod.ts";
+import { type Dataset, elements, type Rows, rowsOf } from "../data/dataset.ts";
+import { type Arithmetic, loadBatch, uniform, UNIFORM_STATE } from "../kernels/mod.ts";
 import { countRight } from "./accuracy.ts";
 import { chosenArithmetic } from "./arithmetic_choice.ts";
+import { type BatchShape, batchShape, loadShape } from "./batch_shape.ts";
 import { fillTargets } from "./batches.ts";
-import { collectGarbage } from "./garbage.ts";
+import { leaveGarbage } from "./garbage.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import type { BuiltModel } from "./built_model.ts";
 import type {
@@ -31,7 +25,7 @@ import type { StepScalars } from "./optimizer_rules.ts";
 import { optimise } from "./step/passes/optimise.ts";
 import { type ExtraCalls, type Plan, planStep } from "./step/plan.ts";
 import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.ts";
-import { LANES, lanesFor, type Resident } from "./step/sources.ts";
+import { LANES, type Resident } from "./step/sources.ts";
 import { planThreads } from "./step/threaded_plan.ts";
 import type { EndFlag } from "./threads/barrier.ts";
 import { StepThreads } from "./threads/step_threads.ts";
@@ -65,10 +59,11 @@ export interface CompileOptions {
 }
 
 /**
- * Records the steps of a model, each of which is compiled when its first batch comes.
+ * Records the first step of a model. The others are recorded, and each is compiled, when the first
+ * batch of its size comes.
  *
  * @param batchSizes of training and of evaluation, those that will be needed for certain
- * @throws {NotRecordable} the model's step cannot be recorded
+ * @throws {NotRecordable} the model's step cannot be recorded; a step of another size throws the same
  * @throws {ModelError} a step needs more memory than there is
  */
 export function compileLearner(
@@ -79,7 +74,9 @@ export function compileLearner(
   options: CompileOptions = {},
 ): CompiledLearner {
   const learner = new CompiledLearner(built, settings, dataset, options);
-  learner.prepare(batchSizes);
+  const [train] = batchSizes.train, [evaluate] = batchSizes.evaluate;
+  if (train !== undefined) learner.prepare("train", train);
+  else if (evaluate !== undefined) learner.prepare("evaluate", evaluate);
   return learner;
 }
 
@@ -198,14 +195,8 @@ export class CompiledLearner implements Learner {
     this.#stepThreads.close();
   }
 
-  prepare(batches: BatchSizes): void {
-    for (const mode of ["train", "evaluate"] as const) {
-      for (const size of batches[mode]) this.#prepare(mode, size);
-    }
-  }
-
   /** Records the step for batches of this size, which is compiled when the first one comes. */
-  #prepare(mode: Mode, size: number): void {
+  prepare(mode: Mode, size: number): void {
     const shape = batchShape(size);
     const key = keyOf(mode, shape);
     if (this.#plans.has(key) || this.#graphs.has(key)) return;
@@ -223,7 +214,7 @@ export class CompiledLearner implements Learner {
     const key = keyOf(mode, shape);
     let loaded = this.#plans.get(key);
     if (loaded === undefined) {
-      this.#prepare(mode, size);
+      this.prepare(mode, size);
       loaded = this.#load(this.#graphs.get(key)!, shape);
       this.#plans.set(key, loaded);
       this.#graphs.delete(key);
@@ -252,7 +243,7 @@ export class CompiledLearner implements Learner {
     };
     const { plan, step } = this.#compile(graph, lanes, extra);
     // What was needed to write the module is many times its size.
-    collectGarbage();
+    leaveGarbage();
     return { plan, samples, lanes, staging, itemBytes: shape.itemBytes, step };
   }
 
@@ -379,42 +370,6 @@ export class CompiledLearner implements Learner {
   }
 }
 
-/** A batch as it lies in memory. */
-interface BatchShape {
-  readonly samples: number;
-  readonly lanes: number;
-  /** There are lanes behind the last sample. */
-  readonly padded: boolean;
-  /** The samples are one, twice: what is random must be the same for both. */
-  readonly alone: boolean;
-}
-
-function batchShape(size: number): BatchShape {
-  // One sample cannot be told from other axes of 1, so a lone one is computed twice.
-  const samples = Math.max(2, size);
-  const lanes = lanesFor(samples);
-  return { samples, lanes, padded: lanes !== samples, alone: size === 1 };
-}
-
 function keyOf(mode: Mode, { samples, alone }: BatchShape): string {
   return `${mode} ${alone ? 1 : samples}`;
-}
-
-function loadShape(dataset: Dataset, samples: number, batch: number): LoadShape {
-  const { items, shape, normalise } = dataset;
-  const features = elements(shape);
-  const type = typeOf(items);
-  const scale = type === "u8" ? 1 / 255 : 1;
-  const affine = normalise === null
-    ? { factor: [scale], offset: [0] }
-    : channelAffine(normalise, scale, shape.at(-1) ?? 1);
-  return {
-    type,
-    features,
-    samples,
-    batch,
-    itemBytes: type === "u8" ? Math.ceil(features / 4) * 4 : features * 4,
-    factors: [...affine.factor],
-    offsets: [...affine.offset],
-  };
 }

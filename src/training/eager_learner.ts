@@ -57,8 +57,6 @@ export class EagerLearner implements Learner {
     this.#makeBatch = batchMaker(dataset, this.#loss.takesClasses, this.#built.outputShape);
   }
 
-  prepare(): void {}
-
   setWeights(values: Float32Array): void {
     onBackend(BACKENDS[this.device], () => setWeights(this.#built, values));
   }

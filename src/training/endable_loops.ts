@@ -39,6 +39,9 @@ export async function endableLoops(code: string): Promise<string> {
   return parts.join("") + code.slice(done);
 }
 
+// Loops go on wherever nobody says what ends them, as where a model is built outside of a worker.
+Object.defineProperty(globalThis, CHECK, { configurable: true, value() {} });
+
 /** From now on loops of {@link endableLoops} throw at their next turn once the flag is not 0. */
 export function endLoopsBy(flag: Int32Array<SharedArrayBuffer>): void {
   Object.defineProperty(globalThis, CHECK, {

@@ -1,5 +1,6 @@
 /** Evaluates a learner's weights on chosen items of a dataset. */
 import type { Evaluation } from "../core/metrics.ts";
+import { collectGarbage } from "./garbage.ts";
 import type { Learner } from "./learner.ts";
 
 /** Larger batches are cut, as their activations would not stay in the processor's caches. */
@@ -28,6 +29,7 @@ export async function evaluateItems(
   const size = evaluationBatch(batchSize);
   for (let start = 0; start < samples; start += size) {
     throwIfCancelled();
+    if (start > 0) collectGarbage();
     const batch = indices.subarray(start, start + size);
     const outcome = await learner.evaluate(batch);
     lossSum += outcome.loss * batch.length;

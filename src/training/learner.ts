@@ -47,12 +47,6 @@ export interface Learner {
   readonly threads: number;
   /** Takes the following batches from this dataset. */
   useDataset(dataset: Dataset): void;
-  /**
-   * Records the steps of batches of these sizes, if it has not.
-   *
-   * @throws {NotRecordable} a step cannot be recorded
-   */
-  prepare(batches: BatchSizes): void;
   /** Overwrites all weights with flat ones, in the order of the model's layout. */
   setWeights(values: Float32Array): void;
   /** Writes all weights, in the order of the model's layout. */

@@ -1,9 +1,10 @@
 /** The model that the worker used last, with what was compiled for it: rounds repeat it. */
+import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Device } from "../core/metrics.ts";
 import { allIndices, seeded } from "../core/prng.ts";
 import { type Dataset, typeOf } from "../data/dataset.ts";
 import { tf } from "./backend.ts";
-import { type BuiltModel, copyWeights, describeBuilt } from "./built_model.ts";
+import { type BuiltModel, copyWeights, describeBuilt, variableOf } from "./built_model.ts";
 import { compileLearner } from "./compiled_learner.ts";
 import { chooseByTrial, type DeviceChoice } from "./device_choice.ts";
 import type { Contestant } from "./device_trial.ts";
@@ -13,6 +14,7 @@ import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import type { EndFlag } from "./threads/barrier.ts";
 import type { ModelSource } from "./trainer.ts";
+import { withUnsetWeights } from "./unset_weights.ts";
 import { startWebGpu } from "./webgpu.ts";
 
 /** What a learner is needed for. */
@@ -56,12 +58,16 @@ export class ModelCache {
    *
    * @throws {ModelError} as `buildModel`
    */
-  async build(source: ModelSource, seed: number): Promise<BuiltModel> {
+  build(source: ModelSource, seed: number): Promise<BuiltModel> {
+    return this.#keep(source, () => buildModel(source, seed));
+  }
+
+  async #keep(source: ModelSource, build: () => Promise<LayersModel>): Promise<BuiltModel> {
     this.forget();
     // Everything that its code makes lives until the model is forgotten.
     tf.engine().startScope();
     try {
-      const built = describeBuilt(await buildModel(source, seed));
+      const built = describeBuilt(await build());
       this.#cached = { key: keyOf(source), source, built, learners: new Map() };
       return built;
     } catch (error) {
@@ -70,43 +76,49 @@ export class ModelCache {
     }
   }
 
-  /** The model of a source, whatever its weights are. */
+  /**
+   * The model of a source, whatever its weights are.
+   *
+   * @throws {ModelError} as `buildModel`
+   */
   async of(source: ModelSource): Promise<BuiltModel> {
     if (this.#cached?.key === keyOf(source)) return this.#cached.built;
-    return await this.build(source, 0);
+    const built = await this.#keep(source, () => withUnsetWeights(() => buildModel(source, 0)));
+    // Variables that are no weights of the model keep what they begin with, so that must be drawn.
+    return hasOtherVariables(built) ? await this.build(source, 0) : built;
   }
 
   /**
-   * What trains and evaluates the model built last.
+   * Gives work to what trains and evaluates the model built last. If one of its steps turns out not
+   * to be one that can be compiled, the work is done again by tfjs.
    *
    * @param throwIfCancelled called before each step of a trial of devices
    * @throws {ModelError} unknown loss or optimizer, or too little memory
    * @throws {FlotillaError} the device is not there
    */
-  async learnerFor(
+  async work<T>(
     dataset: Dataset,
-    { settings, batches }: LearnerNeeds,
+    needs: LearnerNeeds,
     throwIfCancelled: () => void,
-  ): Promise<Learner> {
+    task: (learner: Learner) => Promise<T>,
+  ): Promise<T> {
     const { built, learners } = this.#cached!;
     const { shape, items, normalise } = dataset;
-    const key = JSON.stringify([this.device, settings, shape, typeOf(items), normalise]);
-    const needs = { settings, batches };
+    const key = JSON.stringify([this.device, needs.settings, shape, typeOf(items), normalise]);
     let learner = learners.get(key);
     if (learner === undefined) {
       learner = await this.#makeLearner(built, dataset, needs, throwIfCancelled);
-    } else {
-      // Its last batch may be of another size than that of the dataset before.
-      const known = learner;
-      learner = this.#compiledOrEager(built, dataset, settings, () => {
-        known.prepare(batches);
-        return known;
-      });
-      if (learner !== known) known.dispose();
+      learners.set(key, learner);
     }
-    learners.set(key, learner);
     learner.useDataset(dataset);
-    return learner;
+    try {
+      return await task(learner);
+    } catch (error) {
+      const eager = this.#eagerLearner(built, dataset, needs, error);
+      learner.dispose();
+      learners.set(key, eager);
+      return await task(eager);
+    }
   }
 
   async #makeLearner(
@@ -139,38 +151,32 @@ export class ModelCache {
     return new EagerLearner(built, settings, dataset, "webgpu");
   }
 
-  #cpuLearner(built: BuiltModel, dataset: Dataset, { settings, batches }: LearnerNeeds): Learner {
-    return this.#compiledOrEager(
-      built,
-      dataset,
-      settings,
-      () =>
-        compileLearner(built, settings, dataset, batches, {
-          threads: this.threads,
-          ended: this.ended,
-          onNotice: (text) => this.noticeOnce(text),
-        }),
-    );
+  #cpuLearner(built: BuiltModel, dataset: Dataset, needs: LearnerNeeds): Learner {
+    try {
+      return compileLearner(built, needs.settings, dataset, needs.batches, {
+        threads: this.threads,
+        ended: this.ended,
+        onNotice: (text) => this.noticeOnce(text),
+      });
+    } catch (error) {
+      return this.#eagerLearner(built, dataset, needs, error);
+    }
   }
 
-  /** What `compile` gives, or what trains by tfjs if that finds a step that cannot be recorded. */
-  #compiledOrEager(
+  /** @throws the error, unless it says that a step cannot be compiled */
+  #eagerLearner(
     built: BuiltModel,
     dataset: Dataset,
-    settings: LearnerSettings,
-    compile: () => Learner,
+    { settings }: LearnerNeeds,
+    error: unknown,
   ): Learner {
-    try {
-      return compile();
-    } catch (error) {
-      if (!(error instanceof NotRecordable)) throw error;
-      const alone = this.threads > 1 ? " and on one thread" : "";
-      this.noticeOnce(
-        `Model trains slowly, kernel by kernel in tfjs${alone}, as its step cannot be compiled: ` +
-          error.reason,
-      );
-      return new EagerLearner(built, settings, dataset);
-    }
+    if (!(error instanceof NotRecordable)) throw error;
+    const alone = this.threads > 1 ? " and on one thread" : "";
+    this.noticeOnce(
+      `Model trains slowly, kernel by kernel in tfjs${alone}, as its step cannot be compiled: ` +
+        error.reason,
+    );
+    return new EagerLearner(built, settings, dataset);
   }
 
   /** Tells a person something, the first time. */
@@ -211,6 +217,11 @@ async function contestant(
       await (trains ? learner.train(batch) : learner.evaluate(batch));
     },
   };
+}
+
+function hasOtherVariables({ model }: BuiltModel): boolean {
+  const own = new Set(model.weights.map(variableOf));
+  return Object.values(tf.engine().registeredVariables).some((variable) => !own.has(variable));
 }
 
 function endModel(): void {

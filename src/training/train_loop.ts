@@ -3,6 +3,7 @@ import { ModelError } from "../core/errors.ts";
 import type { TrainingMetrics } from "../core/metrics.ts";
 import { deriveSeed, seeded, shuffle } from "../core/prng.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { collectGarbage } from "./garbage.ts";
 import type { BatchOutcome, Learner } from "./learner.ts";
 import type { OnProgress, TrainingSettings } from "./trainer.ts";
 
@@ -79,6 +80,7 @@ export async function trainItems(
       const start = (asked % batchesAnEpoch) * batchSize;
       if (start === 0) shuffle(order, prng);
       throwIfCancelled();
+      if (asked > 0) collectGarbage();
       const batch = order.subarray(start, start + batchSize);
       const step: AskedStep = { samples: batch.length, outcome: learner.train(batch) };
       asked += 1;

@@ -15,7 +15,7 @@ import { evaluateItems, evaluationBatch } from "./evaluate.ts";
 import { explainModel } from "./explain_model.ts";
 import { endLoopsBy } from "./endable_loops.ts";
 import { checkFit } from "./fit_check.ts";
-import { collectGarbage } from "./garbage.ts";
+import { collectGarbage, leaveGarbage } from "./garbage.ts";
 import { forbidEnding } from "./guarded_globals.ts";
 import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
 import { allIndices } from "../core/prng.ts";
@@ -64,7 +64,8 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     const given = decodeWeights(weights);
     checkWeights(given, built.description.layout);
     const { train, test } = splitIndices(dataset.count, splitSeed);
-    const learner = await models.learnerFor(dataset, {
+    const { throwIfCancelled } = context;
+    const needs = {
       settings: {
         loss: settings.loss,
         optimizer: {
@@ -77,27 +78,28 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
         train: batchSizes(train.length, settings.batchSize),
         evaluate: batchSizes(test.length, evaluationBatch(settings.batchSize)),
       },
-    }, context.throwIfCancelled);
-    learner.setWeights(given.values);
-    const loop = { ...context, now: () => performance.now() };
-    const trained = await trainItems(learner, dataset, train, settings, seed, loop);
-    const { throwIfCancelled } = context;
-    const tested = await evaluateItems(learner, test, settings.batchSize, throwIfCancelled);
-    const encoded = allocateWeights(built.description.layout);
-    await learner.copyWeights(encoded.values);
-    return {
-      weights: encoded.bytes,
-      samples: train.length,
-      metrics: {
-        ...trained,
-        test: tested,
-        device: learner.device,
-        ...(learner.device === "cpu" && {
-          arithmetic: chosenArithmetic(),
-          threads: learner.threads,
-        }),
-      },
     };
+    const loop = { ...context, now: () => performance.now() };
+    return await models.work(dataset, needs, throwIfCancelled, async (learner) => {
+      learner.setWeights(given.values);
+      const trained = await trainItems(learner, dataset, train, settings, seed, loop);
+      const tested = await evaluateItems(learner, test, settings.batchSize, throwIfCancelled);
+      const encoded = allocateWeights(built.description.layout);
+      await learner.copyWeights(encoded.values);
+      return {
+        weights: encoded.bytes,
+        samples: train.length,
+        metrics: {
+          ...trained,
+          test: tested,
+          device: learner.device,
+          ...(learner.device === "cpu" && {
+            arithmetic: chosenArithmetic(),
+            threads: learner.threads,
+          }),
+        },
+      };
+    });
   },
   async evaluate({ dataset: spec, weights, batchSize, loss, splitSeed, ...source }, context) {
     const dataset = await load(spec);
@@ -108,17 +110,20 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     const indices = splitSeed === null
       ? allIndices(dataset.count)
       : splitIndices(dataset.count, splitSeed).test;
-    const learner = await models.learnerFor(dataset, {
+    const { throwIfCancelled } = context;
+    const needs = {
       settings: { loss, optimizer: null },
       batches: { train: [], evaluate: batchSizes(indices.length, evaluationBatch(batchSize)) },
-    }, context.throwIfCancelled);
-    learner.setWeights(given.values);
-    const startedMs = performance.now();
-    const result = await evaluateItems(learner, indices, batchSize, context.throwIfCancelled);
-    return {
-      evaluation: result ?? { loss: 0, accuracy: null, samples: 0 },
-      seconds: (performance.now() - startedMs) / 1000,
     };
+    return await models.work(dataset, needs, throwIfCancelled, async (learner) => {
+      learner.setWeights(given.values);
+      const startedMs = performance.now();
+      const result = await evaluateItems(learner, indices, batchSize, throwIfCancelled);
+      return {
+        evaluation: result ?? { loss: 0, accuracy: null, samples: 0 },
+        seconds: (performance.now() - startedMs) / 1000,
+      };
+    });
   },
 };
 
@@ -138,7 +143,7 @@ async function load(spec: DatasetSpec): Promise<Dataset> {
     closeItems(loaded?.dataset);
     loaded = null;
     loaded = { key, dataset: await loadWithin(spec, datasetBytes) };
-    if (loaded.dataset.items.byteLength > LARGE_BYTES) collectGarbage();
+    if (loaded.dataset.items.byteLength > LARGE_BYTES) leaveGarbage();
   }
   return loaded.dataset;
 }
@@ -193,6 +198,7 @@ async function perform<K extends JobKind>({ id, kind, job, engine, cancel, ended
     });
     const weights = answer !== null && "weights" in answer ? [answer.weights.buffer] : [];
     post({ id, kind: "done", answer }, weights);
+    collectGarbage();
   } catch (error) {
     if (error instanceof Cancelled) return post({ id, kind: "cancelled" });
     // What a step that failed leaves, such as ended threads, must not meet the next job.

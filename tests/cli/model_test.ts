@@ -19,6 +19,9 @@ Deno.test("flotilla model explain prints layers, costs and the compiled step of 
   assert.match(stdout, /^parameters +61,706$/m);
   assert.match(stdout, /^compiled +yes, a step of 32 items: /m);
   assert.match(stdout, /^plan +\d+ kernel calls/m);
+  const page = await Deno.readTextFile(new URL("../../ARCHITECTURE.md", import.meta.url));
+  const layers = stdout.slice(0, stdout.indexOf("\nplan "));
+  assert.ok(page.includes(layers), `ARCHITECTURE.md shows other layers than\n${layers}`);
 });
 
 Deno.test("flotilla model explain --json gives all of it, for the batch size asked for", async () => {

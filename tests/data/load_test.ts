@@ -106,6 +106,26 @@ Deno.test("describeDataset() computes what the configuration leaves out", () =>
     assert.deepEqual(metadata, { num_items: 4, label_distribution: { "0": 0.25, "1": 0.75 } });
   }));
 
+Deno.test("describeDataset() refuses a label in the configuration that the data have not", () =>
+  inFolder(async (folder) => {
+    const describe = async (distribution: string) => {
+      await writePair(
+        folder,
+        [1, 1, 0, 3],
+        `metadata: { label_distribution: ${distribution} }\n`,
+      );
+      return (await describeDataset(folder)).metadata.label_distribution;
+    };
+    await assert.rejects(describe("{ 0: 0.5, 2: 0.5 }"), {
+      name: "DataError",
+      message:
+        `Cannot use metadata.label_distribution of ${folder} as it has label "2", of which ` +
+        "the data have no item: their labels are 0, 1, 3; without the key they are counted",
+    });
+    await assert.rejects(describe("{ cat: 1 }"), /label "cat"/);
+    assert.deepEqual(await describe("{ 1: 0.6, 2: 0 }"), { "1": 0.6, "2": 0 });
+  }));
+
 Deno.test("describeDataset() gives no label distribution for a regression", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/t.csv`, "a,y\n1,0.5\n2,0.25\n");

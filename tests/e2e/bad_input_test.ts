@@ -68,7 +68,7 @@ Deno.test("flotilla session refuses a config that cannot work and starts nothing
     assert.equal(session.stdout, "", what);
   }
   const { body } = await federation.api("/api/v1/sessions");
-  assert.deepEqual(body, { sessions: [] });
+  assert.deepEqual(body, { sessions: [], unreadable: [] });
 });
 
 Deno.test("a model that does not fit the data is refused before round 1 with layer and shapes", async () => {
@@ -203,7 +203,10 @@ Deno.test("a folder of runs that cannot be written is told at submission", async
   const session = await federation.session(runConfig());
   assert.equal(await session.exitCode(), 2, session.printed());
   assert.match(session.stderr, /runs/);
-  assert.deepEqual((await federation.api("/api/v1/sessions")).body, { sessions: [] });
+  assert.deepEqual((await federation.api("/api/v1/sessions")).body, {
+    sessions: [],
+    unreadable: [],
+  });
 });
 
 Deno.test("flotilla session without a server ends with code 3 and says what to start", async () => {

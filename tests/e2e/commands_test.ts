@@ -65,7 +65,7 @@ Deno.test("Ctrl-C detaches from a run that goes on, and ends server and clients 
   const session = await federation.session(long);
   await session.says(/round 1\/2 started/);
   session.kill("SIGINT");
-  assert.equal(await session.exitCode(), 130);
+  assert.equal(await session.exitCode(), 130, session.printed());
   const id = /^session (\S+)$/m.exec(session.stdout)![1]!;
   assert.match(session.stderr, new RegExp(`flotilla logs ${id} --follow`));
   const [run] = (await flotilla("ps", "--json")).stdout.trim().split("\n").map((l) =>

@@ -47,3 +47,11 @@ Deno.test("testArguments() adds the folder of tests unless files are given", () 
   assert.equal(testArguments(["--filter", "x"]).at(-1), "tests/");
   assert.equal(testArguments(["tests/core"]).at(-1), "tests/core");
 });
+
+Deno.test("testArguments() leaves slow tests out unless they are asked for", () => {
+  const ignored = (given: string[]) =>
+    testArguments(given).find((argument) => argument.startsWith("--ignore="))!;
+  assert.match(ignored([]), /,tests\/slow$/);
+  assert.match(ignored(["tests/core"]), /,tests\/slow$/);
+  assert.doesNotMatch(ignored(["tests/slow"]), /slow/);
+});

@@ -43,8 +43,6 @@ class CountingLearner implements Learner {
     throw new Error("the loop trains only");
   }
   useDataset() {}
-
-  prepare() {}
   setWeights() {}
   copyWeights() {}
   startTraining() {}

@@ -41,6 +41,10 @@ const NOT_COMPILED: Readonly<Record<string, readonly [call: string, reason: RegE
     "return tf.mul(x, tf.add(1, tf.mul(0, tf.cumsum(x, 1))));",
     /: there is no rule for kernel Cumsum$/,
   ],
+  "reads a number back in its last batch only": [
+    "return x.shape[0] === 2 && x.sum().dataSync()[0] > 1e9 ? tf.zerosLike(x) : x;",
+    /: the model reads numbers back while it runs$/,
+  ],
   "mixes samples": [
     "return tf.reverse(tf.reverse(x, 0), 0);",
     /: there is no rule for kernel Reverse$/,

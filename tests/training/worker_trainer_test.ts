@@ -80,7 +80,7 @@ Deno.test("train() on more threads than cores says so once", async () => {
 });
 
 Deno.test({
-  name: "close() ends the threads of a step too",
+  name: "threads of a step end with their model, and with close()",
   ignore: Deno.build.os !== "linux",
   async fn() {
     // In a process of its own, as other tests have workers too.

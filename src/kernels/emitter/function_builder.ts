@@ -2,10 +2,10 @@
  * Builds the body of one function: locals, assignments, stores, loops, calls. Statements are
  * appended in the order of the calls; locals made inside a loop, branch or scope end with it.
  */
-import { asI32, f32x4, i32, storeCode } from "./instructions.ts";
+import { asI32, f32x4, i32, i32x4, storeCode } from "./instructions.ts";
 import { unsignedLeb } from "./leb128.ts";
 import { op } from "./opcodes.ts";
-import { type I32, type I32Like, Local, operands, type V128, Value } from "./value.ts";
+import { type I32, type I32Like, instruction, Local, type V128, Value } from "./value.ts";
 import { type ValueType, valueTypes } from "./value.ts";
 
 /** Whether `a * b + c` is one rounded operation (where the processor has it) or two. */
@@ -22,10 +22,13 @@ export interface FunctionHandle {
 const NO_RESULT = 0x40;
 
 export class FunctionBuilder {
-  readonly #code: number[] = [];
+  /** Pieces of code, joined when the module is written. */
+  readonly #code: (readonly number[])[] = [];
   readonly #locals: ValueType[] = [];
   readonly #free: Record<ValueType, Local[]> = { i32: [], f32: [], v128: [] };
   #scope: Local[] = [];
+  /** Locals that hold constants from the start, by their code. */
+  readonly #constants = new Map<string, { readonly local: Local<"v128">; readonly value: V128 }>();
 
   constructor(readonly arithmetic: Arithmetic, private readonly params: readonly ValueType[]) {}
 
@@ -52,9 +55,21 @@ export class FunctionBuilder {
     return local;
   }
 
+  /**
+   * Constant floats, the same in all lanes or one a lane, made at the start of the function. V8 makes
+   * those of `f32x4.const` anew at each use, which in a loop takes longer than the arithmetic.
+   */
+  floats(...lanes: [number] | [number, number, number, number]): Local<"v128"> {
+    return this.#constant(f32x4.const(...lanes));
+  }
+
+  /** Constant integers as {@link floats}. */
+  integers(...lanes: [number] | [number, number, number, number]): Local<"v128"> {
+    return this.#constant(i32x4.const(...lanes));
+  }
+
   set<T extends ValueType>(local: Local<T>, value: Value<T>): void {
-    this.#append(operands("local.set", [local.type], [value]));
-    this.#append([op.localSet, ...unsignedLeb(local.index)]);
+    this.#append(instruction("local.set", [local.type], [value], local.assignment));
   }
 
   /** Adds to an integer local, as pointers do. */
@@ -102,17 +117,26 @@ export class FunctionBuilder {
     this.#countDown(count, body);
   }
 
-  /** As `loop`, with the body written out several times in each turn and for the remainder. */
+  /**
+   * As `loop`, with the body written out several times in each turn and for the remainder. The body
+   * is asked for once.
+   */
   unrolledLoop(count: number, unroll: number, body: () => void): void {
+    let written: readonly number[] | undefined;
+    const write = () => {
+      if (written !== undefined) return this.#append(written);
+      const start = this.#code.length;
+      this.scope(body);
+      written = this.#code.slice(start).flat();
+    };
     this.loop(Math.floor(count / unroll), () => {
-      for (let i = 0; i < unroll; i++) this.scope(body);
+      for (let i = 0; i < unroll; i++) write();
     });
-    for (let i = 0; i < count % unroll; i++) this.scope(body);
+    for (let i = 0; i < count % unroll; i++) write();
   }
 
   if(condition: I32, then: () => void, otherwise?: () => void): void {
-    this.#append(operands("if", ["i32"], [condition]));
-    this.#append([op.if, NO_RESULT]);
+    this.#append(instruction("if", ["i32"], [condition], [op.if, NO_RESULT]));
     this.scope(then);
     if (otherwise !== undefined) {
       this.#append([op.else]);
@@ -140,15 +164,14 @@ export class FunctionBuilder {
   /** Sets bytes of memory to the low 8 bits of a value. */
   memoryFill(pointer: I32Like, value: I32Like, bytes: I32Like): void {
     const values = [asI32(pointer), asI32(value), asI32(bytes)];
-    this.#append(operands("memory.fill", ["i32", "i32", "i32"], values));
-    this.#append([0xfc, 0x0b, 0x00]);
+    this.#append(instruction("memory.fill", ["i32", "i32", "i32"], values, [0xfc, 0x0b, 0x00]));
   }
 
   /** Copies bytes of memory; the two ranges may overlap. */
   memoryCopy(to: I32Like, from: I32Like, bytes: I32Like): void {
     const values = [asI32(to), asI32(from), asI32(bytes)];
-    this.#append(operands("memory.copy", ["i32", "i32", "i32"], values));
-    this.#append([0xfc, 0x0a, 0x00, 0x00]);
+    const own = [0xfc, 0x0a, 0x00, 0x00];
+    this.#append(instruction("memory.copy", ["i32", "i32", "i32"], values, own));
   }
 
   /** Writes statements whose new locals are given back at its end. */
@@ -160,8 +183,8 @@ export class FunctionBuilder {
     this.#scope = outer;
   }
 
-  /** The function's entry in the code section, ending with its result if it has one. */
-  finish(result: Value | undefined): number[] {
+  /** The pieces of the function's entry in the code section, ending with its result if it has one. */
+  finish(result: Value | undefined): readonly (readonly number[])[] {
     if (result !== undefined) this.#append(result.code);
     const runs: { type: ValueType; count: number }[] = [];
     for (const type of this.#locals) {
@@ -171,8 +194,22 @@ export class FunctionBuilder {
     }
     const locals = runs.flatMap(({ type, count }) => [...unsignedLeb(count), valueTypes[type]]);
     const header = [...unsignedLeb(runs.length), ...locals];
-    const size = unsignedLeb(header.length + this.#code.length + 1);
-    return [...size, ...header].concat(this.#code, [op.end]);
+    const constants = [...this.#constants.values()].map(({ local, value }) =>
+      instruction("local.set", ["v128"], [value], local.assignment)
+    );
+    const code = [header, ...constants, ...this.#code, [op.end]];
+    return [unsignedLeb(bytesIn(code)), ...code];
+  }
+
+  #constant(value: V128): Local<"v128"> {
+    const key = value.code.join();
+    let known = this.#constants.get(key);
+    if (known === undefined) {
+      known = { local: new Local("v128", this.params.length + this.#locals.length), value };
+      this.#locals.push("v128");
+      this.#constants.set(key, known);
+    }
+    return known.local;
   }
 
   #countDown(count: I32, body: () => void): void {
@@ -181,13 +218,21 @@ export class FunctionBuilder {
       this.#append([op.loop, NO_RESULT]);
       this.scope(body);
       this.set(left, i32.sub(left, 1));
-      this.#append([...left.code, op.brIf, 0, op.end]);
+      this.#append(left.code);
+      this.#append([op.brIf, 0, op.end]);
     });
   }
 
   #append(code: readonly number[]): void {
-    for (const byte of code) this.#code.push(byte);
+    this.#code.push(code);
   }
+}
+
+/** Bytes of all pieces. */
+export function bytesIn(pieces: readonly ArrayLike<number>[]): number {
+  let bytes = 0;
+  for (let i = 0; i < pieces.length; i++) bytes += pieces[i]!.length;
+  return bytes;
 }
 
 function callCode(target: FunctionHandle, args: readonly (Value | number)[]): number[] {
@@ -197,6 +242,6 @@ function callCode(target: FunctionHandle, args: readonly (Value | number)[]): nu
     );
   }
   const values = args.map((arg) => typeof arg === "number" ? asI32(arg) : arg);
-  const code = operands(`call of "${target.name}"`, target.params, values);
-  return [...code, op.call, ...unsignedLeb(target.index)];
+  const own = [op.call, ...unsignedLeb(target.index)];
+  return instruction(`call of "${target.name}"`, target.params, values, own);
 }

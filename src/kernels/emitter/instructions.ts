@@ -4,7 +4,7 @@
  */
 import { signedLeb, unsignedLeb } from "./leb128.ts";
 import { memoryScalar, memoryVector, scalar, vector } from "./opcodes.ts";
-import { type F32, type I32, type I32Like, operands, type V128, Value } from "./value.ts";
+import { type F32, type I32, type I32Like, instruction, type V128, Value } from "./value.ts";
 import type { ValueType } from "./value.ts";
 
 const SIMD = 0xfd;
@@ -15,9 +15,14 @@ export function asI32(value: I32Like): I32 {
   return new Value("i32", [0x41, ...signedLeb(value)]);
 }
 
-/** Alignment and offset, as they follow the code of a load or store. */
-function immediate([code, align]: readonly [number, number], offset: number): number[] {
-  return [...unsignedLeb(code), align, ...unsignedLeb(offset)];
+/** The own code of a load or store of vectors. */
+function vectorAccess(name: keyof typeof memoryVector, offset: number): number[] {
+  const [code, align] = memoryVector[name];
+  return [SIMD, ...unsignedLeb(code), align, ...unsignedLeb(offset)];
+}
+
+function scalarAccess(name: keyof typeof memoryScalar, offset: number): number[] {
+  return [...memoryScalar[name], ...unsignedLeb(offset)];
 }
 
 /** The code of a store of any kind, to be appended as a statement. */
@@ -30,94 +35,91 @@ export function storeCode(
 ): number[] {
   const isVector = name in memoryVector;
   const type: ValueType = isVector ? "v128" : name.startsWith("f32") ? "f32" : "i32";
-  const code = operands(name, ["i32", type], [asI32(pointer), value]);
-  if (isVector) {
-    code.push(SIMD, ...immediate(memoryVector[name as keyof typeof memoryVector], offset));
-  } else {
-    const [opcode, align] = memoryScalar[name as keyof typeof memoryScalar];
-    code.push(opcode, align, ...unsignedLeb(offset));
-  }
-  if (lane !== undefined) code.push(lane);
-  return code;
+  const own = isVector
+    ? vectorAccess(name as keyof typeof memoryVector, offset)
+    : scalarAccess(name as keyof typeof memoryScalar, offset);
+  if (lane !== undefined) own.push(lane);
+  return instruction(name, ["i32", type], [asI32(pointer), value], own);
 }
 
 function scalarLoad<T extends "i32" | "f32">(name: keyof typeof memoryScalar, type: T) {
-  const [opcode, align] = memoryScalar[name];
   return (pointer: I32Like, offset = 0): Value<T> =>
-    new Value(type, [
-      ...operands(name, ["i32"], [asI32(pointer)]),
-      opcode,
-      align,
-      ...unsignedLeb(offset),
-    ]);
+    new Value(type, instruction(name, ["i32"], [asI32(pointer)], scalarAccess(name, offset)));
 }
 
 function vectorLoad(name: keyof typeof memoryVector) {
   return (pointer: I32Like, offset = 0): V128 =>
-    new Value("v128", [
-      ...operands(name, ["i32"], [asI32(pointer)]),
-      SIMD,
-      ...immediate(memoryVector[name], offset),
-    ]);
+    new Value("v128", instruction(name, ["i32"], [asI32(pointer)], vectorAccess(name, offset)));
 }
 
 function laneLoad(name: "v128.load32_lane" | "v128.load64_lane") {
-  return (pointer: I32Like, into: V128, lane: number, offset = 0): V128 =>
-    new Value("v128", [
-      ...operands(name, ["i32", "v128"], [asI32(pointer), into]),
-      SIMD,
-      ...immediate(memoryVector[name], offset),
-      lane,
-    ]);
+  return (pointer: I32Like, into: V128, lane: number, offset = 0): V128 => {
+    const own = [...vectorAccess(name, offset), lane];
+    return new Value("v128", instruction(name, ["i32", "v128"], [asI32(pointer), into], own));
+  };
+}
+
+function operation<T extends ValueType>(
+  name: keyof typeof scalar,
+  types: readonly ValueType[],
+  result: T,
+): (values: readonly Value[]) => Value<T> {
+  const own = [scalar[name]];
+  return (values) => new Value(result, instruction(name, types, values, own));
 }
 
 function integer2(name: keyof typeof scalar) {
-  return (a: I32Like, b: I32Like): I32 =>
-    new Value("i32", [...operands(name, ["i32", "i32"], [asI32(a), asI32(b)]), scalar[name]]);
+  const emit = operation(name, ["i32", "i32"], "i32");
+  return (a: I32Like, b: I32Like): I32 => emit([asI32(a), asI32(b)]);
 }
 
 function float1(name: keyof typeof scalar) {
-  return (a: F32): F32 => new Value("f32", [...operands(name, ["f32"], [a]), scalar[name]]);
+  const emit = operation(name, ["f32"], "f32");
+  return (a: F32): F32 => emit([a]);
 }
 
 function float2<T extends "i32" | "f32">(name: keyof typeof scalar, result: T) {
-  return (a: F32, b: F32): Value<T> =>
-    new Value(result, [...operands(name, ["f32", "f32"], [a, b]), scalar[name]]);
+  const emit = operation(name, ["f32", "f32"], result);
+  return (a: F32, b: F32): Value<T> => emit([a, b]);
 }
 
 function simd<T extends ValueType>(
-  type: T,
   name: keyof typeof vector,
-  types: ValueType[],
-  values: Value[],
-): Value<T> {
-  return new Value(type, [
-    ...operands(name, types, values),
-    SIMD,
-    ...unsignedLeb(vector[name]),
-  ]);
+  types: readonly ValueType[],
+  result: T,
+): (values: readonly Value[]) => Value<T> {
+  const own = [SIMD, ...unsignedLeb(vector[name])];
+  return (values) => new Value(result, instruction(name, types, values, own));
 }
 
 function vector1(name: keyof typeof vector) {
-  return (a: V128): V128 => simd("v128", name, ["v128"], [a]);
+  const emit = simd(name, ["v128"], "v128");
+  return (a: V128): V128 => emit([a]);
 }
 
 function vector2(name: keyof typeof vector) {
-  return (a: V128, b: V128): V128 => simd("v128", name, ["v128", "v128"], [a, b]);
+  const emit = simd(name, ["v128", "v128"], "v128");
+  return (a: V128, b: V128): V128 => emit([a, b]);
 }
 
 function vector3(name: keyof typeof vector) {
-  return (a: V128, b: V128, c: V128): V128 =>
-    simd("v128", name, ["v128", "v128", "v128"], [a, b, c]);
+  const emit = simd(name, ["v128", "v128", "v128"], "v128");
+  return (a: V128, b: V128, c: V128): V128 => emit([a, b, c]);
 }
 
 function shift(name: keyof typeof vector) {
-  return (a: V128, bits: I32Like): V128 => simd("v128", name, ["v128", "i32"], [a, asI32(bits)]);
+  const emit = simd(name, ["v128", "i32"], "v128");
+  return (a: V128, bits: I32Like): V128 => emit([a, asI32(bits)]);
+}
+
+function test(name: keyof typeof vector) {
+  const emit = simd(name, ["v128"], "i32");
+  return (a: V128): I32 => emit([a]);
 }
 
 function extractLane<T extends "i32" | "f32">(type: T, code: number) {
   return (a: V128, lane: number): Value<T> =>
-    new Value(type, [...operands("extract_lane", ["v128"], [a]), SIMD, code, laneOf(lane, 4)]);
+    new Value(type, instruction("extract_lane", ["v128"], [a], [SIMD, code, laneOf(lane, 4)]));
 }
 
 function laneOf(lane: number, lanes: number): number {
@@ -157,7 +159,7 @@ export const i32 = {
   leS: integer2("i32.le_s"),
   geS: integer2("i32.ge_s"),
   eqz(a: I32): I32 {
-    return new Value("i32", [...operands("i32.eqz", ["i32"], [a]), scalar["i32.eqz"]]);
+    return new Value("i32", instruction("i32.eqz", ["i32"], [a], [scalar["i32.eqz"]]));
   },
 };
 
@@ -181,7 +183,7 @@ export const f32 = {
   sqrt: float1("f32.sqrt"),
   convertI32S(a: I32): F32 {
     const name = "f32.convert_i32_s";
-    return new Value("f32", [...operands(name, ["i32"], [a]), scalar[name]]);
+    return new Value("f32", instruction(name, ["i32"], [a], [scalar[name]]));
   },
 };
 
@@ -207,9 +209,7 @@ export const v128 = {
   xor: vector2("v128.xor"),
   /** Bits of `a` where `mask` has ones, of `b` elsewhere. */
   bitselect: vector3("v128.bitselect"),
-  anyTrue(a: V128): I32 {
-    return simd("i32", "v128.any_true", ["v128"], [a]);
-  },
+  anyTrue: test("v128.any_true"),
 };
 
 /** Four floats. */
@@ -220,18 +220,15 @@ export const f32x4 = {
     return new Value("v128", [SIMD, 0x0c, ...bytesOf(four)]);
   },
   splat(a: F32): V128 {
-    return simd("v128", "f32x4.splat", ["f32"], [a]);
+    const own = [SIMD, ...unsignedLeb(vector["f32x4.splat"])];
+    return new Value("v128", instruction("f32x4.splat", ["f32"], [a], own));
   },
   extractLane: extractLane("f32", 0x1f),
   /** Lanes by number from `a` (0 to 3) and `b` (4 to 7). */
   shuffle(a: V128, b: V128, ...lanes: [number, number, number, number]): V128 {
     const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => laneOf(lane, 8) * 4 + byte));
-    return new Value("v128", [
-      ...operands("shuffle", ["v128", "v128"], [a, b]),
-      SIMD,
-      0x0d,
-      ...bytes,
-    ]);
+    const own = [SIMD, 0x0d, ...bytes];
+    return new Value("v128", instruction("shuffle", ["v128", "v128"], [a, b], own));
   },
   add: vector2("f32x4.add"),
   sub: vector2("f32x4.sub"),
@@ -287,7 +284,8 @@ export const i32x4 = {
     return new Value("v128", [SIMD, 0x0c, ...bytesOf(four)]);
   },
   splat(a: I32Like): V128 {
-    return simd("v128", "i32x4.splat", ["i32"], [asI32(a)]);
+    const own = [SIMD, ...unsignedLeb(vector["i32x4.splat"])];
+    return new Value("v128", instruction("i32x4.splat", ["i32"], [asI32(a)], own));
   },
   extractLane: extractLane("i32", 0x1b),
   add: vector2("i32x4.add"),
@@ -311,9 +309,7 @@ export const i32x4 = {
   /** Two doubles as integers in the first lanes, zero in the others. */
   truncSatF64x2S: vector1("i32x4.trunc_sat_f64x2_s_zero"),
   extendLowI16x8S: vector1("i32x4.extend_low_i16x8_s"),
-  allTrue(a: V128): I32 {
-    return simd("i32", "i32x4.all_true", ["v128"], [a]);
-  },
+  allTrue: test("i32x4.all_true"),
 };
 
 /** Eight 16-bit integers. */

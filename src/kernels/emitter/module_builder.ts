@@ -1,5 +1,10 @@
 /** Builds a WebAssembly module: one imported memory, functions, exports, names for profiles. */
-import { type Arithmetic, FunctionBuilder, type FunctionHandle } from "./function_builder.ts";
+import {
+  type Arithmetic,
+  bytesIn,
+  FunctionBuilder,
+  type FunctionHandle,
+} from "./function_builder.ts";
 import { unsignedLeb } from "./leb128.ts";
 import { type Local, type Value, type ValueType, valueTypes } from "./value.ts";
 
@@ -25,7 +30,11 @@ export class ModuleBuilder {
   readonly arithmetic: Arithmetic;
   readonly #memory: MemoryImport;
   readonly #types: string[] = [];
-  readonly #functions: { handle: FunctionHandle; type: number; body: number[] }[] = [];
+  readonly #functions: {
+    handle: FunctionHandle;
+    type: number;
+    body: readonly (readonly number[])[];
+  }[] = [];
   readonly #exports: { name: string; index: number }[] = [];
   readonly #cache = new Map<string, unknown>();
 
@@ -78,7 +87,7 @@ export class ModuleBuilder {
   bytes(): Uint8Array<ArrayBuffer> {
     const functions = this.#functions;
     const codeCount = unsignedLeb(functions.length);
-    const codeSize = functions.reduce((sum, { body }) => sum + body.length, codeCount.length);
+    const code = functions.flatMap(({ body }) => body);
     const parts: ArrayLike<number>[] = [
       [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
       section(1, list(this.#types.map((type) => type.split(",").map(Number)))),
@@ -88,15 +97,15 @@ export class ModuleBuilder {
         7,
         list(this.#exports.map(({ name, index }) => [...text(name), 0x00, ...unsignedLeb(index)])),
       ),
-      [10, ...unsignedLeb(codeSize), ...codeCount],
-      ...functions.map(({ body }) => body),
+      [10, ...unsignedLeb(codeCount.length + bytesIn(code)), ...codeCount],
+      ...code,
       section(0, [...text("name"), ...section(1, this.#names())]),
     ];
-    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    const bytes = new Uint8Array(bytesIn(parts));
     let at = 0;
-    for (const part of parts) {
-      bytes.set(part, at);
-      at += part.length;
+    for (let i = 0; i < parts.length; i++) {
+      bytes.set(parts[i]!, at);
+      at += parts[i]!.length;
     }
     return bytes;
   }

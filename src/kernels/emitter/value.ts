@@ -18,6 +18,11 @@ export class Local<T extends ValueType = ValueType> extends Value<T> {
   constructor(type: T, readonly index: number) {
     super(type, [0x20, ...unsignedLeb(index)]);
   }
+
+  /** Code that assigns what lies on the stack. */
+  get assignment(): readonly number[] {
+    return [0x21, ...this.code.slice(1)];
+  }
 }
 
 export type I32 = Value<"i32">;
@@ -27,17 +32,33 @@ export type V128 = Value<"v128">;
 /** Where a 32-bit integer is wanted, a plain number stands for the constant. */
 export type I32Like = I32 | number;
 
-/** Code of operands one after the other, checked against the types that an instruction takes. */
-export function operands(name: string, types: readonly ValueType[], values: readonly Value[]) {
-  const code: number[] = [];
-  for (const [i, type] of types.entries()) {
-    const value = values[i];
-    if (value?.type !== type) {
+/**
+ * Code of an instruction: that of its operands one after the other, then its own.
+ *
+ * @param types that the instruction takes, which the operands must have
+ */
+export function instruction(
+  name: string,
+  types: readonly ValueType[],
+  values: readonly Value[],
+  own: readonly number[],
+): number[] {
+  // Thousands are made before the first step, so no iterators, and copies by the engine itself.
+  for (let i = 0; i < types.length; i++) {
+    if (values[i]?.type !== types[i]) {
       throw new TypeError(
-        `Cannot emit ${name} as operand ${i + 1} must be ${type}: it is ${value?.type}`,
+        `Cannot emit ${name} as operand ${i + 1} must be ${types[i]}: it is ${values[i]?.type}`,
       );
     }
-    for (const byte of value.code) code.push(byte);
   }
-  return code;
+  switch (types.length) {
+    case 0:
+      return [...own];
+    case 1:
+      return values[0]!.code.concat(own);
+    case 2:
+      return values[0]!.code.concat(values[1]!.code, own);
+    default:
+      return values[0]!.code.concat(...values.slice(1).map(({ code }) => code), own);
+  }
 }

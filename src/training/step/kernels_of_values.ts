@@ -6,6 +6,7 @@ import {
   conv2dWeightGradient,
   copy,
   coversInput,
+  cutsWeightGradient,
   depthwiseForward,
   depthwiseInputGradient,
   depthwiseWeightGradient,
@@ -15,6 +16,7 @@ import {
   map,
   type ModuleBuilder,
   oneHot,
+  packPays,
   poolForward,
   poolGradient,
   reduce,
@@ -49,6 +51,18 @@ export interface LaneRange {
   readonly count: number;
 }
 
+/** Neighbouring outputs of a value that {@link outputsOf} counts. */
+export interface OutputRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** What is computed of a value. @default all of it */
+export interface Part {
+  readonly samples?: LaneRange;
+  readonly outputs?: OutputRange;
+}
+
 const RESULT = { of: "result" } as const;
 const SCRATCH = { of: "scratch" } as const;
 
@@ -75,6 +89,7 @@ export function canSplit({ operation, batched }: Value, lanes: number): boolean 
       return operation.part !== "weightGradient" &&
         !winogradPays(convShape(operation.shape, lanes));
     case "pool":
+    case "oneHot":
       return true;
     case "poolGradient":
       return coversInput(poolShape(operation, lanes));
@@ -84,25 +99,45 @@ export function canSplit({ operation, batched }: Value, lanes: number): boolean 
 }
 
 /**
+ * How many parts a sum over the batch has that can be computed apart: {@link kernelsOf} takes ranges
+ * of them, and each has the bits that it has among all. 1 if it has none.
+ */
+export function outputsOf({ operation, inputs }: Value, lanes: number): number {
+  if (!("finish" in operation) || operation.part !== "weightGradient") return 1;
+  switch (operation.kind) {
+    case "dense":
+      return inputs[0]!.dims.at(-1)!;
+    case "conv2d":
+      return cutsWeightGradient(convShape(operation.shape, lanes))
+        ? operation.shape.outputChannels
+        : 1;
+    default:
+      return 1;
+  }
+}
+
+/**
  * The calls that compute a value, in order.
  *
- * @param part the samples to compute of a value that {@link canSplit}; all by default
+ * @param part samples of a value that {@link canSplit}, or of the {@link outputsOf} a value
  */
 export function kernelsOf(
   module: ModuleBuilder,
   value: Value,
   lanes: number,
   store: Store,
-  part: LaneRange = { first: 0, count: lanes },
+  { samples = { first: 0, count: lanes }, outputs }: Part = {},
 ): KernelUse[] {
-  const uses = usesOf(module, value, lanes, store, part.count);
-  if (part.first === 0) return uses;
+  const uses = usesOf(module, value, lanes, store, samples.count, outputs);
+  if (samples.first === 0) return uses;
   const isBatched = ({ of }: Operand) =>
     of === "result" || (typeof of === "number" && value.inputs[of]!.batched);
   return uses.map(({ kernel, operands }) => ({
     kernel,
     operands: operands.map((operand) =>
-      isBatched(operand) ? { ...operand, offset: (operand.offset ?? 0) + part.first * 4 } : operand
+      isBatched(operand)
+        ? { ...operand, offset: (operand.offset ?? 0) + samples.first * 4 }
+        : operand
     ),
   }));
 }
@@ -113,6 +148,7 @@ function usesOf(
   lanes: number,
   store: Store,
   count: number,
+  outputs: OutputRange | undefined,
 ): KernelUse[] {
   const { operation, inputs, dims, batched } = value;
   switch (operation.kind) {
@@ -139,9 +175,9 @@ function usesOf(
       return [{ kernel, operands: [{ of: 0 }, RESULT] }];
     }
     case "dense":
-      return dense(module, value, operation, lanes, store, count);
+      return dense(module, value, operation, lanes, store, count, outputs);
     case "conv2d":
-      return [convolution(module, operation, CONVOLUTIONS, lanes, store, count)];
+      return [convolution(module, operation, CONVOLUTIONS, lanes, store, count, outputs)];
     case "depthwise":
       return [convolution(module, operation, DEPTHWISE, lanes, store, lanes)];
     case "pool": {
@@ -154,7 +190,9 @@ function usesOf(
     }
     case "oneHot": {
       const numbers = sizeOf(inputs[0]!.dims);
-      const kernel = oneHot(module, { numbers, depth: operation.depth, batch: lanes });
+      const kernel = oneHot(module, {
+        ...{ numbers, depth: operation.depth, batch: count, batchStride: lanes },
+      });
       return [{ kernel, operands: [{ of: 0 }, RESULT] }];
     }
     case "gather": {
@@ -258,6 +296,7 @@ function dense(
   lanes: number,
   store: Store,
   count: number,
+  outputs: OutputRange | undefined,
 ): KernelUse[] {
   const x = inputs[0]!.dims;
   const rows = sizeOf(x.slice(0, -1));
@@ -271,13 +310,18 @@ function dense(
       // is that of an ordinary product.
       const turned = transpose(module, { rows: n, columns: lanes });
       const accumulate = store.update || row > 0;
+      const { first, count: m } = outputs ?? { first: 0, count: k };
       const kernel = gemm(module, {
-        ...{ m: k, n, k: lanes, aRow: lanes, aDepth: 1, bDepth: n, cRow: n },
+        ...{ m, n, k: lanes, aRow: lanes, aDepth: 1, bDepth: n, cRow: n, pack: packPays(k) },
         epilogue: { accumulate, ...(store.update ? { scale: "operand" as const } : {}) },
       });
       const second = { of: 1, offset: row * n * lanes * 4 };
       calls.push({ kernel: turned, operands: [second, { of: "second scratch" }] });
-      const names = { a: from, b: { of: "second scratch" } as const, c: RESULT };
+      const names = {
+        a: { ...from, offset: from.offset + first * lanes * 4 },
+        b: { of: "second scratch" } as const,
+        c: { ...RESULT, offset: first * n * 4 },
+      };
       calls.push({ kernel, operands: operandsBy(kernel, {}, names) });
     } else {
       const [aRow, aDepth] = part === "forward" ? [1, n] : [k, 1];
@@ -303,12 +347,25 @@ export function secondScratchBytes({ operation, inputs }: Value, lanes: number):
     : 0;
 }
 
-const CONVOLUTIONS = {
+type WeightGradient = (
+  module: ModuleBuilder,
+  shape: Conv2dShape,
+  epilogue: SumEpilogue,
+  part: number,
+) => Kernel;
+
+interface ConvolutionTemplates {
+  readonly forward: typeof conv2dForward;
+  readonly inputGradient: typeof conv2dInputGradient;
+  readonly weightGradient: WeightGradient;
+}
+
+const CONVOLUTIONS: ConvolutionTemplates = {
   forward: conv2dForward,
   inputGradient: conv2dInputGradient,
   weightGradient: conv2dWeightGradient,
 };
-const DEPTHWISE = {
+const DEPTHWISE: ConvolutionTemplates = {
   forward: depthwiseForward,
   inputGradient: depthwiseInputGradient,
   weightGradient: depthwiseWeightGradient,
@@ -317,19 +374,24 @@ const DEPTHWISE = {
 function convolution(
   module: ModuleBuilder,
   { part, shape, finish }: Operation & { readonly kind: "conv2d" | "depthwise" },
-  templates: typeof CONVOLUTIONS,
+  templates: ConvolutionTemplates,
   lanes: number,
   store: Store,
   count: number,
+  outputs: OutputRange = { first: 0, count: shape.outputChannels },
 ): KernelUse {
   const extents = convShape(shape, lanes, count);
   const kernel = part === "weightGradient"
-    ? templates.weightGradient(module, extents, sumEpilogue(store))
+    ? templates.weightGradient(module, extents, sumEpilogue(store), outputs.count)
     : templates[part](module, extents, epilogueOf(finish));
   const names: Record<string, Operand> = {
     forward: { x: { of: 0 }, w: { of: 1 }, y: RESULT },
     inputGradient: { dy: { of: 0 }, w: { of: 1 }, dx: RESULT },
-    weightGradient: { x: { of: 0 }, dy: { of: 1 }, dw: RESULT },
+    weightGradient: {
+      x: { of: 0 },
+      dy: { of: 1, offset: outputs.first * lanes * 4 },
+      dw: { ...RESULT, offset: outputs.first * 4 },
+    },
   }[part] as Record<string, Operand>;
   return { kernel, operands: operandsBy(kernel, finish, names) };
 }

@@ -1,7 +1,8 @@
 /**
  * A graph as one WebAssembly module for several threads. Each thread computes its own samples of
- * what can be computed sample by sample; the rest, such as the gradients of weights, goes to one
- * thread each. So every number is computed as by one thread, and has the same bits.
+ * what can be computed sample by sample, and its own part of the gradients of weights, whose sums
+ * over the batch are not cut; the rest goes to one thread each. So every number is computed as by
+ * one thread, and has the same bits.
  *
  * The step is cut into phases, between which all threads wait for each other: within a phase no
  * thread reads what another one writes.
@@ -14,6 +15,8 @@ import {
   kernelsOf,
   type KernelUse,
   type LaneRange,
+  type OutputRange,
+  outputsOf,
   secondScratchBytes,
 } from "./kernels_of_values.ts";
 import { Arena, type Place } from "./memory_plan.ts";
@@ -28,28 +31,37 @@ export interface ThreadedPlan extends Plan {
   readonly phases: number;
 }
 
+/** Who computes something: one thread, or each thread its samples or its part of the outputs. */
+type Share = number | "samples" | "outputs";
+
 /** Where and when something is computed. */
 interface Turn {
   readonly phase: number;
-  /** Null if each thread computes its samples. */
-  readonly thread: number | null;
+  readonly share: Share;
 }
 
 /** An instruction with its kernels and its turn. */
 interface Task extends Turn {
   readonly instruction: Instruction;
-  /** For each thread what it calls; a whole instruction is one thread's. */
+  /** For each thread what it calls. */
   readonly uses: readonly (readonly KernelUse[])[];
 }
 
 /** Each thread loads its samples. */
-const LOADING: Turn = { phase: 0, thread: null };
+const LOADING: Turn = { phase: 0, share: "samples" };
 /** Random numbers are drawn by one thread, in order. */
-const DRAWING: Turn = { phase: 0, thread: 0 };
+const DRAWING: Turn = { phase: 0, share: 0 };
 
 /** Cuts samples into vectors and these evenly. */
 export function laneRanges(lanes: number, threads: number): LaneRange[] {
-  const border = (thread: number) => Math.floor(lanes / LANES * thread / threads) * LANES;
+  return evenly(lanes / LANES, threads).map(({ first, count }) => ({
+    first: first * LANES,
+    count: count * LANES,
+  }));
+}
+
+function evenly(count: number, threads: number): OutputRange[] {
+  const border = (thread: number) => Math.floor(count * thread / threads);
   return Array.from({ length: threads }, (_, t) => ({
     first: border(t),
     count: border(t + 1) - border(t),
@@ -84,7 +96,7 @@ export function planThreads(
       const func = module.function(phaseName(phase, thread), {}, (f) => {
         const before = phase > 0
           ? []
-          : [...loads[thread] ?? [], ...thread === DRAWING.thread ? draws : []];
+          : [...loads[thread] ?? [], ...thread === DRAWING.share ? draws : []];
         for (const { kernel, operands } of before) f.call(kernel.func, ...operands);
         for (const { instruction, uses } of own) {
           const places = operandPlaces(instruction, addresses, resident, scratches[thread]!);
@@ -118,7 +130,7 @@ function takeScratches(
   lanes: number,
   arena: Arena,
 ): readonly [number, number] {
-  const own = tasks.filter((task) => (task.thread ?? thread) === thread);
+  const own = tasks.filter(({ share }) => typeof share === "string" || share === thread);
   const first = own.flatMap(({ uses }) => uses[thread]!.map(({ kernel }) => kernel.scratchBytes));
   const second = own.map(({ instruction: { value } }) => secondScratchBytes(value, lanes));
   const [one, two] = [first, second].map((bytes) => arena.take(Math.max(0, ...bytes)).address);
@@ -185,22 +197,29 @@ function distribute(
     if (update !== null) { for (const task of readers.get(update.slot) ?? []) needed.add(task); }
     const least = Math.max(0, ...[...needed].map(({ phase }) => phase));
     const latest = [...needed].filter(({ phase }) => phase === least);
+    const outputs = outputsOf(value, lanes);
     let task: Task;
     if (update === null && canSplit(value, lanes)) {
-      const follows = latest.some(({ thread }) => thread !== null);
-      const uses = parts.map((part) => kernelsOf(module, value, lanes, store, part));
-      task = { instruction, uses, phase: follows ? least + 1 : least, thread: null };
+      const follows = latest.some(({ share }) => share !== "samples");
+      const uses = parts.map((samples) => kernelsOf(module, value, lanes, store, { samples }));
+      task = { instruction, uses, phase: follows ? least + 1 : least, share: "samples" };
+    } else if (outputs > 1) {
+      const uses = evenly(outputs, parts.length).map((own) =>
+        own.count === 0 ? [] : kernelsOf(module, value, lanes, store, { outputs: own })
+      );
+      const phase = latest.length === 0 ? least : least + 1;
+      task = { instruction, uses, phase, share: "outputs" };
     } else {
-      const threads = new Set(latest.map(({ thread }) => thread));
-      const [only] = threads;
-      const joins = threads.size === 1 && typeof only === "number";
+      const shares = new Set(latest.map(({ share }) => share));
+      const [only] = shares;
+      const joins = shares.size === 1 && typeof only === "number";
       const phase = joins || latest.length === 0 ? least : least + 1;
       const load = loads[phase] ??= parts.map(() => 0);
       const thread = joins ? only : load.indexOf(Math.min(...load));
       const whole = kernelsOf(module, value, lanes, store);
       load[thread]! += whole.reduce((sum, { kernel }) => sum + kernel.flops, 0);
       const uses = parts.map((_, t) => t === thread ? whole : []);
-      task = { instruction, uses, phase, thread };
+      task = { instruction, uses, phase, share: thread };
     }
     tasks.push(task);
     if (update === null) makers.set(value, task);

@@ -94,8 +94,10 @@ export class StepThreads {
       });
   }
 
-  /** Ends the threads. */
+  /** Ends the threads; no plan can be loaded or run any more. */
   close(): void {
+    // The runtime does not end a worker that waits without an event loop: it must find out itself.
+    fail(this.#control, 0, "they were ended");
     for (const worker of this.#workers) worker.terminate();
     this.#workers = [];
   }

@@ -1,0 +1,43 @@
+/** How the batches of a dataset lie in the memory of compiled steps. */
+import { channelAffine } from "../data/batch.ts";
+import { type Dataset, elements, typeOf } from "../data/dataset.ts";
+import type { LoadShape } from "../kernels/mod.ts";
+import { lanesFor } from "./step/sources.ts";
+
+/** A batch as it lies in memory. */
+export interface BatchShape {
+  readonly samples: number;
+  readonly lanes: number;
+  /** There are lanes behind the last sample. */
+  readonly padded: boolean;
+  /** The samples are one, twice: what is random must be the same for both. */
+  readonly alone: boolean;
+}
+
+/** Of a batch with so many items. */
+export function batchShape(size: number): BatchShape {
+  // One sample cannot be told from other axes of 1, so a lone one is computed twice.
+  const samples = Math.max(2, size);
+  const lanes = lanesFor(samples);
+  return { samples, lanes, padded: lanes !== samples, alone: size === 1 };
+}
+
+/** How the items of a dataset become a batch: types, factors and offsets. */
+export function loadShape(dataset: Dataset, samples: number, batch: number): LoadShape {
+  const { items, shape, normalise } = dataset;
+  const features = elements(shape);
+  const type = typeOf(items);
+  const scale = type === "u8" ? 1 / 255 : 1;
+  const affine = normalise === null
+    ? { factor: [scale], offset: [0] }
+    : channelAffine(normalise, scale, shape.at(-1) ?? 1);
+  return {
+    type,
+    features,
+    samples,
+    batch,
+    itemBytes: type === "u8" ? Math.ceil(features / 4) * 4 : features * 4,
+    factors: [...affine.factor],
+    offsets: [...affine.offset],
+  };
+}
