@@ -22,6 +22,13 @@ export interface FollowOptions {
    * @default {300_000}
    */
   readonly giveUpAfterMs?: number;
+  /**
+   * Whether the leader has answered just now, as to a submission: then it is waited for from the
+   * start.
+   *
+   * @default {false}
+   */
+  readonly hasAnswered?: boolean;
 }
 
 const FIRST_PAUSE_MS = 200;
@@ -30,13 +37,13 @@ const LONGEST_PAUSE_MS = 3000;
 /**
  * Everything that happens in a run, from its first event to its last; each event exactly once.
  *
- * @throws {UnreachableError} nothing answers at the start, or the connection stays broken too long
+ * @throws {UnreachableError} nothing answers at the start, unless it has answered before, or the connection stays broken too long
  * @throws {LeaderError} the leader does not know the run, or no longer
  */
 export async function* followEvents(
   leader: Pick<LeaderApi, "openEvents" | "endpoint">,
   session: SessionId,
-  { clock, signal, onConnection, giveUpAfterMs = 300_000 }: FollowOptions,
+  { clock, signal, onConnection, giveUpAfterMs = 300_000, hasAnswered = false }: FollowOptions,
 ): AsyncGenerator<StreamItem> {
   let seen = 0;
   let connected = true;
@@ -62,7 +69,7 @@ export async function* followEvents(
     } catch (error) {
       signal.throwIfAborted();
       if (ended) return;
-      if (first && error instanceof UnreachableError) throw error;
+      if (first && !hasAnswered && error instanceof UnreachableError) throw error;
       if (!isPassing(error)) throw error;
     }
     if (ended) return;

@@ -36,7 +36,8 @@ export async function followRun(
   let run: RunProgress = nothingYet;
   try {
     const onConnection = (connected: boolean) => view.connection(connected);
-    for await (const item of followEvents(leader, session, { clock, signal, onConnection })) {
+    const options = { clock, signal, onConnection, hasAnswered: true };
+    for await (const item of followEvents(leader, session, options)) {
       const before = run;
       run = advance(run, item);
       view.take(item, before, run);

@@ -43,7 +43,11 @@ export class Watch {
     };
     const { signal } = this.#end;
     for await (
-      const item of followEvents(new LeaderApi(endpoint), this.session, { clock, signal })
+      const item of followEvents(new LeaderApi(endpoint), this.session, {
+        clock,
+        signal,
+        hasAnswered: true,
+      })
     ) {
       if (item.kind === "event") this.entries.push(item.entry);
       else if (item.note.type !== "progress") continue;

@@ -46,6 +46,11 @@ Deno.test("followEvents() throws at once when nothing answers at the start", asy
   await assert.rejects(follow(leader), { name: "UnreachableError", message: "away" });
 });
 
+Deno.test("followEvents() waits from the start for a leader that has answered just before", async () => {
+  const leader = new ScriptedLeader(new UnreachableError("killed"), [sse(0)]);
+  assert.deepEqual((await follow(leader, [], undefined, undefined, true)).seqs, ALL);
+});
+
 Deno.test("followEvents() waits longer from try to try, and gives up after five minutes", async () => {
   const away = Array.from({ length: 200 }, () => new UnreachableError("away"));
   const leader = new ScriptedLeader([sse(0, 5)], ...away);
@@ -113,6 +118,7 @@ async function follow(
   pauses: number[] = [],
   signal: AbortSignal = new AbortController().signal,
   onPause: () => void = () => {},
+  hasAnswered = false,
 ) {
   let now = 0;
   const clock: Clock = {
@@ -128,7 +134,8 @@ async function follow(
   const items: StreamItem[] = [];
   const connections: boolean[] = [];
   const onConnection = (connected: boolean) => void connections.push(connected);
-  for await (const item of followEvents(leader, SESSION, { clock, signal, onConnection })) {
+  const options = { clock, signal, onConnection, hasAnswered };
+  for await (const item of followEvents(leader, SESSION, options)) {
     items.push(item);
   }
   const seqs = items.flatMap((item) => item.kind === "event" ? [item.entry.seq] : []);
