@@ -24,12 +24,14 @@ export interface EchoOptions {
   /** Units of the MLP's hidden layer: 785 * h + 10 * (h + 1) floats in all. */
   readonly hidden: number;
   readonly rounds: number;
+  /** @default {{}} the state is SQLite */
+  readonly serverConfig?: Record<string, unknown>;
 }
 
 /** Runs a session of echoing clients. */
 export async function echoRun(options: EchoOptions, data: string): Promise<EchoRun> {
-  const { clients, processes, hidden, rounds } = options;
-  await using federation = await Federation.start();
+  const { clients, processes, hidden, rounds, serverConfig = {} } = options;
+  await using federation = await Federation.start({ serverConfig });
   const each = clients / processes;
   for (let i = 0; i < processes; i++) {
     await federation.startClient(1 + i * each, `${data}/part_1`, "--count", `${each}`);
