@@ -17,6 +17,14 @@ export interface ClientRef {
   readonly name: ClientName;
 }
 
+/** Characters of an id that may stand for all of it. */
+const SHORTEST_START = 4;
+
+/** Whether what a user has written can mean this id: all of it, or its first characters. */
+export function canMean(written: string, id: string): boolean {
+  return id === written || (written.length >= SHORTEST_START && id.startsWith(written));
+}
+
 /**
  * Orders clients by name, numbers in it by value (`workstation_2` before `workstation_10`), ties by
  * id. Every fold over clients uses this order, so that a result never depends on who answered first.

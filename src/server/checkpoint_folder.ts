@@ -1,7 +1,7 @@
 /** The folder of checkpoints: `<session>_<round>.flotilla`, each there whole or not at all. */
 import { join, resolve } from "node:path";
 import { crashPoint } from "../core/crash_point.ts";
-import type { SessionId } from "../core/ids.ts";
+import { canMean, type SessionId } from "../core/ids.ts";
 import { discard, moveIntoPlace, writeSynced } from "../state/atomic_file.ts";
 import type { Store } from "../state/store.ts";
 import { checkpointBytes, checkpointName, parseCheckpointName } from "./checkpoint.ts";
@@ -53,7 +53,7 @@ export class CheckpointFolder {
     const found: { readonly session: SessionId; readonly round: number }[] = [];
     for (const name of await namesIn(this.#folder)) {
       const parsed = parseCheckpointName(name);
-      if (parsed === null || !fits(parsed.session, id)) continue;
+      if (parsed === null || !canMean(id, parsed.session)) continue;
       found.push(parsed);
     }
     const sessions = new Set(found.map(({ session }) => session));
@@ -77,10 +77,6 @@ export class CheckpointFolder {
     }
     return join(this.#folder, checkpointName(session, wanted));
   }
-}
-
-function fits(session: SessionId, id: string): boolean {
-  return session === id || (id.length >= 4 && session.startsWith(id));
 }
 
 async function namesIn(folder: string): Promise<string[]> {

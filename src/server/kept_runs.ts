@@ -1,5 +1,5 @@
 /** The runs that a leader has in its store: those that can be read, and those that cannot. */
-import type { SessionId } from "../core/ids.ts";
+import { canMean, type SessionId } from "../core/ids.ts";
 import { SessionJournal } from "../session/session_journal.ts";
 import { type JournalPlace, openJournal } from "./open_journal.ts";
 import {
@@ -7,9 +7,6 @@ import {
   type UnreadableSession,
   UnreadableSessionError,
 } from "./session_service.ts";
-
-/** Characters of an id that may stand for all of it. */
-const SHORTEST_PREFIX = 4;
 
 /** All runs of one store. */
 export class KeptRuns {
@@ -70,9 +67,7 @@ export class KeptRuns {
   find(id: string): SessionJournal {
     const exact = this.#journals.get(id) ?? this.#unreadable.get(id);
     const all = [...this.#journals.values(), ...this.#unreadable.values()];
-    const matches = exact !== undefined
-      ? [exact]
-      : all.filter((one) => id.length >= SHORTEST_PREFIX && one.id.startsWith(id));
+    const matches = exact !== undefined ? [exact] : all.filter((one) => canMean(id, one.id));
     if (matches.length !== 1) throw new UnknownSessionError(id);
     const [found] = matches;
     if (found instanceof SessionJournal) return found;
