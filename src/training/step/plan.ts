@@ -4,6 +4,7 @@
  */
 import {
   type Arithmetic,
+  type FunctionBuilder,
   type Kernel,
   type MemoryImport,
   ModuleBuilder,
@@ -73,8 +74,19 @@ export interface OperandPlaces {
   readonly factor: number;
 }
 
+/** Adds the calls of an instruction's kernels. */
+export function callKernels(
+  f: FunctionBuilder,
+  uses: readonly KernelUse[],
+  places: OperandPlaces,
+): void {
+  for (const { kernel, operands } of uses) {
+    f.call(kernel.func, ...operands.map((operand) => addressOf(operand, places)));
+  }
+}
+
 /** The address of an operand. */
-export function addressOf({ of, offset = 0 }: Operand, places: OperandPlaces): number {
+function addressOf({ of, offset = 0 }: Operand, places: OperandPlaces): number {
   return (typeof of === "number" ? places.inputs[of]! : places[of]) + offset;
 }
 
@@ -108,21 +120,30 @@ export function planStep(
     for (const { kernel, operands } of [...loads.flat(), ...draws]) {
       f.call(kernel.func, ...operands);
     }
-    for (const { uses, places } of placed) {
-      for (const { kernel, operands } of uses) {
-        f.call(kernel.func, ...operands.map((operand) => addressOf(operand, places)));
-      }
-    }
+    for (const { uses, places } of placed) callKernels(f, uses, places);
   });
   module.export("step", step);
   return {
+    ...finished(module, graph, sources, addresses, arena),
+    calls: placed.flatMap(({ value, uses }) => uses.map(({ kernel }) => ({ value, kernel }))),
+  };
+}
+
+/** A plan whose module is complete, but for its list of calls. */
+export function finished(
+  module: ModuleBuilder,
+  graph: StepGraph,
+  { inputs, constants }: Sources,
+  addresses: ReadonlyMap<Value, number>,
+  arena: Arena,
+): Omit<Plan, "calls"> {
+  return {
     bytes: module.bytes(),
-    inputs: sources.inputs,
-    constants: sources.constants,
+    inputs,
+    constants,
     loss: addresses.get(rootOf(graph.loss))!,
     outputs: addresses.get(rootOf(graph.outputs))!,
     top: arena.top,
-    calls: placed.flatMap(({ value, uses }) => uses.map(({ kernel }) => ({ value, kernel }))),
   };
 }
 

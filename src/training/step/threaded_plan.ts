@@ -21,7 +21,14 @@ import {
 } from "./kernels_of_values.ts";
 import { Arena, type Place } from "./memory_plan.ts";
 import { phaseName } from "../threads/phase_name.ts";
-import { addressOf, NO_EXTRA, operandPlaces, type Plan, type PlanOptions } from "./plan.ts";
+import {
+  callKernels,
+  finished,
+  NO_EXTRA,
+  operandPlaces,
+  type Plan,
+  type PlanOptions,
+} from "./plan.ts";
 import { type Instruction, rootOf, schedule } from "./schedule.ts";
 import { bytesOf, LANES, placeSources, type Resident } from "./sources.ts";
 
@@ -100,21 +107,14 @@ export function planThreads(
         for (const { kernel, operands } of before) f.call(kernel.func, ...operands);
         for (const { instruction, uses } of own) {
           const places = operandPlaces(instruction, addresses, resident, scratches[thread]!);
-          for (const { kernel, operands } of uses[thread]!) {
-            f.call(kernel.func, ...operands.map((operand) => addressOf(operand, places)));
-          }
+          callKernels(f, uses[thread]!, places);
         }
       });
       module.export(phaseName(phase, thread), func);
     }
   }
   return {
-    bytes: module.bytes(),
-    inputs: sources.inputs,
-    constants: sources.constants,
-    loss: addresses.get(rootOf(graph.loss))!,
-    outputs: addresses.get(rootOf(graph.outputs))!,
-    top: arena.top,
+    ...finished(module, graph, sources, addresses, arena),
     calls: tasks.flatMap(({ instruction: { value }, uses }) =>
       uses.flat().map(({ kernel }) => ({ value, kernel }))
     ),
