@@ -35,18 +35,21 @@ export interface RoundStanding {
 }
 
 /**
- * Reads floats `start` to `end` of an update's flat array; so that a strategy can work tile by tile
- * and hold neither all updates nor one whole.
+ * Reads floats `start` to `end` of a flat array; so that a strategy can work tile by tile and hold
+ * neither all arrays nor one whole.
  *
  * @param into where to put them, `end - start` floats; such as memory that kernels work on
  * @returns `into` if it is given and was filled; else other floats, which are only to be read
  */
-export type UpdateReader = (
-  update: Update,
+export type RangeReader<T> = (
+  of: T,
   start: number,
   end: number,
   into?: Float32Array<ArrayBuffer>,
 ) => Promise<Float32Array>;
+
+/** Reads an update. */
+export type UpdateReader = RangeReader<Update>;
 
 /** Reads floats `start` to `end` of weights that the strategy has kept under a name. */
 export type KeptReader = (name: string, start: number, end: number) => Promise<Float32Array>;

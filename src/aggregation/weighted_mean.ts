@@ -1,16 +1,6 @@
 /** The sum of many updates times their shares, tile by tile in 64-bit accumulators. */
+import type { RangeReader } from "./aggregator.ts";
 import { SumMemory, UPDATES_A_PASS } from "./sum_memory.ts";
-
-/**
- * Reads floats `start` to `end` of one of the arrays that are summed, into `into` if it can: what it
- * gives may be another array.
- */
-export type RangeReader<T> = (
-  of: T,
-  start: number,
-  end: number,
-  into?: Float32Array<ArrayBuffer>,
-) => Promise<Float32Array>;
 
 /**
  * Floats a tile: half a megabyte is worth the calls that open and read a file, and what is read

@@ -1,6 +1,5 @@
 /** Reads stored updates by range of floats, for aggregation tile by tile. */
-import type { Update } from "../aggregation/aggregator.ts";
-import type { RangeReader } from "../aggregation/weighted_mean.ts";
+import type { RangeReader, Update } from "../aggregation/aggregator.ts";
 import { SessionFailedError } from "../core/errors.ts";
 import type { WeightsId } from "../core/ids.ts";
 import type { Blobs } from "../state/store.ts";
