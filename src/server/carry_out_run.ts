@@ -22,17 +22,25 @@ export class Shutdown extends FlotillaError {
   override name = "Shutdown";
 }
 
-/** What a run needs from around it. */
-export interface RunSurroundings {
+/** What every run of a leader has around it. */
+export interface RunsSurroundings {
   readonly store: Store;
   readonly directory: Directory;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly results: ResultsKeeper;
+  /** Opens a strategy that is the user's own code. */
   readonly openStrategy: OpenCustomStrategy;
+  /** Where checkpoints are. @default {null} none are written, none can be used */
   readonly checkpoints?: CheckpointFolder | null;
+  /** Bound of each call to a client but training, in milliseconds. */
   readonly longestCallMs: number;
+  /** Milliseconds that a client which is lost at work has to come back. */
   readonly returnMs: number;
+}
+
+/** What one run needs from around it. */
+export interface RunSurroundings extends RunsSurroundings {
   /** The run's model, built if it was not. @throws {ModelError | SessionFailedError} it cannot be */
   openModel(): Promise<PreparedModel>;
   /** The trainer that evaluates. */
@@ -119,13 +127,12 @@ export async function carryOutRun(
     logger.error("session_broken", `Session ${journal.id}: ${messageOf(error)}`);
     // Its followers find it with the leader that has taken over.
     if (error instanceof DeposedError && error.leader !== null) return;
+    if (journal.ended) return;
     // The journal cannot take the end of this run: it stays open, for the next start to resume.
-    if (!journal.ended && error instanceof DeposedError) journal.breakOff(messageOf(error));
-    if (!journal.ended) {
-      journal.breakOff(
-        `${messageOf(error)}. The server goes on with the run when it starts again`,
-      );
-    }
+    const later = error instanceof DeposedError
+      ? ""
+      : ". The server goes on with the run when it starts again";
+    journal.breakOff(`${messageOf(error)}${later}`);
   } finally {
     closeOwn(own);
   }

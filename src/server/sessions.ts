@@ -3,13 +3,10 @@ import type { StateSize } from "../archive/state_archive.ts";
 import { putBlobs } from "../archive/store_members.ts";
 import type { StrategyFiles } from "../config/strategy_files.ts";
 import type { SessionConfig } from "../config/session_config.ts";
-import type { Clock } from "../core/clock.ts";
 import { messageOf, SessionFailedError } from "../core/errors.ts";
 import type { ClientId, SessionId, WeightsId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { ModelPackage } from "../core/model_package.ts";
-import type { Logger } from "../log/log.ts";
-import type { OpenCustomStrategy } from "../custom/custom_strategy.ts";
 import { forked } from "../session/continuation.ts";
 import { StopRequest } from "../session/engine.ts";
 import type { SessionEntry, SessionSubmitted, StreamItem } from "../session/events.ts";
@@ -17,13 +14,10 @@ import { initialWeightsSeed } from "../session/seeds.ts";
 import { SessionJournal } from "../session/session_journal.ts";
 import type { SessionState } from "../session/state.ts";
 import { needsWeights } from "../session/stored_weights.ts";
-import type { Store } from "../state/store.ts";
 import type { Trainer } from "../training/trainer.ts";
-import { carryOutRun, Shutdown } from "./carry_out_run.ts";
+import { carryOutRun, type RunsSurroundings, Shutdown } from "./carry_out_run.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
-import type { CheckpointFolder } from "./checkpoint_folder.ts";
 import { planContinuation } from "./continuation_plan.ts";
-import type { Directory } from "./directory.ts";
 import { checkFits, checkForkConfig, weightsToForkFrom } from "./fork_plan.ts";
 import type { Garbage } from "./garbage.ts";
 import { KeptRuns } from "./kept_runs.ts";
@@ -31,7 +25,6 @@ import { LateReleases } from "./late_releases.ts";
 import { withModelDefaults } from "./model_defaults.ts";
 import { checkConfig } from "./open_journal.ts";
 import { checkFiles, neededFiles, packFiles, storedFiles } from "./own_strategies.ts";
-import type { ResultsKeeper } from "./results_keeper.ts";
 import { packBlob, unpackBlob } from "./package_blob.ts";
 import { type PreparedModel, prepareModel, type ValidationSets } from "./run_model.ts";
 import {
@@ -46,31 +39,18 @@ import {
 import { StateKeeper } from "./state_keeper.ts";
 
 /** What the leader's runs need from around them. */
-export interface SessionsOptions {
-  readonly store: Store;
-  readonly directory: Directory;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly results: ResultsKeeper;
+export interface SessionsOptions extends RunsSurroundings {
   readonly validationSets: ValidationSets;
   /** The leader's own package for a config that came without one. @throws {ModelError} none */
   findPackage(config: SessionConfig): Promise<ModelPackage>;
   /** Opens the trainer that builds and evaluates models; it is closed when no run is left. */
   openTrainer(): Trainer;
-  /** Opens a strategy that is the user's own code. */
-  readonly openStrategy: OpenCustomStrategy;
   /** A fresh session id. */
   newId(): SessionId;
   /** A random seed, for a config without one. */
   drawSeed(): number;
-  /** Where checkpoints are. @default {null} none are written, none can be used */
-  readonly checkpoints?: CheckpointFolder | null;
   /** Facts about this leader, for the state that it exports. */
   readonly about?: JsonObject;
-  /** Bound of each call to a client but training, in milliseconds. */
-  readonly longestCallMs: number;
-  /** Milliseconds that a client which is lost at work has to come back. */
-  readonly returnMs: number;
 }
 
 /** The run that is under way. */
