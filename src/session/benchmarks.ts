@@ -34,10 +34,13 @@ export class Benchmarks {
     return this.context.journal.state;
   }
 
+  /** Whether this run measures its clients at all. */
+  get wanted(): boolean {
+    return wantsBenchmarks(this.#state.config, this.context.selector.usesSpeed ?? false);
+  }
+
   /** Starts to measure idle clients that were not; until then they are not selected. */
   start(clients: readonly ClientRef[]): void {
-    const { selector } = this.context;
-    if (!wantsBenchmarks(this.#state.config, selector.usesSpeed ?? false)) return;
     for (const { id, name } of clients) {
       const isKnown = historyOf(this.#state.clients, id).benchmark !== undefined;
       if (isKnown || this.#underWay.has(id)) continue;

@@ -31,7 +31,7 @@ export interface WorkContext {
 export class ClientWork {
   readonly #atWork = new Map<ClientId, Promise<void>>();
   /** Clients that were told to train by an earlier process: they may be on their way back. */
-  #owing: ReadonlySet<ClientId> = new Set();
+  #owing = new Set<ClientId>();
 
   constructor(readonly context: WorkContext) {}
 
@@ -148,12 +148,7 @@ export class ClientWork {
     const answered = work().then(
       answer,
       (error) => answer({ type: "client_failed", round, client, reason: messageOf(error) }),
-    ).finally(() => this.#forget(client.id));
+    ).finally(() => this.#owing.delete(client.id));
     this.#atWork.set(client.id, answered);
-  }
-
-  /** Whoever is told to train again is told by this process. */
-  #forget(client: ClientId): void {
-    this.#owing = new Set([...this.#owing].filter((id) => id !== client));
   }
 }

@@ -149,7 +149,7 @@ export class RoundLoop {
   }
 
   async #openRound(): Promise<void> {
-    this.#benchmarks.start(await this.#candidates.enough());
+    if (this.#benchmarks.wanted) this.#benchmarks.start(await this.#candidates.enough());
     while (this.#benchmarks.mustWait()) await this.#handle(await this.#inbox.take(this.#signal));
     await this.#selection.open();
     this.#roundStartedMs = this.context.clock.monotonicMs();
