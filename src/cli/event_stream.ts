@@ -37,7 +37,8 @@ const LONGEST_PAUSE_MS = 3000;
 /**
  * Everything that happens in a run, from its first event to its last; each event exactly once.
  *
- * @throws {UnreachableError} nothing answers at the start, unless it has answered before, or the connection stays broken too long
+ * @throws {UnreachableError} nothing answers at the start, unless it has answered before, or the
+ * connection stays broken too long
  * @throws {LeaderError} the leader does not know the run, or no longer
  */
 export async function* followEvents(
@@ -62,8 +63,8 @@ export async function* followEvents(
         if (item.kind === "event") {
           if (item.entry.seq <= seen) continue;
           seen = item.entry.seq;
+          ended = isTerminal(item.entry.event);
         }
-        if (item.kind === "event") ended = isTerminal(item.entry.event);
         yield item;
       }
     } catch (error) {
