@@ -15,8 +15,9 @@ interface Insertion {
 
 /** JavaScript that does the same, on the same lines, and whose loops {@link endLoopsBy} can end. */
 export async function endableLoops(code: string): Promise<string> {
-  // Most models have none, and need not wait for the parser.
-  if (!/\b(for|while|do)\b/.test(code)) return code;
+  // Most models have none, and need not wait for the parser. Each loop has one of these words before
+  // a bracket, unless a comment is between; the words alone are in many a comment.
+  if (!/\b(for|while)\s*(\(|\/|await\b)/.test(code)) return code;
   const { parse } = await import("acorn");
   const { full } = await import("acorn-walk");
   let program: Node;

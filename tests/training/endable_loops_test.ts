@@ -32,6 +32,14 @@ Deno.test("endableLoops() changes nothing that loops of any kind do", async () =
   );
 });
 
+Deno.test("endableLoops() sees a loop however it is spaced", async () => {
+  const loops = ["for(;;);", "for /* ever */ (;;);", "for // ever\n(;;);", "while\n(true);"];
+  for (const loop of [...loops, "for await(const x of y);", "do{}while(true);"]) {
+    const code = `export default async (y) => { ${loop} }`;
+    assert.notEqual(await endableLoops(code), code, loop);
+  }
+});
+
 Deno.test("endableLoops() leaves code without loops, and what is no code, as it is", async () => {
   for (const code of ["export default () => 1;", "for (;; {"]) {
     assert.equal(await endableLoops(code), code);
