@@ -8,7 +8,7 @@ import * as core from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers/minified";
 import type { TensorFlow } from "./model_api.ts";
 import { registerChainedOps } from "./chained_ops.ts";
-import { FLOTILLA_BACKEND, registerFlotillaBackend } from "./eager/flotilla_backend.ts";
+import { NUMBER_BACKEND, registerNumberBackend } from "./number_backend.ts";
 
 /** tfjs as a model sees it. */
 export const tf: TensorFlow = { ...core, ...layers };
@@ -29,13 +29,45 @@ export function onBackend<T>(backend: string, run: () => T): T {
   }
 }
 
-/** Starts the backend on which models are built, and trained when they cannot be compiled. */
-export async function startBackend(): Promise<void> {
+/** Starts the backend that holds the numbers of models, and computes nothing yet. */
+export async function startNumbers(): Promise<void> {
   // Among others it spares users the advice to install a native backend.
   core.enableProdMode();
-  registerFlotillaBackend();
-  if (!await core.setBackend(FLOTILLA_BACKEND)) {
-    throw new Error("the training backend of tfjs does not start");
-  }
+  registerNumberBackend();
+  await use(NUMBER_BACKEND);
   registerChainedOps();
+}
+
+let kernels: Promise<void> | null = null;
+
+/**
+ * Starts the backend that computes: for initial weights, models whose code computes, and steps that
+ * cannot be compiled. Loading its kernels takes longer than compiling a step.
+ */
+export function startKernels(): Promise<void> {
+  kernels ??= (async () => {
+    const { FLOTILLA_BACKEND, registerFlotillaBackend } = await import(
+      "./eager/flotilla_backend.ts"
+    );
+    registerFlotillaBackend();
+    await use(FLOTILLA_BACKEND);
+  })();
+  return kernels;
+}
+
+/** Whether {@link startKernels} was called. */
+export function areKernelsStarted(): boolean {
+  return kernels !== null;
+}
+
+/** Starts both. */
+export async function startBackend(): Promise<void> {
+  await startNumbers();
+  await startKernels();
+}
+
+async function use(backend: string): Promise<void> {
+  if (!await core.setBackend(backend)) {
+    throw new Error(`the training backend ${backend} of tfjs does not start`);
+  }
 }

@@ -3,12 +3,11 @@ import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Device } from "../core/metrics.ts";
 import { allIndices, seeded } from "../core/prng.ts";
 import { type Dataset, typeOf } from "../data/dataset.ts";
-import { tf } from "./backend.ts";
+import { areKernelsStarted, startKernels, tf } from "./backend.ts";
 import { type BuiltModel, copyWeights, describeBuilt, variableOf } from "./built_model.ts";
 import { compileLearner } from "./compiled_learner.ts";
 import { chooseByTrial, type DeviceChoice } from "./device_choice.ts";
 import type { Contestant } from "./device_trial.ts";
-import { EagerLearner } from "./eager_learner.ts";
 import type { BatchSizes, Learner, LearnerSettings } from "./learner.ts";
 import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
@@ -58,8 +57,9 @@ export class ModelCache {
    *
    * @throws {ModelError} as `buildModel`
    */
-  build(source: ModelSource, seed: number): Promise<BuiltModel> {
-    return this.#keep(source, () => buildModel(source, seed));
+  async build(source: ModelSource, seed: number): Promise<BuiltModel> {
+    await startKernels();
+    return await this.#keep(source, () => buildModel(source, seed));
   }
 
   async #keep(source: ModelSource, build: () => Promise<LayersModel>): Promise<BuiltModel> {
@@ -83,9 +83,21 @@ export class ModelCache {
    */
   async of(source: ModelSource): Promise<BuiltModel> {
     if (this.#cached?.key === keyOf(source)) return this.#cached.built;
-    const built = await this.#keep(source, () => withUnsetWeights(() => buildModel(source, 0)));
+    const built = await this.#keepUnset(source);
     // Variables that are no weights of the model keep what they begin with, so that must be drawn.
     return hasOtherVariables(built) ? await this.build(source, 0) : built;
+  }
+
+  async #keepUnset(source: ModelSource): Promise<BuiltModel> {
+    const keep = () => this.#keep(source, () => withUnsetWeights(() => buildModel(source, 0)));
+    if (areKernelsStarted()) return await keep();
+    try {
+      return await keep();
+    } catch {
+      // Few models compute something when they are built; what else is wrong is so again.
+      await startKernels();
+      return await keep();
+    }
   }
 
   /**
@@ -114,7 +126,7 @@ export class ModelCache {
     try {
       return await task(learner);
     } catch (error) {
-      const eager = this.#eagerLearner(built, dataset, needs, error);
+      const eager = await this.#eagerLearner(built, dataset, needs, error);
       learner.dispose();
       learners.set(key, eager);
       return await task(eager);
@@ -147,11 +159,13 @@ export class ModelCache {
   /** A model of its own computes there, as tensors of a GPU cannot be read when a step is recorded. */
   async #webGpuLearner(dataset: Dataset, { settings }: LearnerNeeds): Promise<Learner> {
     await startWebGpu();
+    await startKernels();
     const built = describeBuilt(await buildModel(this.#cached!.source, 0));
+    const { EagerLearner } = await import("./eager_learner.ts");
     return new EagerLearner(built, settings, dataset, "webgpu");
   }
 
-  #cpuLearner(built: BuiltModel, dataset: Dataset, needs: LearnerNeeds): Learner {
+  async #cpuLearner(built: BuiltModel, dataset: Dataset, needs: LearnerNeeds): Promise<Learner> {
     try {
       return compileLearner(built, needs.settings, dataset, needs.batches, {
         threads: this.threads,
@@ -159,23 +173,25 @@ export class ModelCache {
         onNotice: (text) => this.noticeOnce(text),
       });
     } catch (error) {
-      return this.#eagerLearner(built, dataset, needs, error);
+      return await this.#eagerLearner(built, dataset, needs, error);
     }
   }
 
   /** @throws the error, unless it says that a step cannot be compiled */
-  #eagerLearner(
+  async #eagerLearner(
     built: BuiltModel,
     dataset: Dataset,
     { settings }: LearnerNeeds,
     error: unknown,
-  ): Learner {
+  ): Promise<Learner> {
     if (!(error instanceof NotRecordable)) throw error;
     const alone = this.threads > 1 ? " and on one thread" : "";
     this.noticeOnce(
       `Model trains slowly, kernel by kernel in tfjs${alone}, as its step cannot be compiled: ` +
         error.reason,
     );
+    await startKernels();
+    const { EagerLearner } = await import("./eager_learner.ts");
     return new EagerLearner(built, settings, dataset);
   }
 

@@ -7,12 +7,11 @@ import { allocateWeights, checkWeights, decodeWeights } from "../core/weights.ts
 import type { Dataset, DatasetSpec } from "../data/dataset.ts";
 import { loadWithin } from "../data/load.ts";
 import { chooseArithmetic, chosenArithmetic } from "./arithmetic_choice.ts";
-import { startBackend } from "./backend.ts";
-import { copyWeights } from "./built_model.ts";
+import { startNumbers } from "./backend.ts";
+import { type BuiltModel, copyWeights } from "./built_model.ts";
 import { batchSizes, ModelCache } from "./model_cache.ts";
 import { forbidCodeFromText } from "./closed_code.ts";
 import { evaluateItems, evaluationBatch } from "./evaluate.ts";
-import { explainModel } from "./explain_model.ts";
 import { endLoopsBy } from "./endable_loops.ts";
 import { checkFit } from "./fit_check.ts";
 import { collectGarbage, leaveGarbage } from "./garbage.ts";
@@ -22,6 +21,7 @@ import { allIndices } from "../core/prng.ts";
 import { splitIndices } from "./split.ts";
 import { threadsFor } from "./threads_choice.ts";
 import { type LoopContext, trainItems } from "./train_loop.ts";
+import type { ModelSource } from "./trainer.ts";
 
 /** Thrown inside a job that shall end. */
 class Cancelled extends Error {}
@@ -46,20 +46,19 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
   },
   async explain({ batchSize, loss, optimizer, ...source }) {
     try {
+      const { explainModel } = await import("./explain_model.ts");
       return explainModel(await models.build(source, 0), { batchSize, loss, optimizer });
     } finally {
       models.forget();
     }
   },
   async check({ source, dataset: spec, loss }) {
-    const dataset = await load(spec);
-    const built = await models.of(source);
+    const [dataset, built] = await loadBoth(spec, source);
     checkFit(built.model, built.description, dataset, loss);
     return null;
   },
   async train({ dataset: spec, weights, settings, splitSeed, seed, ...source }, context) {
-    const dataset = await load(spec);
-    const built = await models.of(source);
+    const [dataset, built] = await loadBoth(spec, source);
     checkFit(built.model, built.description, dataset, settings.loss);
     const given = decodeWeights(weights);
     checkWeights(given, built.description.layout);
@@ -102,8 +101,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     });
   },
   async evaluate({ dataset: spec, weights, batchSize, loss, splitSeed, ...source }, context) {
-    const dataset = await load(spec);
-    const built = await models.of(source);
+    const [dataset, built] = await loadBoth(spec, source);
     checkFit(built.model, built.description, dataset, loss);
     const given = decodeWeights(weights);
     checkWeights(given, built.description.layout);
@@ -148,6 +146,15 @@ async function load(spec: DatasetSpec): Promise<Dataset> {
   return loaded.dataset;
 }
 
+/** A dataset and a model, which is built while files are read. */
+async function loadBoth(spec: DatasetSpec, source: ModelSource): Promise<[Dataset, BuiltModel]> {
+  // Nothing of this job may go on when the next one starts.
+  const [dataset, built] = await Promise.allSettled([load(spec), models.of(source)]);
+  if (dataset.status === "rejected") throw dataset.reason;
+  if (built.status === "rejected") throw built.reason;
+  return [dataset.value, built.value];
+}
+
 function closeItems(dataset: Dataset | undefined): void {
   if (dataset !== undefined && "close" in dataset.items) dataset.items.close();
 }
@@ -172,7 +179,7 @@ const scope = self as unknown as {
 const post = scope.postMessage.bind(scope);
 forbidEnding();
 forbidCodeFromText("a model");
-const ready = startBackend();
+const ready = startNumbers();
 // Reported by the first job that awaits it.
 ready.catch(() => {});
 let last: Promise<void> = Promise.resolve();

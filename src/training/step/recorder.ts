@@ -3,6 +3,7 @@
  * Tensors of other backends are read as constants, unless they are variables of the step.
  */
 import * as core from "@tensorflow/tfjs-core";
+import { CountingBackend } from "../counting_backend.ts";
 import { GraphBuilder, type Value } from "./graph.ts";
 import { NotRecordable } from "./not_recordable.ts";
 import { RULES } from "./rules/registry.ts";
@@ -114,21 +115,10 @@ interface Receiver {
 const idle: Receiver = { recording: null, write() {} };
 let active: Receiver = idle;
 
-class RecorderBackend extends core.KernelBackend {
-  readonly #references = new WeakMap<DataId, number>();
-  #dataIds = 0;
-
+class RecorderBackend extends CountingBackend {
   override write(values: core.BackendValues, shape: number[], dtype: core.DataType): DataId {
     const dataId = this.make();
     active.write(values, shape, dtype, dataId);
-    return dataId;
-  }
-
-  /** A new tensor without numbers. */
-  make(): DataId {
-    const dataId = {};
-    this.#references.set(dataId, 1);
-    this.#dataIds += 1;
     return dataId;
   }
 
@@ -139,40 +129,6 @@ class RecorderBackend extends core.KernelBackend {
   override read(): Promise<never> {
     return Promise.reject(new NotRecordable("the model reads numbers back while it runs"));
   }
-
-  override incRef(dataId: DataId): void {
-    this.#references.set(dataId, this.refCount(dataId) + 1);
-  }
-
-  override refCount(dataId: DataId): number {
-    return this.#references.get(dataId) ?? 0;
-  }
-
-  override disposeData(dataId: DataId, force = false): boolean {
-    const left = this.refCount(dataId) - 1;
-    this.#references.set(dataId, left);
-    if (left > 0 && !force) return false;
-    this.#dataIds -= 1;
-    return true;
-  }
-
-  override numDataIds(): number {
-    return this.#dataIds;
-  }
-
-  override memory() {
-    return { unreliable: true };
-  }
-
-  override floatPrecision(): 32 {
-    return 32;
-  }
-
-  override epsilon(): number {
-    return 1e-7;
-  }
-
-  override dispose(): void {}
 }
 
 const backend = new RecorderBackend();
