@@ -228,13 +228,8 @@ export class CompiledLearner implements Learner {
     const shape = loadShape(this.#dataset, samples, lanes);
     let staging = 0;
     const extra: ExtraCalls = (module, { blocks, inputs, randoms }, arena, parts) => {
-      const draws = randoms.map(({ address, elements: floats, batched, blockBytes }) => ({
-        kernel: uniform(module, {
-          ...{ floats, alike: alone && batched },
-          ...(batched && blocks > 1
-            ? { blocks: { count: blocks, row: lanes / blocks, stride: blockBytes / 4 } }
-            : {}),
-        }),
+      const draws = randoms.map(({ address, elements: floats, batched, ...places }) => ({
+        kernel: uniform(module, { floats, alike: alone && batched, ...places }),
         operands: [this.#generators, address],
       }));
       const items = inputs["items"];

@@ -1,6 +1,7 @@
 /**
  * How a batch lies in memory when threads share it: in blocks of equal size, one for each thread,
- * [block][...dims][samples of the block]. A plan of one thread has one block.
+ * [block][...dims][samples of the block]. What a thread works on is dense, nobody else writes there,
+ * and any kernel can compute a block as if it were a batch. A plan of one thread has one block.
  */
 import type { Places } from "../accuracy.ts";
 
@@ -8,8 +9,8 @@ import type { Places } from "../accuracy.ts";
 export const LANES = 4;
 
 /**
- * Blocks begin at multiples of this. Cores take lines of 64 bytes from each other when they write,
- * and fetch them in pairs: threads whose samples shared pairs were up to twice as slow.
+ * Blocks begin at multiples of this: a core that writes a line of 64 bytes takes it from others, and
+ * processors fetch lines in pairs.
  */
 export const PAIR_BYTES = 128;
 

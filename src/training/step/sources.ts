@@ -1,4 +1,5 @@
 /** What stands in memory before a step: weights, inputs, constants and random numbers. */
+import type { UniformShape } from "../../kernels/mod.ts";
 import { checkBytes } from "../kernel_memory.ts";
 import { blockBytes, blockPlaces, LANES } from "./blocks.ts";
 import { reachable, sizeOf, type StepGraph, type Value } from "./graph.ts";
@@ -28,10 +29,10 @@ export interface Resident {
 export interface RandomPlace {
   readonly address: number;
   readonly elements: number;
-  /** Bytes from one block of samples to the next. */
-  readonly blockBytes: number;
   /** Its last axis is the batch. */
   readonly batched: boolean;
+  /** How a batch of several blocks lies: see `uniform`. */
+  readonly blocks?: NonNullable<UniformShape["blocks"]>;
 }
 
 /** Where a graph's values are that no kernel makes. */
@@ -96,9 +97,12 @@ export function placeSources(
       case "random": {
         const address = own();
         const { batched } = value;
+        const stride = blockBytes(numbers, lanes, blocks) / 4;
         randoms.push({
           ...{ address, elements: numbers * (batched ? lanes : 1), batched },
-          blockBytes: batched ? blockBytes(numbers, lanes, blocks) : bytes,
+          ...(batched && blocks > 1
+            ? { blocks: { count: blocks, row: lanes / blocks, stride } }
+            : {}),
         });
         addresses.set(value, address);
       }
