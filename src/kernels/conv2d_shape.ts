@@ -11,6 +11,8 @@ export interface Conv2dShape {
    * convolutions that `conv2d_gather.ts` computes. @default batch
    */
   readonly batchStride?: number;
+  /** Blocks that the batch lies in, for `conv2d_weight_gradient.ts`. @default one */
+  readonly blocks?: BatchBlocks;
   readonly inputHeight: number;
   readonly inputWidth: number;
   readonly inputChannels: number;
@@ -33,6 +35,15 @@ export interface Conv2dShape {
   readonly padLeft?: number;
   /** @default 0 */
   readonly padRight?: number;
+}
+
+/** A batch in blocks of equal size, [block][height][width][channels][samples of the block]. */
+export interface BatchBlocks {
+  readonly count: number;
+  /** Floats from one block of the inputs to the next. */
+  readonly input: number;
+  /** Floats from one block of the outputs' gradient to the next. */
+  readonly output: number;
 }
 
 /** One axis of a convolution. */

@@ -8,7 +8,7 @@
  * Blocks of rows keep what a tile reads in the first-level cache; between blocks the sums wait in
  * scratch, laid out as dw with a vector for each float.
  */
-import { conv2dAxes, type Conv2dShape } from "./conv2d_shape.ts";
+import { type BatchBlocks, conv2dAxes, type Conv2dShape } from "./conv2d_shape.ts";
 import { type AxisTaps, forwardTaps, type TapRun } from "./conv_taps.ts";
 import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
 import { i32, v128 } from "./emitter/instructions.ts";
@@ -29,7 +29,10 @@ import { winogradWeightGradient } from "./winograd_weight_gradient.ts";
 /** What one block of rows may read, so that it stays in the first-level cache. */
 const BLOCK_BYTES = 24 * 1024;
 
-/** Whether a part of the output channels can be computed, with the bits that it has among all. */
+/**
+ * Whether the gradient is the plain sum: then a part of the output channels can be computed, with
+ * the bits that it has among all, and the batch can lie in blocks.
+ */
 export function cutsWeightGradient(shape: Conv2dShape): boolean {
   return !winogradPays(shape) && shape.kernelHeight * shape.kernelWidth > 1;
 }
@@ -50,7 +53,8 @@ export function conv2dWeightGradient(
   const { batch, inputChannels, outputChannels, kernelHeight, kernelWidth } = shape;
   if (kernelHeight * kernelWidth === 1) return pointwiseWeightGradient(module, shape, epilogue);
   const { rows, columns } = conv2dAxes(shape);
-  const lanes = batch * 4;
+  const { blocks = { count: 1, input: batch, output: batch } } = shape;
+  const lanes = batch / blocks.count * 4;
   const xPixel = inputChannels * lanes, dyPixel = outputChannels * lanes;
   const weights = kernelHeight * kernelWidth * inputChannels * part;
   const { taps: tapLimit, channels: channelLimit, ...speed } = tileFor(
@@ -62,7 +66,7 @@ export function conv2dWeightGradient(
   const rowTaps = forwardTaps(rows), columnTaps = forwardTaps(columns);
   const blockRows = Math.max(
     1,
-    Math.floor(BLOCK_BYTES / lanes / (channelLimit * columns.output + columns.input)),
+    Math.floor(BLOCK_BYTES / (batch * 4) / (channelLimit * columns.output + columns.input)),
   );
   return defineKernel(module, {
     key,
@@ -144,7 +148,7 @@ export function conv2dWeightGradient(
         f.repeat(args.rows, () => {
           for (const run of chunk.runs) {
             if (run.taps > 0) {
-              sumRun(f, { run, chunk, sums, xPixel, dyPixel, batch, ...speed }, args);
+              sumRun(f, { run, chunk, sums, xPixel, dyPixel, lanes, blocks, ...speed }, args);
             }
           }
           f.bump(args.x, rows.stride * columns.input * xPixel);
@@ -181,7 +185,9 @@ interface RunSums {
   /** Bytes from one pixel to the next. */
   readonly xPixel: number;
   readonly dyPixel: number;
-  readonly batch: number;
+  /** Bytes of the samples of a block in one channel. */
+  readonly lanes: number;
+  readonly blocks: BatchBlocks;
   readonly pixels: number;
   readonly unroll: number;
 }
@@ -189,21 +195,24 @@ interface RunSums {
 /** The pixels of one run in one row. */
 function sumRun(
   f: FunctionBuilder,
-  { run, chunk, sums, xPixel, dyPixel, batch, pixels, unroll }: RunSums,
+  { run, chunk, sums, xPixel, dyPixel, lanes, blocks, pixels, unroll }: RunSums,
   args: Record<"x" | "dy", Local<"i32">>,
 ): void {
-  const lanes = batch * 4;
   const x = f.let(i32.add(args.x, run.source * xPixel));
   const dy = f.let(i32.add(args.dy, run.first * dyPixel));
   const group = (at: number) => {
-    const step = gatherStep(batch / 4, unroll);
-    f.loop(batch / 4 / step, () => {
-      for (const u of range(step)) f.scope(() => vectorStep(at, u * 16));
-      f.bump(x, step * 16);
-      f.bump(dy, step * 16);
+    const step = gatherStep(lanes / 16, unroll);
+    f.loop(blocks.count, () => {
+      f.loop(lanes / 16 / step, () => {
+        for (const u of range(step)) f.scope(() => vectorStep(at, u * 16));
+        f.bump(x, step * 16);
+        f.bump(dy, step * 16);
+      });
+      f.bump(x, blocks.input * 4 - lanes);
+      f.bump(dy, blocks.output * 4 - lanes);
     });
-    f.bump(x, at * chunk.sourceStep * xPixel - lanes);
-    f.bump(dy, at * dyPixel - lanes);
+    f.bump(x, at * chunk.sourceStep * xPixel - blocks.count * blocks.input * 4);
+    f.bump(dy, at * dyPixel - blocks.count * blocks.output * 4);
   };
   /** One vector of samples of `at` neighbouring pixels: each input meets all taps it belongs to. */
   const vectorStep = (at: number, offset: number) => {

@@ -20,7 +20,7 @@ import {
 } from "./epilogue.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { splatRows } from "./splat_rows.ts";
-import { range, splitEvenly } from "./tiles.ts";
+import { type Blocks, range, splitEvenly } from "./tiles.ts";
 
 /** Extents and strides of a product; strides count floats. */
 export interface GemmShape {
@@ -49,6 +49,8 @@ export interface GemmShape {
    * @default whether there are rows enough to pay for the copy
    */
   readonly pack?: boolean;
+  /** Blocks that the columns of A lie in. @default one */
+  readonly aBlocks?: Blocks;
 }
 
 const ZERO = f32x4.const(0);
@@ -70,7 +72,9 @@ export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
     (shape.pack !== true && m < PACKING_ROWS && k * n * 4 <= CACHED_BYTES ? "rows" : "columns");
   const pack = outer === "columns" && (shape.pack ?? packPays(m));
   return defineKernel(module, {
-    key: `gemm ${[m, n, k, aRow, aDepth, bDepth, cRow, outer, pack, epilogueKey(epilogue)]}`,
+    key: `gemm ${[m, n, k, aRow, aDepth, bDepth, cRow, outer, pack, epilogueKey(epilogue)]}${
+      shape.aBlocks === undefined ? "" : ` ${JSON.stringify(shape.aBlocks)}`
+    }`,
     params: ["a", "b", "c", ...epilogueOperands(epilogue), ...(pack ? ["scratch" as const] : [])],
     flops: 2 * m * n * k,
     scratchBytes: pack ? k * 32 : 0,
@@ -187,17 +191,21 @@ function tile(
   scale: Local<"v128"> | undefined,
 ): void {
   const { k, aRow, aDepth, bDepth, cRow, rows = 1, vectors = 1, lastLanes = 4, epilogue } = shape;
+  const { count, stride } = shape.aBlocks ?? { count: 1, stride: k * aDepth };
   const sums = range(rows).map(() => range(vectors).map(() => f.let(ZERO)));
   const a = splatRows(f, at.a, rows, aRow * 4);
   const b = f.let(at.b);
-  f.unrolledLoop(k, UNROLL, () => {
-    const columns = range(vectors).map((v) => f.let(v128.load(b, v * 16)));
-    for (const [r, row] of sums.entries()) {
-      const factor = f.let(a.load(r));
-      for (const [v, sum] of row.entries()) f.accumulate(sum, factor, columns[v]!);
-    }
-    a.advance(aDepth * 4);
-    f.bump(b, bDepth * 4);
+  f.loop(count, () => {
+    f.unrolledLoop(k / count, UNROLL, () => {
+      const columns = range(vectors).map((v) => f.let(v128.load(b, v * 16)));
+      for (const [r, row] of sums.entries()) {
+        const factor = f.let(a.load(r));
+        for (const [v, sum] of row.entries()) f.accumulate(sum, factor, columns[v]!);
+      }
+      a.advance(aDepth * 4);
+      f.bump(b, bDepth * 4);
+    });
+    a.advance((stride - k / count * aDepth) * 4);
   });
   for (const [r, row] of sums.entries()) {
     for (const [v, sum] of row.entries()) {

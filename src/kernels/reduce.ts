@@ -7,7 +7,7 @@ import { f32, f32x4, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { F32, Local } from "./emitter/value.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
-import { range } from "./tiles.ts";
+import { type Blocks, range } from "./tiles.ts";
 
 export interface ReduceShape {
   readonly take: "sum" | "max" | "min";
@@ -19,6 +19,8 @@ export interface ReduceShape {
   readonly batch: number | null;
   /** Floats from one number's run of samples to the next. @default batch */
   readonly batchStride?: number;
+  /** Blocks that the batch lies in, for a sum over it. @default one */
+  readonly blocks?: Blocks;
   /** Sums over the batch too. */
   readonly overBatch: boolean;
 }
@@ -40,7 +42,10 @@ const WIDE = 8;
  */
 export function reduce(module: ModuleBuilder, shape: ReduceShape): Kernel {
   const { take, sizes, reduced, batch, overBatch } = shape;
-  const batchStride = shape.batchStride ?? batch ?? 1;
+  const { count: blockCount, stride: blockStride } = shape.blocks ?? { count: 1, stride: 0 };
+  const blockLanes = (batch ?? 1) / blockCount;
+  const batchStride = shape.batchStride ?? blockLanes;
+  const blocks = shape.blocks === undefined ? [] : [shape.blocks];
   if (batch !== null && batch % 4 !== 0) {
     throw new RangeError(`Cannot reduce a batch of ${batch}: pad it to a multiple of 4`);
   }
@@ -68,7 +73,7 @@ export function reduce(module: ModuleBuilder, shape: ReduceShape): Kernel {
   }
   const count = sizes.reduce((product, size) => product * size, batch ?? 1);
   return defineKernel(module, {
-    key: `reduce ${JSON.stringify([take, axes, batch, batchStride, overBatch])}`,
+    key: `reduce ${JSON.stringify([take, axes, batch, batchStride, overBatch, ...blocks])}`,
     params: ["from", "to"],
     flops: count,
     build(f, { from, to }) {
@@ -108,7 +113,9 @@ export function reduce(module: ModuleBuilder, shape: ReduceShape): Kernel {
           each(0, at, (from) => {
             for (const v of range(batch / 4)) {
               const total = totals[v % parts]!;
-              f.set(total, f32x4.add(total, v128.load(from, v * 16)));
+              const block = Math.floor(v * 4 / blockLanes);
+              const offset = block * blockStride + v * 4 - block * blockLanes;
+              f.set(total, f32x4.add(total, v128.load(from, offset * 4)));
             }
           });
           const sum = totals.slice(1).reduce((a, b) => f.let(f32x4.add(a, b)), totals[0]!);

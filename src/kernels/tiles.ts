@@ -6,6 +6,13 @@ export interface TileRun {
   readonly count: number;
 }
 
+/** Equal parts of an extent that lie apart. */
+export interface Blocks {
+  readonly count: number;
+  /** Floats from one block to the next. */
+  readonly stride: number;
+}
+
 /** Cuts `extent` into the fewest tiles of at most `limit`, sizes differing by one: 16 by 6 is 6, 5, 5. */
 export function splitEvenly(extent: number, limit: number): TileRun[] {
   const tiles = Math.ceil(extent / limit);

@@ -6,6 +6,7 @@ import { f32x4, i32x4, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { V128 } from "./emitter/value.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
+import type { Blocks } from "./tiles.ts";
 
 /** Floats of the generators' state: [a, b, c, d][lane], whole numbers of 32 bits. */
 export const UNIFORM_STATE = 16;
@@ -16,17 +17,23 @@ export interface UniformShape {
   readonly floats: number;
   /** All lanes of a vector get the number of its first one. */
   readonly alike: boolean;
+  /** The blocks that the floats are spread over, row by row. @default all one after the other */
+  readonly blocks?: Blocks & {
+    /** Floats of a row in a block, a multiple of 4. */
+    readonly row: number;
+  };
 }
 
 /** Operands `state`, `to`. */
-export function uniform(module: ModuleBuilder, { floats, alike }: UniformShape): Kernel {
+export function uniform(module: ModuleBuilder, shape: UniformShape): Kernel {
+  const { floats, alike, blocks } = shape;
   return defineKernel(module, {
-    key: `uniform ${floats} ${alike}`,
+    key: `uniform ${JSON.stringify(shape)}`,
     params: ["state", "to"],
     flops: floats,
     build(f, { state, to }) {
       const [a, b, c, d] = [0, 16, 32, 48].map((offset) => f.let(v128.load(state, offset)));
-      f.loop(Math.ceil(floats / 4), () => {
+      const draw = () => {
         const product = i32x4.mul(rotated(i32x4.mul(b!, i32x4.const(5)), 7), i32x4.const(9));
         const fraction = f32x4.convertI32x4S(i32x4.shrU(product, 8));
         const drawn = f.let(f32x4.mul(fraction, f32x4.const(2 ** -24)));
@@ -39,7 +46,18 @@ export function uniform(module: ModuleBuilder, { floats, alike }: UniformShape):
         f.set(a!, v128.xor(a!, d!));
         f.set(c!, v128.xor(c!, shifted));
         f.set(d!, rotated(f.let(d!), 11));
-      });
+      };
+      if (blocks === undefined) f.loop(Math.ceil(floats / 4), draw);
+      else {
+        const { count, row, stride } = blocks;
+        f.loop(floats / count / row, () => {
+          f.loop(count, () => {
+            f.loop(row / 4, draw);
+            f.bump(to, (stride - row) * 4);
+          });
+          f.bump(to, (row - count * stride) * 4);
+        });
+      }
       [a, b, c, d].forEach((part, i) => f.store(state, part!, i * 16));
     },
   });

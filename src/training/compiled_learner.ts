@@ -25,7 +25,8 @@ import type { StepScalars } from "./optimizer_rules.ts";
 import { optimise } from "./step/passes/optimise.ts";
 import { type ExtraCalls, type Plan, planStep } from "./step/plan.ts";
 import { type RecordedStep, recordEvaluation, recordStep } from "./step/record.ts";
-import { LANES, type Resident } from "./step/sources.ts";
+import { blockPlaces, LANES } from "./step/blocks.ts";
+import type { Resident } from "./step/sources.ts";
 import { planThreads } from "./step/threaded_plan.ts";
 import type { EndFlag } from "./threads/barrier.ts";
 import { StepThreads } from "./threads/step_threads.ts";
@@ -226,17 +227,20 @@ export class CompiledLearner implements Learner {
     const graph = optimise(recorded, padded);
     const shape = loadShape(this.#dataset, samples, lanes);
     let staging = 0;
-    const extra: ExtraCalls = (module, { inputs, randoms }, arena, parts) => {
-      const draws = randoms.map(({ address, elements: floats, batched }) => ({
-        kernel: uniform(module, { floats, alike: alone && batched }),
+    const extra: ExtraCalls = (module, { blocks, inputs, randoms }, arena, parts) => {
+      const draws = randoms.map(({ address, elements: floats, batched, ...places }) => ({
+        kernel: uniform(module, { floats, alike: alone && batched, ...places }),
         operands: [this.#generators, address],
       }));
       const items = inputs["items"];
       if (items === undefined) return { loads: [], draws };
       staging = arena.take(lanes * shape.itemBytes).address;
-      const loads = parts.map(({ first, count }) => {
-        const own = { ...shape, samples: samples - first, batch: count, batchStride: lanes };
-        const operands = [staging + first * shape.itemBytes, items + first * 4];
+      const places = blockPlaces(items, shape.features, lanes, blocks);
+      const loads = parts.map(({ first, count }, part) => {
+        const batchStride = lanes / blocks;
+        const own = { ...shape, samples: samples - first, batch: count, batchStride };
+        const place = blocks > 1 ? places[part]!.start : items / 4 + first;
+        const operands = [staging + first * shape.itemBytes, place * 4];
         return [{ kernel: loadBatch(module, own), operands }];
       });
       return { loads, draws };
@@ -347,9 +351,13 @@ export class CompiledLearner implements Learner {
   #stageLabels({ plan, lanes }: LoadedPlan, batch: Int32Array): void {
     if (plan.inputs["labels"] === undefined) return;
     const { labels } = this.#dataset;
-    const start = plan.inputs["labels"] / 4;
-    for (let n = 0; n < lanes; n++) {
-      this.#memory.floats[start + n] = n < batch.length ? labels[batch[n]!]! : -1;
+    for (
+      const { first, count, start } of blockPlaces(plan.inputs["labels"], 1, lanes, plan.blocks)
+    ) {
+      for (let n = 0; n < count; n++) {
+        const item = batch[first + n];
+        this.#memory.floats[start + n] = item === undefined ? -1 : labels[item]!;
+      }
     }
   }
 
@@ -358,15 +366,26 @@ export class CompiledLearner implements Learner {
     if (start === undefined || this.#takesClasses) return;
     const { outputShape } = this.#built;
     const { floats } = this.#memory;
-    floats.fill(0, start / 4, start / 4 + elements(outputShape) * lanes);
-    const places = { start: start / 4, perItem: 1, perUnit: lanes };
-    fillTargets(this.#dataset, batch, outputShape, floats, places);
+    const units = elements(outputShape);
+    for (const { first, count, ...places } of blockPlaces(start, units, lanes, plan.blocks)) {
+      floats.fill(0, places.start, places.start + units * count);
+      const own = batch.subarray(first, first + count);
+      fillTargets(this.#dataset, own, outputShape, floats, places);
+    }
   }
 
   #countRight({ plan, lanes }: LoadedPlan, batch: Int32Array): number | null {
-    const places = { start: plan.outputs / 4, perItem: 1, perUnit: lanes };
     const units = elements(this.#built.outputShape);
-    return countRight(this.#memory.floats, batch, this.#dataset, units, places);
+    let right = 0;
+    for (
+      const { first, count, ...places } of blockPlaces(plan.outputs, units, lanes, plan.blocks)
+    ) {
+      const own = batch.subarray(first, first + count);
+      const inBlock = countRight(this.#memory.floats, own, this.#dataset, units, places);
+      if (inBlock === null) return null;
+      right += inBlock;
+    }
+    return right;
   }
 }
 

@@ -26,6 +26,8 @@ import {
   transpose,
   winogradPays,
 } from "../../kernels/mod.ts";
+import { blockBytes } from "./blocks.ts";
+import { joinedBytes, joinedUses } from "./joined_blocks.ts";
 import { type Finish, type Operation, sizeOf, type Value, type WindowShape } from "./graph.ts";
 
 /** Where an operand lies: at the start of a value, its result, or scratch, plus bytes. */
@@ -57,10 +59,11 @@ export interface OutputRange {
   readonly count: number;
 }
 
-/** What is computed of a value. @default all of it */
+/** What is computed of a value, and how the batch lies in memory. @default all of it, in one block */
 export interface Part {
   readonly samples?: LaneRange;
   readonly outputs?: OutputRange;
+  readonly blocks?: number;
 }
 
 const RESULT = { of: "result" } as const;
@@ -126,19 +129,49 @@ export function kernelsOf(
   value: Value,
   lanes: number,
   store: Store,
-  { samples = { first: 0, count: lanes }, outputs }: Part = {},
+  { samples = { first: 0, count: lanes }, outputs, blocks = 1 }: Part = {},
 ): KernelUse[] {
-  const uses = usesOf(module, value, lanes, store, samples.count, outputs);
-  if (samples.first === 0) return uses;
-  const isBatched = ({ of }: Operand) =>
-    of === "result" || (typeof of === "number" && value.inputs[of]!.batched);
+  if (blocks === 1) {
+    const uses = usesOf(module, value, lanes, store, samples.count, outputs);
+    return samples.first === 0 ? uses : shifted(uses, value, () => samples.first * 4);
+  }
+  if (value.batched) {
+    const own = lanes / blocks;
+    const block = samples.first / own;
+    const uses = usesOf(module, value, own, store, own, undefined);
+    return shifted(uses, value, ({ dims }) => block * blockBytes(sizeOf(dims), lanes, blocks));
+  }
+  if (!mustJoin(value, lanes)) return usesOf(module, value, lanes, store, lanes, outputs, blocks);
+  return joinedUses(module, value, lanes, blocks, usesOf(module, value, lanes, store, lanes));
+}
+
+/** Whether a sum over the batch is computed of joined blocks, as its kernel takes no others. */
+function mustJoin({ operation }: Value, lanes: number): boolean {
+  switch (operation.kind) {
+    case "conv2d":
+      return !cutsWeightGradient(convShape(operation.shape, lanes));
+    case "depthwise":
+    case "segmentSum":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** The same calls of other samples, which lie so many bytes further in each batched value. */
+function shifted(
+  uses: readonly KernelUse[],
+  value: Value,
+  bytesTo: (value: Value) => number,
+): KernelUse[] {
   return uses.map(({ kernel, operands }) => ({
     kernel,
-    operands: operands.map((operand) =>
-      isBatched(operand)
-        ? { ...operand, offset: (operand.offset ?? 0) + samples.first * 4 }
-        : operand
-    ),
+    operands: operands.map((operand) => {
+      const of = operand.of === "result" ? value : value.inputs[operand.of as number];
+      return of?.batched === true
+        ? { ...operand, offset: (operand.offset ?? 0) + bytesTo(of) }
+        : operand;
+    }),
   }));
 }
 
@@ -148,7 +181,8 @@ function usesOf(
   lanes: number,
   store: Store,
   count: number,
-  outputs: OutputRange | undefined,
+  outputs?: OutputRange,
+  blocks = 1,
 ): KernelUse[] {
   const { operation, inputs, dims, batched } = value;
   switch (operation.kind) {
@@ -169,17 +203,20 @@ function usesOf(
         take: operation.take,
         sizes: input.dims,
         reduced: input.dims.map((_, axis) => operation.axes.includes(axis)),
-        ...(input.batched ? { batch: count, batchStride: lanes } : { batch: null }),
+        ...(input.batched ? { batch: count, batchStride: lanes / blocks } : { batch: null }),
+        ...(blocks > 1 && input.batched ? { blocks: blocksOf(input, lanes, blocks) } : {}),
         overBatch: operation.batch,
       });
       return [{ kernel, operands: [{ of: 0 }, RESULT] }];
     }
     case "dense":
-      return dense(module, value, operation, lanes, store, count, outputs);
+      return dense(module, value, operation, lanes, store, count, outputs, blocks);
     case "conv2d":
-      return [convolution(module, operation, CONVOLUTIONS, lanes, store, count, outputs)];
+      return [
+        convolution(module, value, operation, CONVOLUTIONS, lanes, store, count, outputs, blocks),
+      ];
     case "depthwise":
-      return [convolution(module, operation, DEPTHWISE, lanes, store, lanes)];
+      return [convolution(module, value, operation, DEPTHWISE, lanes, store, lanes)];
     case "pool": {
       const kernel = poolForward(module, poolShape(operation, lanes, count));
       return [{ kernel, operands: [{ of: 0 }, RESULT] }];
@@ -207,6 +244,11 @@ function usesOf(
     default:
       return copies(module, value, lanes);
   }
+}
+
+/** How the batch of a value lies, as kernels that sum over it take it. */
+function blocksOf({ dims }: Value, lanes: number, blocks: number) {
+  return { count: blocks, stride: blockBytes(sizeOf(dims), lanes, blocks) / 4 };
 }
 
 function rowsShape([table, width]: readonly number[], indices: Value, batch: number) {
@@ -297,6 +339,7 @@ function dense(
   store: Store,
   count: number,
   outputs: OutputRange | undefined,
+  blocks: number,
 ): KernelUse[] {
   const x = inputs[0]!.dims;
   const rows = sizeOf(x.slice(0, -1));
@@ -304,21 +347,27 @@ function dense(
   const n = part === "weightGradient" ? inputs[1]!.dims.at(-1)! : dims.at(-1)!;
   const calls: KernelUse[] = [];
   for (let row = 0; row < rows; row++) {
-    const from = { of: 0, offset: row * k * lanes * 4 };
+    const own = lanes / blocks;
+    const from = { of: 0, offset: row * k * own * 4 };
     if (part === "weightGradient") {
       // The gradient of the outputs is turned to [batch][outputs], so that the sum over samples
       // is that of an ordinary product.
-      const turned = transpose(module, { rows: n, columns: lanes });
+      const turned = transpose(module, { rows: n, columns: own });
       const accumulate = store.update || row > 0;
       const { first, count: m } = outputs ?? { first: 0, count: k };
       const kernel = gemm(module, {
-        ...{ m, n, k: lanes, aRow: lanes, aDepth: 1, bDepth: n, cRow: n, pack: packPays(k) },
+        ...{ m, n, k: lanes, aRow: own, aDepth: 1, bDepth: n, cRow: n, pack: packPays(k) },
+        ...(blocks > 1 ? { aBlocks: blocksOf(inputs[0]!, lanes, blocks) } : {}),
         epilogue: { accumulate, ...(store.update ? { scale: "operand" as const } : {}) },
       });
-      const second = { of: 1, offset: row * n * lanes * 4 };
-      calls.push({ kernel: turned, operands: [second, { of: "second scratch" }] });
+      const { stride } = blocksOf(inputs[1]!, lanes, blocks);
+      for (let block = 0; block < blocks; block++) {
+        const second = { of: 1, offset: (block * stride + row * n * own) * 4 };
+        const target = { of: "second scratch", offset: block * own * n * 4 } as const;
+        calls.push({ kernel: turned, operands: [second, target] });
+      }
       const names = {
-        a: { ...from, offset: from.offset + first * lanes * 4 },
+        a: { ...from, offset: from.offset + first * own * 4 },
         b: { of: "second scratch" } as const,
         c: { ...RESULT, offset: first * n * 4 },
       };
@@ -341,7 +390,9 @@ function dense(
 }
 
 /** Bytes of the second scratch of a value. */
-export function secondScratchBytes({ operation, inputs }: Value, lanes: number): number {
+export function secondScratchBytes(value: Value, lanes: number, blocks = 1): number {
+  const { operation, inputs } = value;
+  if (blocks > 1 && mustJoin(value, lanes)) return joinedBytes(value, lanes);
   return operation.kind === "dense" && operation.part === "weightGradient"
     ? inputs[1]!.dims.at(-1)! * lanes * 4
     : 0;
@@ -373,14 +424,20 @@ const DEPTHWISE: ConvolutionTemplates = {
 
 function convolution(
   module: ModuleBuilder,
+  { inputs }: Value,
   { part, shape, finish }: Operation & { readonly kind: "conv2d" | "depthwise" },
   templates: ConvolutionTemplates,
   lanes: number,
   store: Store,
   count: number,
   outputs: OutputRange = { first: 0, count: shape.outputChannels },
+  blocks = 1,
 ): KernelUse {
-  const extents = convShape(shape, lanes, count);
+  const [input, output] = inputs.map((value) => blocksOf(value, lanes, blocks).stride);
+  const extents = {
+    ...convShape(shape, lanes, count),
+    ...(blocks > 1 ? { blocks: { count: blocks, input: input!, output: output! } } : {}),
+  };
   const kernel = part === "weightGradient"
     ? templates.weightGradient(module, extents, sumEpilogue(store), outputs.count)
     : templates[part](module, extents, epilogueOf(finish));
@@ -389,7 +446,7 @@ function convolution(
     inputGradient: { dy: { of: 0 }, w: { of: 1 }, dx: RESULT },
     weightGradient: {
       x: { of: 0 },
-      dy: { of: 1, offset: outputs.first * lanes * 4 },
+      dy: { of: 1, offset: outputs.first * lanes / blocks * 4 },
       dw: { ...RESULT, offset: outputs.first * 4 },
     },
   }[part] as Record<string, Operand>;

@@ -2,6 +2,7 @@
 
 /** Bytes between places, so that a vector read across an end meets nothing foreign. */
 const GUARD = 16;
+/** A line of the cache. */
 const ALIGNMENT = 64;
 
 /** A stretch of memory, in bytes. */
@@ -15,8 +16,11 @@ export class Arena {
   readonly #taken: Place[] = [];
   #top: number;
 
-  /** @param base the first byte that may be given out */
-  constructor(readonly base: number) {
+  /**
+   * @param base the first byte that may be given out
+   * @param alignment of all places, in bytes
+   */
+  constructor(readonly base: number, readonly alignment = ALIGNMENT) {
     this.#top = base;
   }
 
@@ -26,8 +30,8 @@ export class Arena {
   }
 
   take(bytes: number): Place {
-    const size = Math.ceil((bytes + GUARD) / ALIGNMENT) * ALIGNMENT;
-    let address = Math.ceil(this.base / ALIGNMENT) * ALIGNMENT;
+    const size = Math.ceil((bytes + GUARD) / this.alignment) * this.alignment;
+    let address = Math.ceil(this.base / this.alignment) * this.alignment;
     let index = 0;
     for (; index < this.#taken.length; index++) {
       const next = this.#taken[index]!;

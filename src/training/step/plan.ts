@@ -26,7 +26,7 @@ import { bytesOf, placeSources, type Resident, type Sources } from "./sources.ts
 export interface Plan extends Omit<Sources, "addresses" | "randoms"> {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly loss: number;
-  /** Address of the outputs, [...dims][lanes]. */
+  /** Address of the outputs, [block][...dims][lanes of the block]. */
   readonly outputs: number;
   /** One byte behind the last that is used. */
   readonly top: number;
@@ -133,12 +133,13 @@ export function planStep(
 export function finished(
   module: ModuleBuilder,
   graph: StepGraph,
-  { inputs, constants }: Sources,
+  { blocks, inputs, constants }: Sources,
   addresses: ReadonlyMap<Value, number>,
   arena: Arena,
 ): Omit<Plan, "calls"> {
   return {
     bytes: module.bytes(),
+    blocks,
     inputs,
     constants,
     loss: addresses.get(rootOf(graph.loss))!,

@@ -1,19 +1,18 @@
 /** What stands in memory before a step: weights, inputs, constants and random numbers. */
+import type { UniformShape } from "../../kernels/mod.ts";
 import { checkBytes } from "../kernel_memory.ts";
+import { blockBytes, blockPlaces, LANES } from "./blocks.ts";
 import { reachable, sizeOf, type StepGraph, type Value } from "./graph.ts";
 import type { Arena } from "./memory_plan.ts";
-
-/** Samples in a vector. */
-export const LANES = 4;
 
 /** Samples in memory for a batch: rounded up to whole vectors. */
 export function lanesFor(samples: number): number {
   return Math.ceil(samples / LANES) * LANES;
 }
 
-/** Bytes of a value in memory. */
-export function bytesOf({ dims, batched }: Value, lanes: number): number {
-  return sizeOf(dims) * (batched ? lanes : 1) * 4;
+/** Bytes of a value in memory, where a batch lies in so many blocks. */
+export function bytesOf({ dims, batched }: Value, lanes: number, blocks = 1): number {
+  return batched ? blocks * blockBytes(sizeOf(dims), lanes, blocks) : sizeOf(dims) * 4;
 }
 
 /** Addresses of what outlives a step, the same for the plans of all batch sizes. */
@@ -32,12 +31,16 @@ export interface RandomPlace {
   readonly elements: number;
   /** Its last axis is the batch. */
   readonly batched: boolean;
+  /** How a batch of several blocks lies: see `uniform`. */
+  readonly blocks?: NonNullable<UniformShape["blocks"]>;
 }
 
 /** Where a graph's values are that no kernel makes. */
 export interface Sources {
   readonly addresses: ReadonlyMap<Value, number>;
-  /** Address of each input by name, [...dims][lanes]. */
+  /** In how many blocks a batch lies. */
+  readonly blocks: number;
+  /** Address of each input by name, [block][...dims][lanes of the block]. */
   readonly inputs: Readonly<Record<string, number>>;
   /** Constants with their addresses, written once. */
   readonly constants: readonly { readonly address: number; readonly values: Float32Array }[];
@@ -54,13 +57,15 @@ export function placeSources(
   lanes: number,
   resident: Resident,
   arena: Arena,
+  blocks = 1,
 ): Sources {
   const inputs: Record<string, number> = {};
   const constants: { address: number; values: Float32Array }[] = [];
   const randoms: RandomPlace[] = [];
   const addresses = new Map<Value, number>();
   for (const value of reachable(graph)) {
-    const bytes = bytesOf(value, lanes);
+    const numbers = sizeOf(value.dims);
+    const bytes = bytesOf(value, lanes, blocks);
     checkBytes(bytes);
     const { operation } = value;
     const own = () => arena.take(bytes).address;
@@ -83,16 +88,25 @@ export function placeSources(
       case "lanes": {
         const address = own();
         const ones = Float32Array.from({ length: lanes }, (_, n) => n < graph.samples ? 1 : 0);
-        constants.push({ address, values: ones });
+        for (const { first, count, start } of blockPlaces(address, numbers, lanes, blocks)) {
+          constants.push({ address: start * 4, values: ones.subarray(first, first + count) });
+        }
         addresses.set(value, address);
         break;
       }
       case "random": {
         const address = own();
-        randoms.push({ address, elements: bytes / 4, batched: value.batched });
+        const { batched } = value;
+        const stride = blockBytes(numbers, lanes, blocks) / 4;
+        randoms.push({
+          ...{ address, elements: numbers * (batched ? lanes : 1), batched },
+          ...(batched && blocks > 1
+            ? { blocks: { count: blocks, row: lanes / blocks, stride } }
+            : {}),
+        });
         addresses.set(value, address);
       }
     }
   }
-  return { addresses, inputs, constants, randoms };
+  return { addresses, blocks, inputs, constants, randoms };
 }

@@ -30,7 +30,8 @@ import {
   type PlanOptions,
 } from "./plan.ts";
 import { type Instruction, rootOf, schedule } from "./schedule.ts";
-import { bytesOf, LANES, placeSources, type Resident } from "./sources.ts";
+import { blocksFor, LANES, PAIR_BYTES } from "./blocks.ts";
+import { bytesOf, placeSources, type Resident, type Sources } from "./sources.ts";
 
 /** A compiled graph that exports `phase P of thread T` in place of `step`. */
 export interface ThreadedPlan extends Plan {
@@ -89,13 +90,14 @@ export function planThreads(
   { arithmetic, memory = {}, extra = NO_EXTRA }: PlanOptions,
 ): ThreadedPlan {
   const module = new ModuleBuilder({ arithmetic, memory });
-  const arena = new Arena(resident.base);
-  const sources = placeSources(graph, lanes, resident, arena);
+  const arena = new Arena(resident.base, PAIR_BYTES);
+  const blocks = blocksFor(lanes, threads);
+  const sources = placeSources(graph, lanes, resident, arena, blocks);
   const parts = laneRanges(lanes, threads);
   const { loads, draws } = extra(module, sources, arena, parts);
-  const tasks = distribute(module, schedule(graph), lanes, parts);
-  const scratches = parts.map((_, thread) => takeScratches(tasks, thread, lanes, arena));
-  const { addresses, phases } = placePhases(tasks, graph, lanes, sources.addresses, arena);
+  const tasks = distribute(module, schedule(graph), lanes, parts, blocks);
+  const scratches = parts.map((_, thread) => takeScratches(tasks, thread, lanes, blocks, arena));
+  const { addresses, phases } = placePhases(tasks, graph, lanes, sources, arena);
   checkBytes(arena.top);
   for (let phase = 0; phase < phases; phase++) {
     const own = tasks.filter((task) => task.phase === phase);
@@ -128,11 +130,12 @@ function takeScratches(
   tasks: readonly Task[],
   thread: number,
   lanes: number,
+  blocks: number,
   arena: Arena,
 ): readonly [number, number] {
   const own = tasks.filter(({ share }) => typeof share === "string" || share === thread);
   const first = own.flatMap(({ uses }) => uses[thread]!.map(({ kernel }) => kernel.scratchBytes));
-  const second = own.map(({ instruction: { value } }) => secondScratchBytes(value, lanes));
+  const second = own.map(({ instruction: { value } }) => secondScratchBytes(value, lanes, blocks));
   const [one, two] = [first, second].map((bytes) => arena.take(Math.max(0, ...bytes)).address);
   return [one!, two!];
 }
@@ -142,7 +145,7 @@ function placePhases(
   tasks: readonly Task[],
   graph: StepGraph,
   lanes: number,
-  sources: ReadonlyMap<Value, number>,
+  { addresses: sources, blocks }: Sources,
   arena: Arena,
 ): { addresses: ReadonlyMap<Value, number>; phases: number } {
   const phases = Math.max(0, ...tasks.map(({ phase }) => phase)) + 1;
@@ -158,7 +161,7 @@ function placePhases(
   for (let phase = 0; phase < phases; phase++) {
     for (const { instruction: { value, update }, phase: own } of tasks) {
       if (own !== phase || update !== null) continue;
-      const place = arena.take(bytesOf(value, lanes));
+      const place = arena.take(bytesOf(value, lanes, blocks));
       taken.set(value, place);
       addresses.set(value, place.address);
     }
@@ -178,6 +181,7 @@ function distribute(
   instructions: readonly Instruction[],
   lanes: number,
   parts: readonly LaneRange[],
+  blocks: number,
 ): Task[] {
   const tasks: Task[] = [];
   const makers = new Map<Value, Task>();
@@ -199,13 +203,15 @@ function distribute(
     const latest = [...needed].filter(({ phase }) => phase === least);
     const outputs = outputsOf(value, lanes);
     let task: Task;
-    if (update === null && canSplit(value, lanes)) {
+    if (update === null && (blocks > 1 ? value.batched : canSplit(value, lanes))) {
       const follows = latest.some(({ share }) => share !== "samples");
-      const uses = parts.map((samples) => kernelsOf(module, value, lanes, store, { samples }));
+      const uses = parts.map((samples) =>
+        kernelsOf(module, value, lanes, store, { samples, blocks })
+      );
       task = { instruction, uses, phase: follows ? least + 1 : least, share: "samples" };
     } else if (outputs > 1) {
       const uses = evenly(outputs, parts.length).map((own) =>
-        own.count === 0 ? [] : kernelsOf(module, value, lanes, store, { outputs: own })
+        own.count === 0 ? [] : kernelsOf(module, value, lanes, store, { outputs: own, blocks })
       );
       const phase = latest.length === 0 ? least : least + 1;
       task = { instruction, uses, phase, share: "outputs" };
@@ -216,7 +222,7 @@ function distribute(
       const phase = joins || latest.length === 0 ? least : least + 1;
       const load = loads[phase] ??= parts.map(() => 0);
       const thread = joins ? only : load.indexOf(Math.min(...load));
-      const whole = kernelsOf(module, value, lanes, store);
+      const whole = kernelsOf(module, value, lanes, store, { blocks });
       load[thread]! += whole.reduce((sum, { kernel }) => sum + kernel.flops, 0);
       const uses = parts.map((_, t) => t === thread ? whole : []);
       task = { instruction, uses, phase, share: thread };
