@@ -2,7 +2,8 @@
 import { channelAffine } from "../data/batch.ts";
 import { type Dataset, elements, typeOf } from "../data/dataset.ts";
 import type { LoadShape } from "../kernels/mod.ts";
-import { lanesFor } from "./step/sources.ts";
+import { lanesFor } from "./step/blocks.ts";
+import type { Mode } from "./step/program.ts";
 
 /** A batch as it lies in memory. */
 export interface BatchShape {
@@ -40,4 +41,9 @@ export function loadShape(dataset: Dataset, samples: number, batch: number): Loa
     factors: [...affine.factor],
     offsets: [...affine.offset],
   };
+}
+
+/** The name of the step for batches of a shape. */
+export function stepKey(mode: Mode, { samples, alone }: BatchShape): string {
+  return `${mode} ${alone ? 1 : samples}`;
 }

@@ -2,8 +2,9 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { batchFiller } from "../data/batch.ts";
 import { type Dataset, elements } from "../data/dataset.ts";
-import { type Places, rowPlaces } from "./accuracy.ts";
+import { rowPlaces } from "./accuracy.ts";
 import { tf } from "./backend.ts";
+import { fillTargets } from "./targets.ts";
 
 /** Tensors of one batch; the caller disposes of them. */
 export interface Batch {
@@ -46,29 +47,4 @@ export function batchMaker(
     fillTargets(dataset, indices, outputShape, targets, rowPlaces(units));
     return { inputs, targets: tf.tensor(targets, [indices.length, ...outputShape]) };
   };
-}
-
-/**
- * Writes targets as the outputs have them: as stored, or one-hot for classes of several outputs.
- *
- * @param into zeros, of which one-hot targets leave all but one an item
- * @param places of the targets
- */
-export function fillTargets(
-  { labels, classes }: Dataset,
-  indices: Int32Array,
-  outputShape: readonly number[],
-  into: Float32Array,
-  { start, perItem, perUnit }: Places,
-): void {
-  const size = elements(outputShape);
-  const oneHot = classes !== null && size > 1;
-  for (let row = 0; row < indices.length; row++) {
-    const item = indices[row]!;
-    const first = start + row * perItem;
-    if (oneHot) into[first + labels[item]! * perUnit] = 1;
-    else {
-      for (let i = 0; i < size; i++) into[first + i * perUnit] = labels[item * size + i]!;
-    }
-  }
 }

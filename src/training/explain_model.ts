@@ -1,8 +1,8 @@
 /** Explains a built model: its layers, and the plan that its training step becomes. */
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Dataset } from "../data/dataset.ts";
+import { chosenArithmetic } from "./arithmetic_choice.ts";
 import { type BuiltModel, trainableVariables } from "./built_model.ts";
-import { compileLearner } from "./compiled_learner.ts";
 import type {
   ExplanationRequest,
   LayerExplanation,
@@ -11,6 +11,7 @@ import type {
 } from "./explanation.ts";
 import { lossOf } from "./losses.ts";
 import { optimizerRule } from "./optimizer_rules.ts";
+import { StepCompiler } from "./step_compiler.ts";
 import { operationText } from "./step/operation_text.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import { sizeOf } from "./step/graph.ts";
@@ -53,8 +54,9 @@ function explainStep(
   }
   try {
     const settings = { loss, optimizer: { name: optimizer, args: {} } };
-    const learner = compileLearner(built, settings, dataset, { train: [], evaluate: [] });
-    const { plan } = learner.planFor("train", batchSize);
+    const sizes = { train: [batchSize], evaluate: [] };
+    const compiler = new StepCompiler(built, settings, dataset, sizes, chosenArithmetic());
+    const plan = compiler.compile("train", batchSize, 1, {});
     const calls = plan.calls.map(({ value, kernel }) => ({
       operation: operationText(value, kernel),
       dims: value.dims,

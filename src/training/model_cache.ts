@@ -5,7 +5,7 @@ import { allIndices, seeded } from "../core/prng.ts";
 import { type Dataset, typeOf } from "../data/dataset.ts";
 import { areKernelsStarted, startKernels, tf } from "./backend.ts";
 import { type BuiltModel, copyWeights, describeBuilt, variableOf } from "./built_model.ts";
-import { compileLearner } from "./compiled_learner.ts";
+import { compileLearner } from "./compile_learner.ts";
 import { chooseByTrial, type DeviceChoice } from "./device_choice.ts";
 import type { Contestant } from "./device_trial.ts";
 import type { BatchSizes, Learner, LearnerSettings } from "./learner.ts";

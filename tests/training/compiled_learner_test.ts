@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Arithmetic, detectArithmetic } from "../../src/kernels/mod.ts";
 import { arithmeticFor } from "../../src/training/arithmetic_choice.ts";
 import { seeded } from "../../src/core/prng.ts";
-import { compileLearner } from "../../src/training/compiled_learner.ts";
+import { compileLearner } from "../../src/training/compile_learner.ts";
 import { OPTIMIZER_NAMES } from "../../src/training/optimizer_rules.ts";
 import { LOSS_NAMES } from "../../src/training/losses.ts";
 import { compareTraining, type Comparison, datasetOf } from "./step/compare_training.ts";

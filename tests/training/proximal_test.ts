@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { seeded } from "../../src/core/prng.ts";
 import { startBackend, tf } from "../../src/training/backend.ts";
-import { compileLearner } from "../../src/training/compiled_learner.ts";
+import { compileLearner } from "../../src/training/compile_learner.ts";
 import { OPTIMIZER_NAMES } from "../../src/training/optimizer_rules.ts";
 import { makeOptimizer } from "../../src/training/optimizers.ts";
 import { compareTraining, datasetOf } from "./step/compare_training.ts";

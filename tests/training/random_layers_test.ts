@@ -4,7 +4,7 @@ import { seeded } from "../../src/core/prng.ts";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { startBackend, tf } from "../../src/training/backend.ts";
 import { describeBuilt } from "../../src/training/built_model.ts";
-import { compileLearner } from "../../src/training/compiled_learner.ts";
+import { compileLearner } from "../../src/training/compile_learner.ts";
 import { EagerLearner } from "../../src/training/eager_learner.ts";
 import type { Learner } from "../../src/training/learner.ts";
 import { NotRecordable } from "../../src/training/step/not_recordable.ts";

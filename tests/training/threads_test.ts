@@ -5,11 +5,8 @@ import type { JsonObject } from "../../src/core/json.ts";
 import { seeded } from "../../src/core/prng.ts";
 import { tf } from "../../src/training/backend.ts";
 import { type BuiltModel, describeBuilt } from "../../src/training/built_model.ts";
-import {
-  type CompiledLearner,
-  compileLearner,
-  type CompileOptions,
-} from "../../src/training/compiled_learner.ts";
+import { compileLearner, type CompileOptions } from "../../src/training/compile_learner.ts";
+import type { CompiledLearner } from "../../src/training/compiled_learner.ts";
 import { buildModel } from "../../src/training/model_source.ts";
 import { KernelMemory } from "../../src/training/kernel_memory.ts";
 import { StepThreads } from "../../src/training/threads/step_threads.ts";
@@ -177,8 +174,8 @@ Deno.test("compileLearner() computes a step on one thread if it fits into memory
   );
   try {
     // 20,000 x 6,000 floats are 458 MB.
-    const { plan } = learner.planFor("evaluate", samples);
-    assert.ok(plan.top < 1e9, `${plan.top}`);
+    const { program } = learner.stepFor("evaluate", samples);
+    assert.ok(program.top < 1e9, `${program.top}`);
     assert.equal(notices.length, 1, notices.join("\n"));
     assert.match(
       notices[0]!,

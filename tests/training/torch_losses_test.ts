@@ -5,7 +5,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import { readPackage } from "../../src/config/read_package.ts";
 import { registerChainedOps } from "../../src/training/chained_ops.ts";
 import { describeBuilt } from "../../src/training/built_model.ts";
-import { compileLearner } from "../../src/training/compiled_learner.ts";
+import { compileLearner } from "../../src/training/compile_learner.ts";
 import { buildModel } from "../../src/training/model_source.ts";
 import expected from "../fixtures/torch_losses.json" with { type: "json" };
 

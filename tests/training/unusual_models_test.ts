@@ -5,7 +5,7 @@ import { decodeWeights } from "../../src/core/weights.ts";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { startBackend, tf } from "../../src/training/backend.ts";
 import { describeBuilt } from "../../src/training/built_model.ts";
-import { compileLearner } from "../../src/training/compiled_learner.ts";
+import { compileLearner } from "../../src/training/compile_learner.ts";
 import { createWorkerTrainer } from "../../src/training/worker_trainer.ts";
 import { linearRequest, never, packageOf, withTrainer, writeHalves } from "./tiny.ts";
 

@@ -7,7 +7,7 @@ import { decodeWeights } from "../../src/core/weights.ts";
 import { startBackend } from "../../src/training/backend.ts";
 import { describeBuilt } from "../../src/training/built_model.ts";
 import { EagerLearner } from "../../src/training/eager_learner.ts";
-import { compileLearner } from "../../src/training/compiled_learner.ts";
+import { compileLearner } from "../../src/training/compile_learner.ts";
 import type { Learner } from "../../src/training/learner.ts";
 import { buildModel } from "../../src/training/model_source.ts";
 import { findAdapter, startWebGpu } from "../../src/training/webgpu.ts";

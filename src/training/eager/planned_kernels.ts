@@ -11,7 +11,7 @@ import { Arena } from "../step/memory_plan.ts";
 import { NotRecordable } from "../step/not_recordable.ts";
 import { optimise } from "../step/passes/optimise.ts";
 import { type Plan, planStep } from "../step/plan.ts";
-import { lanesFor } from "../step/sources.ts";
+import { lanesFor } from "../step/blocks.ts";
 import { kernelCall, Recording } from "../step/recorder.ts";
 import { RULES } from "../step/rules/registry.ts";
 import { batched, materialised, plain } from "../step/symbol.ts";

@@ -8,6 +8,11 @@ import type { Places } from "../accuracy.ts";
 /** Samples in a vector. */
 export const LANES = 4;
 
+/** Samples in memory for a batch: rounded up to whole vectors. */
+export function lanesFor(samples: number): number {
+  return Math.ceil(samples / LANES) * LANES;
+}
+
 /**
  * Blocks begin at multiples of this: a core that writes a line of 64 bytes takes it from others, and
  * processors fetch lines in pairs.

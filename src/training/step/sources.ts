@@ -1,14 +1,9 @@
 /** What stands in memory before a step: weights, inputs, constants and random numbers. */
 import type { UniformShape } from "../../kernels/mod.ts";
 import { checkBytes } from "../kernel_memory.ts";
-import { blockBytes, blockPlaces, LANES } from "./blocks.ts";
+import { blockBytes, blockPlaces } from "./blocks.ts";
 import { reachable, sizeOf, type StepGraph, type Value } from "./graph.ts";
 import type { Arena } from "./memory_plan.ts";
-
-/** Samples in memory for a batch: rounded up to whole vectors. */
-export function lanesFor(samples: number): number {
-  return Math.ceil(samples / LANES) * LANES;
-}
 
 /** Bytes of a value in memory, where a batch lies in so many blocks. */
 export function bytesOf({ dims, batched }: Value, lanes: number, blocks = 1): number {

@@ -3,7 +3,7 @@ import type { JsonObject } from "../../../src/core/json.ts";
 import { seeded } from "../../../src/core/prng.ts";
 import type { Dataset } from "../../../src/data/dataset.ts";
 import type { BuiltModel } from "../../../src/training/built_model.ts";
-import { compileLearner } from "../../../src/training/compiled_learner.ts";
+import { compileLearner } from "../../../src/training/compile_learner.ts";
 import { eagerStepper, type SampleBatch, sampleBatch, weightsOf } from "./sample_models.ts";
 
 /** How both train. */

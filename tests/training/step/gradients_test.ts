@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { seeded } from "../../../src/core/prng.ts";
 import type { Dataset } from "../../../src/data/dataset.ts";
 import type { BuiltModel } from "../../../src/training/built_model.ts";
-import { type CompiledLearner, compileLearner } from "../../../src/training/compiled_learner.ts";
+import type { CompiledLearner } from "../../../src/training/compiled_learner.ts";
+import { compileLearner } from "../../../src/training/compile_learner.ts";
 import { EVERY_LAYER, NOT_COMPILED } from "./every_layer.ts";
 import { build, describeSeeded, SAMPLE_MODELS, sampleBatch, weightsOf } from "./sample_models.ts";
 
