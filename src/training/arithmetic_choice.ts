@@ -1,5 +1,6 @@
 /** Which arithmetic the kernels of this process are compiled for. */
-import { type Arithmetic, detectArithmetic } from "../kernels/mod.ts";
+import { detectArithmetic } from "../kernels/arithmetic.ts";
+import type { Arithmetic } from "../kernels/mod.ts";
 
 /** "auto": fused where the processor fuses; "portable": the same bytes on every processor. */
 export type ArithmeticChoice = "auto" | "portable";

@@ -69,7 +69,7 @@ export class AwaitingLearner implements Learner {
     // Whoever asks may shuffle the order that the batch is a part of meanwhile.
     const own = batch.slice();
     const turn = (this.#waiting ?? Promise.resolve()).then(async () => {
-      if (!this.#learner.has(mode, size)) this.#learner.compiler = await this.#compiler();
+      if (!this.#learner.has(mode, size)) this.#learner.useCompiler(await this.#compiler());
       return run(own);
     });
     const end = turn.then(() => {}, () => {}).then(() => {

@@ -43,6 +43,12 @@ export function loadShape(dataset: Dataset, samples: number, batch: number): Loa
   };
 }
 
+/** The sizes of batches into which so many items are cut: full ones and a smaller last one. */
+export function batchSizes(items: number, batchSize: number): number[] {
+  const full = items >= batchSize ? [batchSize] : [];
+  return items % batchSize === 0 ? full : [...full, items % batchSize];
+}
+
 /** The name of the step for batches of a shape. */
 export function stepKey(mode: Mode, { samples, alone }: BatchShape): string {
   return `${mode} ${alone ? 1 : samples}`;

@@ -53,8 +53,7 @@ export class CompiledLearner implements Learner {
   readonly #loaded = new Map<string, LoadedStep>();
   readonly #scalars: StepScalars;
   readonly #residence: Residence;
-  /** Compiles the steps that are in no program. */
-  compiler: StepCompiler | null;
+  #compiler: StepCompiler | null;
   #threads: number;
   #dataset: Dataset;
   #rows: Rows;
@@ -72,7 +71,7 @@ export class CompiledLearner implements Learner {
     { threads = 1, ended, startLimitMs, onNotice = () => {} }: RunOptions,
   ) {
     this.#facts = facts;
-    this.compiler = compiler;
+    this.#compiler = compiler;
     this.#programs = { ...program?.steps };
     this.#residence = (program ?? compiler)!.residence;
     const { rule, args } = optimizer === null
@@ -98,6 +97,18 @@ export class CompiledLearner implements Learner {
   /** All programs there are by now. */
   get program(): LearnerProgram {
     return { residence: this.#residence, steps: this.#programs };
+  }
+
+  /**
+   * Takes what compiles the steps that are in no program.
+   *
+   * @throws {TypeError} it is for another model or another way of training
+   */
+  useCompiler(compiler: StepCompiler): void {
+    if (JSON.stringify(compiler.residence) !== JSON.stringify(this.#residence)) {
+      throw new TypeError("Cannot compile steps for weights that lie elsewhere");
+    }
+    this.#compiler = compiler;
   }
 
   useDataset(dataset: Dataset): void {
@@ -172,7 +183,7 @@ export class CompiledLearner implements Learner {
 
   /** Whether the step for batches of this size is there, or can be made. */
   has(mode: Mode, size: number): boolean {
-    return this.compiler !== null || stepKey(mode, batchShape(size)) in this.#programs;
+    return this.#compiler !== null || stepKey(mode, batchShape(size)) in this.#programs;
   }
 
   #load(key: string, mode: Mode, size: number): LoadedStep {
@@ -189,7 +200,7 @@ export class CompiledLearner implements Learner {
   #loadFor(key: string, mode: Mode, size: number, threads: number): LoadedStep {
     const { imported } = this.#memory;
     const { calls: _, ...program }: StepProgram & { calls?: unknown } = this.#programs[key] ??
-      this.compiler!.compile(mode, size, threads, imported);
+      this.#compiler!.compile(mode, size, threads, imported);
     const step = program.threads > 1
       ? this.#stepThreads.load(program)
       : this.#memory.instantiate(program.bytes, program.top)["step"] as () => void;

@@ -21,6 +21,12 @@ export interface BatchSizes {
   readonly evaluate: readonly number[];
 }
 
+/** What a learner is needed for. */
+export interface LearnerNeeds {
+  readonly settings: LearnerSettings;
+  readonly batches: BatchSizes;
+}
+
 /** What one batch gave. */
 export interface BatchOutcome {
   /** Mean loss over the batch. */

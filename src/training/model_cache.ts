@@ -2,37 +2,39 @@
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Device } from "../core/metrics.ts";
 import { allIndices, seeded } from "../core/prng.ts";
-import { type Dataset, typeOf } from "../data/dataset.ts";
+import { allocateWeights } from "../core/weights.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { areKernelsStarted, startKernels, tf } from "./backend.ts";
 import { type BuiltModel, copyWeights, describeBuilt, variableOf } from "./built_model.ts";
+import { chosenArithmetic } from "./arithmetic_choice.ts";
 import { compileLearner } from "./compile_learner.ts";
+import { CompiledLearner } from "./compiled_learner.ts";
 import { chooseByTrial, type DeviceChoice } from "./device_choice.ts";
 import type { Contestant } from "./device_trial.ts";
-import type { BatchSizes, Learner, LearnerSettings } from "./learner.ts";
+import type { Learner, LearnerNeeds, LearnerSettings } from "./learner.ts";
+import { checkFit } from "./fit_check.ts";
+import { modelKey } from "./model_key.ts";
 import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
+import { datasetKind, type ModelProgram, settingsKey } from "./step/program.ts";
+import { StepCompiler } from "./step_compiler.ts";
 import type { EndFlag } from "./threads/barrier.ts";
-import type { ModelSource } from "./trainer.ts";
+import type { InitialModel, ModelSource } from "./trainer.ts";
 import { withUnsetWeights } from "./unset_weights.ts";
 import { startWebGpu } from "./webgpu.ts";
-
-/** What a learner is needed for. */
-export interface LearnerNeeds {
-  readonly settings: LearnerSettings;
-  readonly batches: BatchSizes;
-}
-
-/** The sizes of batches into which so many items are cut: full ones and a smaller last one. */
-export function batchSizes(items: number, batchSize: number): number[] {
-  const full = items >= batchSize ? [batchSize] : [];
-  return items % batchSize === 0 ? full : [...full, items % batchSize];
-}
 
 interface Cached {
   readonly key: string;
   readonly source: ModelSource;
   readonly built: BuiltModel;
-  readonly learners: Map<string, Learner>;
+  readonly learners: Map<string, CachedLearner>;
+}
+
+interface CachedLearner {
+  readonly learner: Learner;
+  readonly settings: LearnerSettings;
+  /** Of the dataset that it was made for. */
+  readonly kind: string;
 }
 
 /** One built model and its learners. */
@@ -68,7 +70,7 @@ export class ModelCache {
     tf.engine().startScope();
     try {
       const built = describeBuilt(await build());
-      this.#cached = { key: keyOf(source), source, built, learners: new Map() };
+      this.#cached = { key: modelKey(source), source, built, learners: new Map() };
       return built;
     } catch (error) {
       endModel();
@@ -77,12 +79,30 @@ export class ModelCache {
   }
 
   /**
+   * Initial weights of a model, and what else its first round needs; no model is kept.
+   *
+   * @throws {ModelError} as `buildModel`
+   */
+  async initialise(source: ModelSource, seed: number): Promise<InitialModel> {
+    const built = await this.build(source, seed);
+    const { layout, topology } = built.description;
+    const encoded = allocateWeights(layout);
+    await copyWeights(built, encoded.values);
+    this.forget();
+    return {
+      ...{ weights: encoded.bytes, layout, topology },
+      inputShape: built.model.inputs[0]!.shape.slice(1) as number[],
+      outputShape: built.outputShape,
+    };
+  }
+
+  /**
    * The model of a source, whatever its weights are.
    *
    * @throws {ModelError} as `buildModel`
    */
   async of(source: ModelSource): Promise<BuiltModel> {
-    if (this.#cached?.key === keyOf(source)) return this.#cached.built;
+    if (this.#cached?.key === modelKey(source)) return this.#cached.built;
     const built = await this.#keepUnset(source);
     // Variables that are no weights of the model keep what they begin with, so that must be drawn.
     return hasOtherVariables(built) ? await this.build(source, 0) : built;
@@ -115,12 +135,13 @@ export class ModelCache {
     task: (learner: Learner) => Promise<T>,
   ): Promise<T> {
     const { built, learners } = this.#cached!;
-    const { shape, items, normalise } = dataset;
-    const key = JSON.stringify([this.device, needs.settings, shape, typeOf(items), normalise]);
-    let learner = learners.get(key);
+    const { settings } = needs;
+    const kind = datasetKind(dataset);
+    const key = `${this.device} ${settingsKey(settings)} ${kind}`;
+    let learner = learners.get(key)?.learner;
     if (learner === undefined) {
       learner = await this.#makeLearner(built, dataset, needs, throwIfCancelled);
-      learners.set(key, learner);
+      learners.set(key, { learner, settings, kind });
     }
     learner.useDataset(dataset);
     try {
@@ -128,9 +149,43 @@ export class ModelCache {
     } catch (error) {
       const eager = await this.#eagerLearner(built, dataset, needs, error);
       learner.dispose();
-      learners.set(key, eager);
+      learners.set(key, { learner: eager, settings, kind });
       return await task(eager);
     }
+  }
+
+  /** @throws {ModelError} the model built last does not fit the dataset, as `checkFit` has it */
+  checkFit(dataset: Dataset, loss: string): void {
+    const { model, description } = this.#cached!.built;
+    checkFit(model, description, dataset, loss);
+  }
+
+  /**
+   * What compiles steps of a model, for learners that have some already.
+   *
+   * @throws {ModelError} as `buildModel`
+   * @throws {NotRecordable} its steps cannot be recorded
+   */
+  async compilerFor(
+    source: ModelSource,
+    dataset: Dataset,
+    { settings, batches }: LearnerNeeds,
+  ): Promise<StepCompiler> {
+    return new StepCompiler(await this.of(source), settings, dataset, batches, chosenArithmetic());
+  }
+
+  /** The compiled steps of the model built last for datasets of this kind; null if there are none. */
+  programFor(dataset: Dataset): ModelProgram | null {
+    const { built: { description: { layout }, outputShape }, learners } = this.#cached!;
+    const kind = datasetKind(dataset);
+    const programs = [...learners.values()].flatMap(({ learner, settings, kind: own }) =>
+      own === kind && learner instanceof CompiledLearner
+        ? [[settingsKey(settings), learner.program] as const]
+        : []
+    );
+    if (programs.length === 0) return null;
+    const facts = { layout, outputShape, arithmetic: chosenArithmetic(), dataset: kind };
+    return { ...facts, learners: Object.fromEntries(programs) };
   }
 
   async #makeLearner(
@@ -205,7 +260,7 @@ export class ModelCache {
   /** Frees the model that was kept. */
   forget(): void {
     if (this.#cached === null) return;
-    for (const learner of this.#cached.learners.values()) learner.dispose();
+    for (const { learner } of this.#cached.learners.values()) learner.dispose();
     this.#cached = null;
     endModel();
   }
@@ -243,8 +298,4 @@ function hasOtherVariables({ model }: BuiltModel): boolean {
 function endModel(): void {
   tf.engine().endScope();
   tf.disposeVariables();
-}
-
-function keyOf({ modelPackage, args }: ModelSource): string {
-  return JSON.stringify([modelPackage.id, modelPackage.hash, args]);
 }

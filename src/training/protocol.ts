@@ -14,12 +14,15 @@ import type { DeviceChoice } from "./device_choice.ts";
 import type { EndFlag } from "./threads/barrier.ts";
 import type { ThreadsChoice } from "./threads_choice.ts";
 import type { Evaluation } from "../core/metrics.ts";
+import type { ModelProgram } from "./step/program.ts";
 
 /** A request with its dataset folder read into a description; the worker itself never sleeps. */
 type WithDataset<T> = Omit<T, "datasetFolder" | "slowdown"> & { readonly dataset: DatasetSpec };
 
 /** A job by kind. */
 export interface Jobs {
+  /** Loads what builds models. */
+  readonly prepare: null;
   readonly initialise: { readonly source: ModelSource; readonly seed: number };
   readonly explain: ExplanationRequest;
   readonly check: WithDataset<{ readonly source: ModelSource; readonly loss: string }>;
@@ -29,6 +32,7 @@ export interface Jobs {
 
 /** What each kind of job gives. */
 export interface Answers {
+  readonly prepare: null;
   readonly initialise: InitialModel;
   readonly explain: ModelExplanation;
   readonly check: null;
@@ -59,6 +63,8 @@ export interface JobMessage<K extends JobKind = JobKind> {
   readonly id: number;
   readonly kind: K;
   readonly job: Jobs[K];
+  /** Of the job's model; null if there is none, or the worker has it. */
+  readonly program: ModelProgram | null;
   readonly engine: EngineSettings;
   /** One 32-bit number, not 0 once the job shall end: seen within a step, without an event loop. */
   readonly cancel: Int32Array<SharedArrayBuffer>;
@@ -75,7 +81,13 @@ export type WorkerMessage =
     /** Of steps so far. */
     readonly seconds: number;
   }
-  | { readonly id: number; readonly kind: "done"; readonly answer: Answers[JobKind] }
+  | {
+    readonly id: number;
+    readonly kind: "done";
+    readonly answer: Answers[JobKind];
+    /** The program of the job's model, if it has more steps than before. */
+    readonly program: ModelProgram | null;
+  }
   | {
     readonly id: number;
     readonly kind: "failed";

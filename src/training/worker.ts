@@ -7,61 +7,51 @@ import { allocateWeights, checkWeights, decodeWeights } from "../core/weights.ts
 import type { Dataset, DatasetSpec } from "../data/dataset.ts";
 import { loadWithin } from "../data/load.ts";
 import { chooseArithmetic, chosenArithmetic } from "./arithmetic_choice.ts";
-import { startNumbers } from "./backend.ts";
-import { type BuiltModel, copyWeights } from "./built_model.ts";
-import { batchSizes, ModelCache } from "./model_cache.ts";
-import { forbidCodeFromText } from "./closed_code.ts";
+import { batchSizes } from "./batch_shape.ts";
 import { evaluateItems, evaluationBatch } from "./evaluate.ts";
 import { endLoopsBy } from "./endable_loops.ts";
-import { checkFit } from "./fit_check.ts";
 import { collectGarbage, leaveGarbage } from "./garbage.ts";
-import { forbidEnding } from "./guarded_globals.ts";
 import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
 import { allIndices } from "../core/prng.ts";
 import { splitIndices } from "./split.ts";
 import { threadsFor } from "./threads_choice.ts";
 import { type LoopContext, trainItems } from "./train_loop.ts";
-import type { ModelSource } from "./trainer.ts";
+import { WorkerModels } from "./worker_models.ts";
 
 /** Thrown inside a job that shall end. */
 class Cancelled extends Error {}
 
-type JobContext = Omit<LoopContext, "now">;
+type JobContext = Omit<LoopContext, "now"> & Pick<JobMessage, "program">;
 
 type Handler<K extends JobKind> = (job: Jobs[K], context: JobContext) => Promise<Answers[K]>;
 
 const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
+  async prepare() {
+    await models.cache();
+    return null;
+  },
   async initialise({ source, seed }) {
-    const built = await models.build(source, seed);
-    const encoded = allocateWeights(built.description.layout);
-    await copyWeights(built, encoded.values);
-    models.forget();
-    return {
-      weights: encoded.bytes,
-      layout: built.description.layout,
-      topology: built.description.topology,
-      inputShape: built.model.inputs[0]!.shape.slice(1) as number[],
-      outputShape: built.outputShape,
-    };
+    const cache = await models.cache();
+    return await cache.initialise(source, seed);
   },
   async explain({ batchSize, loss, optimizer, ...source }) {
+    const { explainModel } = await import("./explain_model.ts");
+    const cache = await models.cache();
     try {
-      const { explainModel } = await import("./explain_model.ts");
-      return explainModel(await models.build(source, 0), { batchSize, loss, optimizer });
+      return explainModel(await cache.build(source, 0), { batchSize, loss, optimizer });
     } finally {
-      models.forget();
+      cache.forget();
     }
   },
   async check({ source, dataset: spec, loss }) {
-    const [dataset, built] = await loadBoth(spec, source);
-    checkFit(built.model, built.description, dataset, loss);
+    await models.open(source, load(spec), loss, null);
     return null;
   },
   async train({ dataset: spec, weights, settings, splitSeed, seed, ...source }, context) {
-    const [dataset, built] = await loadBoth(spec, source);
-    checkFit(built.model, built.description, dataset, settings.loss);
+    const opened = await models.open(source, load(spec), settings.loss, context.program);
+    const { dataset, facts: { layout } } = opened;
     const given = decodeWeights(weights);
-    checkWeights(given, built.description.layout);
+    checkWeights(given, layout);
     const { train, test } = splitIndices(dataset.count, splitSeed);
     const { throwIfCancelled } = context;
     const needs = {
@@ -79,11 +69,11 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
       },
     };
     const loop = { ...context, now: () => performance.now() };
-    return await models.work(dataset, needs, throwIfCancelled, async (learner) => {
+    return await opened.work(needs, throwIfCancelled, async (learner) => {
       learner.setWeights(given.values);
       const trained = await trainItems(learner, dataset, train, settings, seed, loop);
       const tested = await evaluateItems(learner, test, settings.batchSize, throwIfCancelled);
-      const encoded = allocateWeights(built.description.layout);
+      const encoded = allocateWeights(layout);
       await learner.copyWeights(encoded.values);
       return {
         weights: encoded.bytes,
@@ -101,10 +91,10 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     });
   },
   async evaluate({ dataset: spec, weights, batchSize, loss, splitSeed, ...source }, context) {
-    const [dataset, built] = await loadBoth(spec, source);
-    checkFit(built.model, built.description, dataset, loss);
+    const opened = await models.open(source, load(spec), loss, context.program);
+    const { dataset, facts: { layout } } = opened;
     const given = decodeWeights(weights);
-    checkWeights(given, built.description.layout);
+    checkWeights(given, layout);
     const indices = splitSeed === null
       ? allIndices(dataset.count)
       : splitIndices(dataset.count, splitSeed).test;
@@ -113,7 +103,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
       settings: { loss, optimizer: null },
       batches: { train: [], evaluate: batchSizes(indices.length, evaluationBatch(batchSize)) },
     };
-    return await models.work(dataset, needs, throwIfCancelled, async (learner) => {
+    return await opened.work(needs, throwIfCancelled, async (learner) => {
       learner.setWeights(given.values);
       const startedMs = performance.now();
       const result = await evaluateItems(learner, indices, batchSize, throwIfCancelled);
@@ -125,7 +115,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
   },
 };
 
-const models = new ModelCache((text) => post({ id: 0, kind: "notice", text }));
+const models = new WorkerModels((text) => post({ id: 0, kind: "notice", text }));
 let loaded: { readonly key: string; readonly dataset: Dataset } | null = null;
 
 /** What a dataset's items may take in memory. */
@@ -144,15 +134,6 @@ async function load(spec: DatasetSpec): Promise<Dataset> {
     if (loaded.dataset.items.byteLength > LARGE_BYTES) leaveGarbage();
   }
   return loaded.dataset;
-}
-
-/** A dataset and a model, which is built while files are read. */
-async function loadBoth(spec: DatasetSpec, source: ModelSource): Promise<[Dataset, BuiltModel]> {
-  // Nothing of this job may go on when the next one starts.
-  const [dataset, built] = await Promise.allSettled([load(spec), models.of(source)]);
-  if (dataset.status === "rejected") throw dataset.reason;
-  if (built.status === "rejected") throw built.reason;
-  return [dataset.value, built.value];
 }
 
 function closeItems(dataset: Dataset | undefined): void {
@@ -177,39 +158,34 @@ const scope = self as unknown as {
 };
 // Kept before any model's code runs, which may change what is global.
 const post = scope.postMessage.bind(scope);
-forbidEnding();
-forbidCodeFromText("a model");
-const ready = startNumbers();
-// Reported by the first job that awaits it.
-ready.catch(() => {});
 let last: Promise<void> = Promise.resolve();
 
 scope.onmessage = ({ data }) => {
   last = last.then(() => perform(data));
 };
 
-async function perform<K extends JobKind>({ id, kind, job, engine, cancel, ended }: JobMessage<K>) {
+async function perform<K extends JobKind>(message: JobMessage<K>) {
+  const { id, kind, job, program, engine, cancel, ended } = message;
   try {
     chooseArithmetic(engine.arithmetic);
-    models.ended = ended;
     endLoopsBy(ended);
-    models.threads = threadsFor(engine.threads ?? 1);
-    models.device = engine.device ?? "cpu";
+    const threads = threadsFor(engine.threads ?? 1);
+    models.use({ ended, threads, device: engine.device ?? "cpu" });
     datasetBytes = engine.datasetBytes ?? Infinity;
-    await ready;
     const answer = await HANDLERS[kind](job, {
+      program,
       onProgress: (progress, seconds) => post({ id, kind: "progress", progress, seconds }),
       throwIfCancelled: () => {
         if (Atomics.load(cancel, 0) !== 0) throw new Cancelled();
       },
     });
     const weights = answer !== null && "weights" in answer ? [answer.weights.buffer] : [];
-    post({ id, kind: "done", answer }, weights);
+    post({ id, kind: "done", answer, program: models.tell() }, weights);
     collectGarbage();
   } catch (error) {
     if (error instanceof Cancelled) return post({ id, kind: "cancelled" });
     // What a step that failed leaves, such as ended threads, must not meet the next job.
-    models.forget();
+    await models.forget();
     const name = error instanceof Error ? error.name : "Error";
     post({ id, kind: "failed", error: name, reason: messageOf(error) });
   }

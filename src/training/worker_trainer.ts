@@ -19,7 +19,10 @@ import type {
   Jobs,
   WorkerMessage,
 } from "./protocol.ts";
+import { modelKey } from "./model_key.ts";
+import { MemoryPrograms, type ProgramStore } from "./program_store.ts";
 import { SlowerDevice } from "./slower_device.ts";
+import type { ModelProgram } from "./step/program.ts";
 import type { LoopContext } from "./train_loop.ts";
 import type {
   EvaluationRequest,
@@ -48,6 +51,8 @@ export interface WorkerTrainerOptions {
   readonly buildLimitMs?: number;
   /** Milliseconds after an abort until a worker that does not heed it is ended. @default {2000} */
   readonly abortGraceMs?: number;
+  /** Keeps compiled steps for later workers. @default {as long as the trainer} */
+  readonly programs?: ProgramStore;
   /** Told what a person should know, such as that a model trains slowly. @default {() => {}} */
   readonly onNotice?: (text: string) => void;
 }
@@ -65,11 +70,15 @@ interface RunningWorker {
   readonly folders: readonly string[];
   /** Set when it has ended. */
   readonly ended: EndFlag;
+  /** The key of the program that it has. */
+  programKey: string | null;
 }
 
 /** The call that the worker is busy with. */
 interface CallInFlight {
   readonly id: number;
+  /** Under which programs of its model are kept. */
+  readonly programKey: string | null;
   readonly onProgress: LoopContext["onProgress"];
   readonly resolve: (answer: Answers[JobKind]) => void;
   readonly reject: (reason: unknown) => void;
@@ -81,6 +90,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   readonly #buildLimitMs: number;
   readonly #abortGraceMs: number;
   readonly #onNotice: (text: string) => void;
+  readonly #programs: ProgramStore;
   #running: RunningWorker | null = null;
   #inFlight: CallInFlight | null = null;
   #lastId = 0;
@@ -93,6 +103,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       engine = { arithmetic: "auto" },
       buildLimitMs = 60_000,
       abortGraceMs = 2000,
+      programs = new MemoryPrograms(),
       onNotice = () => {},
     }: WorkerTrainerOptions,
   ) {
@@ -102,6 +113,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     this.#buildLimitMs = buildLimitMs;
     this.#abortGraceMs = abortGraceMs;
     this.#onNotice = onNotice;
+    this.#programs = programs;
     const notice = threadsNotice(engine.threads ?? 1);
     if (notice !== null) onNotice(notice);
   }
@@ -159,9 +171,10 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       const { spec } = await readDatasetSpec(datasetFolder);
       // Loading its modules is the greater part of what the first step waits for. Of many clients
       // in a process the first that trains starts it for all.
-      if (!this.#closed.signal.aborted && this.#sharedFolders.length === 0) {
-        this.#workerFor(spec.folder);
-      }
+      if (this.#closed.signal.aborted || this.#sharedFolders.length > 0) return;
+      this.#workerFor(spec.folder);
+      // With programs kept, most likely nothing will be compiled.
+      if (this.#programs.isEmpty) await this.#call("prepare", null, spec, this.#closed.signal);
     }).catch(() => {});
   }
 
@@ -206,7 +219,13 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     signal: AbortSignal,
     onProgress: LoopContext["onProgress"] = () => {},
   ): Promise<Answers[K]> {
-    const { worker, ended } = this.#workerFor(dataset?.folder ?? null);
+    const key = job !== null && "weights" in job ? programKey(job, this.#engine) : null;
+    const kept = key === null ? null : await this.#programs.get(key);
+    signal.throwIfAborted();
+    const running = this.#workerFor(dataset?.folder ?? null);
+    const { worker, ended } = running;
+    const program = running.programKey === key ? null : kept;
+    if (key !== null) running.programKey = key;
     const cancel = new Int32Array(new SharedArrayBuffer(4));
     const id = ++this.#lastId;
     let graceTimer: ReturnType<typeof setTimeout> | undefined;
@@ -218,8 +237,14 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     signal.addEventListener("abort", stop, { once: true });
     try {
       return await new Promise<Answers[K]>((resolve, reject) => {
-        this.#inFlight = { id, onProgress, resolve: resolve as CallInFlight["resolve"], reject };
-        const message: JobMessage<K> = { id, kind, job, engine: this.#engine, cancel, ended };
+        const answer = resolve as CallInFlight["resolve"];
+        this.#inFlight = { id, programKey: key, onProgress, resolve: answer, reject };
+        const message: JobMessage<K> = {
+          ...{ id, kind, job, program },
+          engine: this.#engine,
+          cancel,
+          ended,
+        };
         worker.postMessage(message);
         if (signal.aborted) stop();
       });
@@ -259,7 +284,8 @@ class WorkerTrainer implements Trainer, ModelExplainer {
         },
       },
     });
-    this.#running = { worker, folders, ended: new Int32Array(new SharedArrayBuffer(4)) };
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    this.#running = { worker, folders, ended: flag, programKey: null };
     worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => this.#receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
@@ -281,12 +307,20 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       case "progress":
         return call.onProgress(message.progress, message.seconds);
       case "done":
+        this.#keep(call.programKey, message.program);
         return call.resolve(message.answer);
       case "cancelled":
         return call.reject(new Cancellation());
       case "failed":
+        // What failed left the worker without any model.
+        if (this.#running !== null) this.#running.programKey = null;
         return call.reject(errorOf(message.error, message.reason));
     }
+  }
+
+  #keep(key: string | null, program: ModelProgram | null): void {
+    if (key === null || program === null) return;
+    this.#programs.put(key, program).catch(() => {});
   }
 
   #endWorker(reason: unknown): void {
@@ -298,6 +332,12 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     this.#inFlight?.reject(reason);
     this.#inFlight = null;
   }
+}
+
+/** All that a program is compiled from, but the kind of its dataset. */
+function programKey(source: ModelSource, engine: EngineSettings): string {
+  const { arithmetic, threads = 1, device = "cpu" } = engine;
+  return JSON.stringify([modelKey(source), arithmetic, threadsFor(threads), device]);
 }
 
 /** The worker's word that it saw the flag. */

@@ -3,6 +3,9 @@
  * they can be sent, kept, and used again by a later worker.
  */
 import type { Layout } from "../../core/weights.ts";
+import { type Dataset, typeOf } from "../../data/dataset.ts";
+import type { Arithmetic } from "../../kernels/mod.ts";
+import type { LearnerSettings } from "../learner.ts";
 import type { Plan } from "./plan.ts";
 import type { Resident } from "./sources.ts";
 
@@ -43,5 +46,25 @@ export interface ModelFacts {
   readonly outputShape: readonly number[];
 }
 
+/** All that is needed to train and evaluate a model without building it. */
+export interface ModelProgram extends ModelFacts {
+  readonly arithmetic: Arithmetic;
+  /** The kind of dataset that it was found to fit, as {@link datasetKind} writes it. */
+  readonly dataset: string;
+  /** By the settings that the steps are for, as {@link settingsKey} writes them. */
+  readonly learners: Readonly<Record<string, LearnerProgram>>;
+}
+
 /** What a step is for. */
 export type Mode = "train" | "evaluate";
+
+/** All of a dataset but its numbers: a program made for one dataset fits all of its kind. */
+export function datasetKind(dataset: Dataset): string {
+  const { items, shape, targetShape, classes, classesDeclared, normalise } = dataset;
+  return JSON.stringify([typeOf(items), shape, targetShape, classes, classesDeclared, normalise]);
+}
+
+/** What a learner's steps depend on besides model and dataset. */
+export function settingsKey({ loss, optimizer }: LearnerSettings): string {
+  return JSON.stringify([loss, optimizer]);
+}
