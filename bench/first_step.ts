@@ -4,6 +4,7 @@
  */
 import { readPackage } from "../src/config/read_package.ts";
 import type { TrainingRequest } from "../src/training/trainer.ts";
+import { MemoryPrograms, type ProgramStore } from "../src/training/program_store.ts";
 import { createWorkerTrainer } from "../src/training/worker_trainer.ts";
 import { makeDemoData } from "../tools/demo_data.ts";
 import { median } from "./processes.ts";
@@ -20,11 +21,13 @@ export async function firstStep(): Promise<void> {
   try {
     await makeDemoData({ clients: 1, items: 6000, out: data, seed: 1 }, () => {});
     const request = await oneStep(`${data}/part_1/MNIST`);
-    for (const isPrepared of [false, true]) {
+    for (const { what, isPrepared, programs } of cases()) {
       const times: number[] = [];
-      for (let run = 0; run < RUNS; run++) times.push(await timed(request, isPrepared));
+      for (let run = 0; run < RUNS; run++) {
+        times.push(await timed(request, isPrepared, programs()));
+      }
       report({
-        what: `training worker${isPrepared ? " that was ready" : ""}: to first step of LeNet5`,
+        what: `training worker${what}: to first step of LeNet5`,
         value: median(times),
         unit: "ms",
         bar: 150,
@@ -33,6 +36,16 @@ export async function firstStep(): Promise<void> {
   } finally {
     await Deno.remove(data, { recursive: true });
   }
+}
+
+function cases() {
+  const kept = new MemoryPrograms();
+  const none = () => new MemoryPrograms();
+  return [
+    { what: "", isPrepared: false, programs: none },
+    { what: " that was ready", isPrepared: true, programs: none },
+    { what: " with steps kept from before", isPrepared: false, programs: () => kept },
+  ];
 }
 
 async function oneStep(datasetFolder: string): Promise<TrainingRequest> {
@@ -52,8 +65,12 @@ async function oneStep(datasetFolder: string): Promise<TrainingRequest> {
 }
 
 /** Milliseconds until the step is reported, of a worker of its own. */
-async function timed(request: TrainingRequest, isPrepared: boolean): Promise<number> {
-  const trainer = createWorkerTrainer();
+async function timed(
+  request: TrainingRequest,
+  isPrepared: boolean,
+  programs: ProgramStore,
+): Promise<number> {
+  const trainer = createWorkerTrainer({ programs });
   if (isPrepared) {
     await trainer.prepare(request.datasetFolder);
     await new Promise((resolve) => setTimeout(resolve, STARTED_MS));
