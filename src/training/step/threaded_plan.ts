@@ -9,7 +9,7 @@
  */
 import { ModuleBuilder } from "../../kernels/mod.ts";
 import { checkBytes } from "../kernel_memory.ts";
-import type { StepGraph, Value } from "./graph.ts";
+import { sizeOf, type StepGraph, type Value } from "./graph.ts";
 import {
   canSplit,
   kernelsOf,
@@ -53,7 +53,14 @@ interface Task extends Turn {
   readonly instruction: Instruction;
   /** For each thread what it calls. */
   readonly uses: readonly (readonly KernelUse[])[];
+  /** It may be computed by any thread, and later too, as nothing waits for it. */
+  readonly canWait: boolean;
 }
+
+/** How much of the time of the busiest thread the others should be busy. */
+const EVEN = 0.8;
+/** FLOP in the time that it takes to read a number of all samples. */
+const READ_FLOPS = 256;
 
 /** Each thread loads its samples. */
 const LOADING: Turn = { phase: 0, share: "samples" };
@@ -95,7 +102,7 @@ export function planThreads(
   const sources = placeSources(graph, lanes, resident, arena, blocks);
   const parts = laneRanges(lanes, threads);
   const { loads, draws } = extra(module, sources, arena, parts);
-  const tasks = distribute(module, schedule(graph), lanes, parts, blocks);
+  const tasks = shareWaiting(distribute(module, schedule(graph), lanes, parts, blocks), threads);
   const scratches = parts.map((_, thread) => takeScratches(tasks, thread, lanes, blocks, arena));
   const { addresses, phases } = placePhases(tasks, graph, lanes, sources, arena);
   checkBytes(arena.top);
@@ -175,6 +182,42 @@ function placePhases(
   return { addresses, phases };
 }
 
+/**
+ * Lets whole gradients wait for those of further layers, until there are some that keep all threads
+ * busy for about as long: one alone would let all threads wait but its own.
+ */
+function shareWaiting(tasks: readonly Task[], threads: number): readonly Task[] {
+  const changed = new Map<Task, Task>();
+  let waiting: Task[] = [];
+  const waiters = tasks.filter(({ canWait }) => canWait).sort((a, b) => a.phase - b.phase);
+  for (const task of waiters) {
+    waiting.push(task);
+    const loads = Array.from({ length: threads }, () => 0);
+    const sorted = waiting.toSorted((a, b) => costOf(b) - costOf(a));
+    const owners = sorted.map((own) => {
+      const thread = loads.indexOf(Math.min(...loads));
+      loads[thread]! += costOf(own);
+      return thread;
+    });
+    const isEven = Math.min(...loads) >= EVEN * Math.max(...loads);
+    if (!isEven && task !== waiters.at(-1)) continue;
+    for (const [i, own] of sorted.entries()) {
+      const whole = own.uses.flat();
+      const uses = loads.map((_, thread) => thread === owners[i] ? whole : []);
+      changed.set(own, { ...own, uses, phase: task.phase, share: owners[i]! });
+    }
+    waiting = [];
+  }
+  return tasks.map((task) => changed.get(task) ?? task);
+}
+
+/** FLOP of a task, and what it takes to read its inputs in as many. */
+function costOf({ uses, instruction: { value } }: Task): number {
+  const numbers = value.inputs.reduce((sum, { dims }) => sum + sizeOf(dims), 0);
+  const flops = uses.flat().reduce((sum, { kernel }) => sum + kernel.flops, 0);
+  return flops + numbers * READ_FLOPS;
+}
+
 /** Gives each instruction its phase, and each whole one its thread: the one with the least to do. */
 function distribute(
   module: ModuleBuilder,
@@ -208,13 +251,19 @@ function distribute(
       const uses = parts.map((samples) =>
         kernelsOf(module, value, lanes, store, { samples, blocks })
       );
-      task = { instruction, uses, phase: follows ? least + 1 : least, share: "samples" };
+      task = {
+        instruction,
+        uses,
+        phase: follows ? least + 1 : least,
+        share: "samples",
+        canWait: false,
+      };
     } else if (outputs > 1) {
       const uses = evenly(outputs, parts.length).map((own) =>
         own.count === 0 ? [] : kernelsOf(module, value, lanes, store, { outputs: own, blocks })
       );
       const phase = latest.length === 0 ? least : least + 1;
-      task = { instruction, uses, phase, share: "outputs" };
+      task = { instruction, uses, phase, share: "outputs", canWait: false };
     } else {
       const shares = new Set(latest.map(({ share }) => share));
       const [only] = shares;
@@ -225,7 +274,8 @@ function distribute(
       const whole = kernelsOf(module, value, lanes, store, { blocks });
       load[thread]! += whole.reduce((sum, { kernel }) => sum + kernel.flops, 0);
       const uses = parts.map((_, t) => t === thread ? whole : []);
-      task = { instruction, uses, phase, share: thread };
+      // A gradient that is added to its weight reads no variable, so no update has to follow it.
+      task = { instruction, uses, phase, share: thread, canWait: store.update && !joins };
     }
     tasks.push(task);
     if (update === null) makers.set(value, task);
