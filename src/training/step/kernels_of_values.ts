@@ -119,6 +119,28 @@ export function outputsOf({ operation, inputs }: Value, lanes: number): number {
   }
 }
 
+/** FLOP in the time that it takes to read a number. */
+const READ_FLOPS = 8;
+/** What a convolution by tiles costs of the plain sum. */
+const TILED_COST = 0.5;
+
+/** About how long a value takes that one thread computes, in FLOP of a matrix product. */
+export function costOf({ operation, inputs, dims }: Value, lanes: number): number {
+  const numbers = inputs.reduce(
+    (sum, input) => sum + sizeOf(input.dims) * (input.batched ? lanes : 1),
+    0,
+  );
+  const sums = operation.kind === "dense"
+    ? sizeOf(inputs[0]!.dims.slice(0, -1)) * sizeOf(dims)
+    : operation.kind === "depthwise"
+    ? operation.shape.outputHeight * operation.shape.outputWidth * sizeOf(dims)
+    : operation.kind === "conv2d"
+    ? operation.shape.outputHeight * operation.shape.outputWidth * sizeOf(dims) *
+      (winogradPays(convShape(operation.shape, lanes)) ? TILED_COST : 1)
+    : 0;
+  return 2 * sums * lanes + READ_FLOPS * numbers;
+}
+
 /**
  * The calls that compute a value, in order.
  *

@@ -9,11 +9,11 @@
  */
 import { ModuleBuilder } from "../../kernels/mod.ts";
 import { checkBytes } from "../kernel_memory.ts";
-import { sizeOf, type StepGraph, type Value } from "./graph.ts";
+import type { StepGraph, Value } from "./graph.ts";
 import {
   canSplit,
+  costOf,
   kernelsOf,
-  type KernelUse,
   type LaneRange,
   type OutputRange,
   outputsOf,
@@ -30,6 +30,7 @@ import {
   type PlanOptions,
 } from "./plan.ts";
 import { type Instruction, rootOf, schedule } from "./schedule.ts";
+import { cutOutputs, shareWaiting, type Task, type Turn } from "./shares.ts";
 import { blocksFor, LANES, PAIR_BYTES } from "./blocks.ts";
 import { bytesOf, placeSources, type Resident, type Sources } from "./sources.ts";
 
@@ -39,29 +40,6 @@ export interface ThreadedPlan extends Plan {
   readonly phases: number;
 }
 
-/** Who computes something: one thread, or each thread its samples or its part of the outputs. */
-type Share = number | "samples" | "outputs";
-
-/** Where and when something is computed. */
-interface Turn {
-  readonly phase: number;
-  readonly share: Share;
-}
-
-/** An instruction with its kernels and its turn. */
-interface Task extends Turn {
-  readonly instruction: Instruction;
-  /** For each thread what it calls. */
-  readonly uses: readonly (readonly KernelUse[])[];
-  /** It may be computed by any thread, and later too, as nothing waits for it. */
-  readonly canWait: boolean;
-}
-
-/** How much of the time of the busiest thread the others should be busy. */
-const EVEN = 0.8;
-/** FLOP in the time that it takes to read a number of all samples. */
-const READ_FLOPS = 256;
-
 /** Each thread loads its samples. */
 const LOADING: Turn = { phase: 0, share: "samples" };
 /** Random numbers are drawn by one thread, in order. */
@@ -69,17 +47,10 @@ const DRAWING: Turn = { phase: 0, share: 0 };
 
 /** Cuts samples into vectors and these evenly. */
 export function laneRanges(lanes: number, threads: number): LaneRange[] {
-  return evenly(lanes / LANES, threads).map(({ first, count }) => ({
-    first: first * LANES,
-    count: count * LANES,
-  }));
-}
-
-function evenly(count: number, threads: number): OutputRange[] {
-  const border = (thread: number) => Math.floor(count * thread / threads);
-  return Array.from({ length: threads }, (_, t) => ({
-    first: border(t),
-    count: border(t + 1) - border(t),
+  const border = (thread: number) => Math.floor(lanes / LANES * thread / threads) * LANES;
+  return Array.from({ length: threads }, (_, thread) => ({
+    first: border(thread),
+    count: border(thread + 1) - border(thread),
   }));
 }
 
@@ -102,7 +73,8 @@ export function planThreads(
   const sources = placeSources(graph, lanes, resident, arena, blocks);
   const parts = laneRanges(lanes, threads);
   const { loads, draws } = extra(module, sources, arena, parts);
-  const tasks = shareWaiting(distribute(module, schedule(graph), lanes, parts, blocks), threads);
+  const distributed = distribute(module, schedule(graph), lanes, parts, blocks);
+  const tasks = cutOutputs(shareWaiting(distributed, lanes, threads), lanes, threads);
   const scratches = parts.map((_, thread) => takeScratches(tasks, thread, lanes, blocks, arena));
   const { addresses, phases } = placePhases(tasks, graph, lanes, sources, arena);
   checkBytes(arena.top);
@@ -182,42 +154,6 @@ function placePhases(
   return { addresses, phases };
 }
 
-/**
- * Lets whole gradients wait for those of further layers, until there are some that keep all threads
- * busy for about as long: one alone would let all threads wait but its own.
- */
-function shareWaiting(tasks: readonly Task[], threads: number): readonly Task[] {
-  const changed = new Map<Task, Task>();
-  let waiting: Task[] = [];
-  const waiters = tasks.filter(({ canWait }) => canWait).sort((a, b) => a.phase - b.phase);
-  for (const task of waiters) {
-    waiting.push(task);
-    const loads = Array.from({ length: threads }, () => 0);
-    const sorted = waiting.toSorted((a, b) => costOf(b) - costOf(a));
-    const owners = sorted.map((own) => {
-      const thread = loads.indexOf(Math.min(...loads));
-      loads[thread]! += costOf(own);
-      return thread;
-    });
-    const isEven = Math.min(...loads) >= EVEN * Math.max(...loads);
-    if (!isEven && task !== waiters.at(-1)) continue;
-    for (const [i, own] of sorted.entries()) {
-      const whole = own.uses.flat();
-      const uses = loads.map((_, thread) => thread === owners[i] ? whole : []);
-      changed.set(own, { ...own, uses, phase: task.phase, share: owners[i]! });
-    }
-    waiting = [];
-  }
-  return tasks.map((task) => changed.get(task) ?? task);
-}
-
-/** FLOP of a task, and what it takes to read its inputs in as many. */
-function costOf({ uses, instruction: { value } }: Task): number {
-  const numbers = value.inputs.reduce((sum, { dims }) => sum + sizeOf(dims), 0);
-  const flops = uses.flat().reduce((sum, { kernel }) => sum + kernel.flops, 0);
-  return flops + numbers * READ_FLOPS;
-}
-
 /** Gives each instruction its phase, and each whole one its thread: the one with the least to do. */
 function distribute(
   module: ModuleBuilder,
@@ -233,7 +169,7 @@ function distribute(
     return kind === "input" ? LOADING : kind === "random" ? DRAWING : makers.get(value);
   };
   const readers = new Map<number, Task[]>();
-  /** FLOP of whole instructions by phase and thread. */
+  /** Costs of whole instructions by phase and thread. */
   const loads: number[][] = [];
   for (const instruction of instructions) {
     const { value, update } = instruction;
@@ -259,11 +195,11 @@ function distribute(
         canWait: false,
       };
     } else if (outputs > 1) {
-      const uses = evenly(outputs, parts.length).map((own) =>
-        own.count === 0 ? [] : kernelsOf(module, value, lanes, store, { outputs: own, blocks })
-      );
+      const usesOf = (own: OutputRange) =>
+        own.count === 0 ? [] : kernelsOf(module, value, lanes, store, { outputs: own, blocks });
       const phase = latest.length === 0 ? least : least + 1;
-      task = { instruction, uses, phase, share: "outputs", canWait: false };
+      const cut = { count: outputs, usesOf };
+      task = { instruction, uses: [], phase, share: "outputs", canWait: false, cut };
     } else {
       const shares = new Set(latest.map(({ share }) => share));
       const [only] = shares;
@@ -272,7 +208,7 @@ function distribute(
       const load = loads[phase] ??= parts.map(() => 0);
       const thread = joins ? only : load.indexOf(Math.min(...load));
       const whole = kernelsOf(module, value, lanes, store, { blocks });
-      load[thread]! += whole.reduce((sum, { kernel }) => sum + kernel.flops, 0);
+      load[thread]! += costOf(value, lanes);
       const uses = parts.map((_, t) => t === thread ? whole : []);
       // A gradient that is added to its weight reads no variable, so no update has to follow it.
       task = { instruction, uses, phase, share: thread, canWait: store.update && !joins };
