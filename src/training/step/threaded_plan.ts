@@ -182,7 +182,7 @@ function distribute(
     const latest = [...needed].filter(({ phase }) => phase === least);
     const outputs = outputsOf(value, lanes);
     let task: Task;
-    if (update === null && (blocks > 1 ? value.batched : canSplit(value, lanes))) {
+    if (update === null && canSplit(value, lanes, blocks)) {
       const follows = latest.some(({ share }) => share !== "samples");
       const uses = parts.map((samples) =>
         kernelsOf(module, value, lanes, store, { samples, blocks })
@@ -210,8 +210,10 @@ function distribute(
       const whole = kernelsOf(module, value, lanes, store, { blocks });
       load[thread]! += costOf(value, lanes);
       const uses = parts.map((_, t) => t === thread ? whole : []);
-      // A gradient that is added to its weight reads no variable, so no update has to follow it.
-      task = { instruction, uses, phase, share: thread, canWait: store.update && !joins };
+      // What reads a variable must have done so before it is updated.
+      const readsVariable = inputs.some(({ operation }) => operation.kind === "variable");
+      const canWait = store.update && !joins && !readsVariable;
+      task = { instruction, uses, phase, share: thread, canWait };
     }
     tasks.push(task);
     if (update === null) makers.set(value, task);
