@@ -16,6 +16,7 @@ import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local } from "./emitter/value.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import {
+  partialSums,
   storeLaneSums,
   type SumEpilogue,
   sumEpilogueKey,
@@ -34,7 +35,7 @@ const BLOCK_BYTES = 24 * 1024;
  * the bits that it has among all, and the batch can lie in blocks.
  */
 export function cutsWeightGradient(shape: Conv2dShape): boolean {
-  return !winogradPays(shape) && shape.kernelHeight * shape.kernelWidth > 1;
+  return !winogradPays(shape);
 }
 
 /**
@@ -51,7 +52,9 @@ export function conv2dWeightGradient(
 ): Kernel {
   if (winogradPays(shape)) return winogradWeightGradient(module, shape, epilogue);
   const { batch, inputChannels, outputChannels, kernelHeight, kernelWidth } = shape;
-  if (kernelHeight * kernelWidth === 1) return pointwiseWeightGradient(module, shape, epilogue);
+  if (kernelHeight * kernelWidth === 1) {
+    return pointwiseWeightGradient(module, shape, epilogue, part);
+  }
   const { rows, columns } = conv2dAxes(shape);
   const { blocks = { count: 1, input: batch, output: batch } } = shape;
   const lanes = batch / blocks.count * 4;
@@ -76,10 +79,7 @@ export function conv2dWeightGradient(
     build(f, args) {
       f.memoryFill(args.scratch, 0, weights * 16);
       for (let block = 0; block < rows.output; block += blockRows) sumBlock(f, args, block);
-      const sums = part === outputChannels
-        ? { rows: 1, length: weights, stride: weights }
-        : { rows: weights / part, length: part, stride: outputChannels };
-      storeLaneSums(f, args, sums, epilogue);
+      storeLaneSums(f, args, partialSums(weights, part, outputChannels), epilogue);
     },
   });
 

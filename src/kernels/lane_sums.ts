@@ -65,6 +65,13 @@ export interface SumRows {
   readonly stride: number;
 }
 
+/** Where sums of a part of the output channels belong among those of all. */
+export function partialSums(sums: number, part: number, outputChannels: number): SumRows {
+  return part === outputChannels
+    ? { rows: 1, length: sums, stride: sums }
+    : { rows: sums / part, length: part, stride: outputChannels };
+}
+
 /** Sums the lanes of each of the vectors in scratch, which follow each other, into one float of `dw`. */
 export function storeLaneSums(
   f: FunctionBuilder,

@@ -13,6 +13,7 @@ import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local } from "./emitter/value.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import {
+  partialSums,
   storeLaneSums,
   type SumEpilogue,
   sumEpilogueKey,
@@ -28,19 +29,23 @@ export function pointwiseWeightGradient(
   module: ModuleBuilder,
   shape: Conv2dShape,
   epilogue: SumEpilogue = {},
+  part = shape.outputChannels,
 ): Kernel {
   const { batch, inputChannels, outputChannels } = shape;
   const { rows, columns } = conv2dAxes(shape);
-  const lanes = batch * 4;
+  const { blocks = { count: 1, input: batch, output: batch } } = shape;
+  const lanes = batch / blocks.count * 4;
   const xPixel = inputChannels * lanes, dyPixel = outputChannels * lanes;
-  const weights = inputChannels * outputChannels;
-  const key = `pointwise weight gradient ${JSON.stringify([shape, sumEpilogueKey(epilogue)])}`;
+  const weights = inputChannels * part;
+  const key = `pointwise weight gradient ${JSON.stringify([shape, sumEpilogueKey(epilogue)])}${
+    part === outputChannels ? "" : ` of ${part}`
+  }`;
   const y = metOutputs(rows, 0), x = metOutputs(columns, 0);
   // Rows that follow each other without a gap are one.
   const joined = columns.stride === 1 && x.count === columns.input && x.count === columns.output &&
     rows.stride === 1;
   const [lines, pixels] = joined ? [1, y.count * x.count] : [y.count, x.count];
-  const blockPixels = Math.max(1, Math.floor(BLOCK_BYTES / (xPixel + dyPixel)));
+  const blockPixels = Math.max(1, Math.floor(BLOCK_BYTES / blocks.count / (xPixel + dyPixel)));
   return defineKernel(module, {
     key,
     params: ["x", "dy", "dw", ...sumEpilogueOperands(epilogue), "scratch"],
@@ -64,7 +69,7 @@ export function pointwiseWeightGradient(
         f.bump(xLine, rows.stride * columns.input * xPixel);
         f.bump(dyLine, columns.output * dyPixel);
       });
-      storeLaneSums(f, args, { rows: 1, length: weights, stride: weights }, epilogue);
+      storeLaneSums(f, args, partialSums(weights, part, outputChannels), epilogue);
     },
   });
 
@@ -75,14 +80,14 @@ export function pointwiseWeightGradient(
     return module.cached(name, () =>
       module.function(name, parameters, (f, args) => {
         const limit = module.arithmetic === "fused" ? 6 : 5;
-        for (const outputs of splitEvenly(outputChannels, 2)) {
+        for (const outputs of splitEvenly(part, 2)) {
           f.loop(outputs.count, () => {
             const xAt = f.let(args.x), sums = f.let(args.sums);
             for (const inputs of splitEvenly(inputChannels, limit)) {
               f.loop(inputs.count, () => {
                 tile(f, size, inputs.size, outputs.size, { x: xAt, dy: args.dy, sums });
                 f.bump(xAt, inputs.size * lanes);
-                f.bump(sums, inputs.size * outputChannels * 16);
+                f.bump(sums, inputs.size * part * 16);
               });
             }
             f.bump(args.dy, outputs.size * lanes);
@@ -99,23 +104,27 @@ export function pointwiseWeightGradient(
     outputs: number,
     at: Record<"x" | "dy" | "sums", Local<"i32">>,
   ): void {
-    const place = (i: number, o: number) => (i * outputChannels + o) * 16;
+    const place = (i: number, o: number) => (i * part + o) * 16;
     const sums = range(inputs).map((i) =>
       range(outputs).map((o) => f.let(v128.load(at.sums, place(i, o))))
     );
     const xAt = f.let(at.x), dyAt = f.let(at.dy);
     f.loop(size, () => {
-      f.unrolledLoop(batch / 4, 4, () => {
-        const gradients = range(outputs).map((o) => f.let(v128.load(dyAt, o * lanes)));
-        for (const [i, row] of sums.entries()) {
-          const value = f.let(v128.load(xAt, i * lanes));
-          for (const [o, sum] of row.entries()) f.accumulate(sum, value, gradients[o]!);
-        }
-        f.bump(xAt, 16);
-        f.bump(dyAt, 16);
+      f.loop(blocks.count, () => {
+        f.unrolledLoop(lanes / 16, 4, () => {
+          const gradients = range(outputs).map((o) => f.let(v128.load(dyAt, o * lanes)));
+          for (const [i, row] of sums.entries()) {
+            const value = f.let(v128.load(xAt, i * lanes));
+            for (const [o, sum] of row.entries()) f.accumulate(sum, value, gradients[o]!);
+          }
+          f.bump(xAt, 16);
+          f.bump(dyAt, 16);
+        });
+        f.bump(xAt, blocks.input * 4 - lanes);
+        f.bump(dyAt, blocks.output * 4 - lanes);
       });
-      f.bump(xAt, columns.stride * xPixel - lanes);
-      f.bump(dyAt, dyPixel - lanes);
+      f.bump(xAt, columns.stride * xPixel - blocks.count * blocks.input * 4);
+      f.bump(dyAt, dyPixel - blocks.count * blocks.output * 4);
     });
     for (const [i, row] of sums.entries()) {
       for (const [o, sum] of row.entries()) f.store(at.sums, sum, place(i, o));

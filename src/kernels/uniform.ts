@@ -28,7 +28,7 @@ export interface UniformShape {
 export function uniform(module: ModuleBuilder, shape: UniformShape): Kernel {
   const { floats, alike, blocks } = shape;
   return defineKernel(module, {
-    key: `uniform ${JSON.stringify(shape)}`,
+    key: `uniform ${floats} ${alike}${blocks === undefined ? "" : ` ${JSON.stringify(blocks)}`}`,
     params: ["state", "to"],
     flops: floats,
     build(f, { state, to }) {

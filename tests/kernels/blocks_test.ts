@@ -75,7 +75,8 @@ Deno.test("reduce() gives the same bits of a sum over a batch in blocks", () => 
 Deno.test("conv2dWeightGradient() gives the same bits if the batch lies in blocks", () => {
   const extents = { inputHeight: 9, inputWidth: 8, inputChannels: 2, outputChannels: 7 };
   // Kernels of each width have code of their own.
-  for (const [kernel, outputs] of [[5, 5 * 4], [4, 6 * 5], [3, 7 * 6], [2, 8 * 7]] as const) {
+  const widths = [[5, 5 * 4], [4, 6 * 5], [3, 7 * 6], [2, 8 * 7], [1, 9 * 8]] as const;
+  for (const [kernel, outputs] of widths) {
     for (const [batch, count] of BLOCKS) {
       const shape: Conv2dShape = { ...extents, batch, kernelHeight: kernel, kernelWidth: kernel };
       const x = noise(72 * 2 * batch, 1), dy = noise(outputs * 7 * batch, 2);

@@ -59,10 +59,12 @@ export interface OutputRange {
   readonly count: number;
 }
 
-/** What is computed of a value, and how the batch lies in memory. @default all of it, in one block */
+/** What is computed of a value. @default all of it */
 export interface Part {
+  /** Of several blocks, the samples of one. */
   readonly samples?: LaneRange;
   readonly outputs?: OutputRange;
+  /** In how many blocks a batch lies. @default {1} */
   readonly blocks?: number;
 }
 
@@ -79,8 +81,10 @@ export function canUpdate({ operation, inputs }: Value): boolean {
  * Whether samples of a value can be computed apart from the others: {@link kernelsOf} takes ranges
  * of them, and each has the bits that it has when all are computed at once.
  */
-export function canSplit({ operation, batched }: Value, lanes: number): boolean {
+export function canSplit({ operation, batched }: Value, lanes: number, blocks = 1): boolean {
   if (!batched) return false;
+  // A block is computed as if it were a batch.
+  if (blocks > 1) return true;
   switch (operation.kind) {
     case "map":
       return true;
@@ -119,6 +123,28 @@ export function outputsOf({ operation, inputs }: Value, lanes: number): number {
   }
 }
 
+/** FLOP in the time that it takes to read a number. */
+const READ_FLOPS = 8;
+/** What a convolution by tiles costs of the plain sum. */
+const TILED_COST = 0.5;
+
+/** About how long a value takes that one thread computes, in FLOP of a matrix product. */
+export function costOf({ operation, inputs, dims }: Value, lanes: number): number {
+  const numbers = inputs.reduce(
+    (sum, input) => sum + sizeOf(input.dims) * (input.batched ? lanes : 1),
+    0,
+  );
+  const sums = operation.kind === "dense"
+    ? sizeOf(inputs[0]!.dims.slice(0, -1)) * sizeOf(dims)
+    : operation.kind === "depthwise"
+    ? operation.shape.outputHeight * operation.shape.outputWidth * sizeOf(dims)
+    : operation.kind === "conv2d"
+    ? operation.shape.outputHeight * operation.shape.outputWidth * sizeOf(dims) *
+      (winogradPays(convShape(operation.shape, lanes)) ? TILED_COST : 1)
+    : 0;
+  return 2 * sums * lanes + READ_FLOPS * numbers;
+}
+
 /**
  * The calls that compute a value, in order.
  *
@@ -145,8 +171,9 @@ export function kernelsOf(
   return joinedUses(module, value, lanes, blocks, usesOf(module, value, lanes, store, lanes));
 }
 
-/** Whether a sum over the batch is computed of joined blocks, as its kernel takes no others. */
-function mustJoin({ operation }: Value, lanes: number): boolean {
+/** Whether a value is a sum over the batch whose kernel takes no blocks, so that they are joined. */
+function mustJoin({ operation, batched }: Value, lanes: number): boolean {
+  if (batched) return false;
   switch (operation.kind) {
     case "conv2d":
       return !cutsWeightGradient(convShape(operation.shape, lanes));

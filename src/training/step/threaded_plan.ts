@@ -12,8 +12,8 @@ import { checkBytes } from "../kernel_memory.ts";
 import type { StepGraph, Value } from "./graph.ts";
 import {
   canSplit,
+  costOf,
   kernelsOf,
-  type KernelUse,
   type LaneRange,
   type OutputRange,
   outputsOf,
@@ -30,6 +30,7 @@ import {
   type PlanOptions,
 } from "./plan.ts";
 import { type Instruction, rootOf, schedule } from "./schedule.ts";
+import { cutOutputs, shareWaiting, type Task, type Turn } from "./shares.ts";
 import { blocksFor, LANES, PAIR_BYTES } from "./blocks.ts";
 import { bytesOf, placeSources, type Resident, type Sources } from "./sources.ts";
 
@@ -39,22 +40,6 @@ export interface ThreadedPlan extends Plan {
   readonly phases: number;
 }
 
-/** Who computes something: one thread, or each thread its samples or its part of the outputs. */
-type Share = number | "samples" | "outputs";
-
-/** Where and when something is computed. */
-interface Turn {
-  readonly phase: number;
-  readonly share: Share;
-}
-
-/** An instruction with its kernels and its turn. */
-interface Task extends Turn {
-  readonly instruction: Instruction;
-  /** For each thread what it calls. */
-  readonly uses: readonly (readonly KernelUse[])[];
-}
-
 /** Each thread loads its samples. */
 const LOADING: Turn = { phase: 0, share: "samples" };
 /** Random numbers are drawn by one thread, in order. */
@@ -62,17 +47,10 @@ const DRAWING: Turn = { phase: 0, share: 0 };
 
 /** Cuts samples into vectors and these evenly. */
 export function laneRanges(lanes: number, threads: number): LaneRange[] {
-  return evenly(lanes / LANES, threads).map(({ first, count }) => ({
-    first: first * LANES,
-    count: count * LANES,
-  }));
-}
-
-function evenly(count: number, threads: number): OutputRange[] {
-  const border = (thread: number) => Math.floor(count * thread / threads);
-  return Array.from({ length: threads }, (_, t) => ({
-    first: border(t),
-    count: border(t + 1) - border(t),
+  const border = (thread: number) => Math.floor(lanes / LANES * thread / threads) * LANES;
+  return Array.from({ length: threads }, (_, thread) => ({
+    first: border(thread),
+    count: border(thread + 1) - border(thread),
   }));
 }
 
@@ -95,7 +73,8 @@ export function planThreads(
   const sources = placeSources(graph, lanes, resident, arena, blocks);
   const parts = laneRanges(lanes, threads);
   const { loads, draws } = extra(module, sources, arena, parts);
-  const tasks = distribute(module, schedule(graph), lanes, parts, blocks);
+  const distributed = distribute(module, schedule(graph), lanes, parts, blocks);
+  const tasks = cutOutputs(shareWaiting(distributed, lanes, threads), lanes, threads);
   const scratches = parts.map((_, thread) => takeScratches(tasks, thread, lanes, blocks, arena));
   const { addresses, phases } = placePhases(tasks, graph, lanes, sources, arena);
   checkBytes(arena.top);
@@ -190,7 +169,7 @@ function distribute(
     return kind === "input" ? LOADING : kind === "random" ? DRAWING : makers.get(value);
   };
   const readers = new Map<number, Task[]>();
-  /** FLOP of whole instructions by phase and thread. */
+  /** Costs of whole instructions by phase and thread. */
   const loads: number[][] = [];
   for (const instruction of instructions) {
     const { value, update } = instruction;
@@ -203,18 +182,24 @@ function distribute(
     const latest = [...needed].filter(({ phase }) => phase === least);
     const outputs = outputsOf(value, lanes);
     let task: Task;
-    if (update === null && (blocks > 1 ? value.batched : canSplit(value, lanes))) {
+    if (update === null && canSplit(value, lanes, blocks)) {
       const follows = latest.some(({ share }) => share !== "samples");
       const uses = parts.map((samples) =>
         kernelsOf(module, value, lanes, store, { samples, blocks })
       );
-      task = { instruction, uses, phase: follows ? least + 1 : least, share: "samples" };
+      task = {
+        instruction,
+        uses,
+        phase: follows ? least + 1 : least,
+        share: "samples",
+        canWait: false,
+      };
     } else if (outputs > 1) {
-      const uses = evenly(outputs, parts.length).map((own) =>
-        own.count === 0 ? [] : kernelsOf(module, value, lanes, store, { outputs: own, blocks })
-      );
+      const usesOf = (own: OutputRange) =>
+        own.count === 0 ? [] : kernelsOf(module, value, lanes, store, { outputs: own, blocks });
       const phase = latest.length === 0 ? least : least + 1;
-      task = { instruction, uses, phase, share: "outputs" };
+      const cut = { count: outputs, usesOf };
+      task = { instruction, uses: [], phase, share: "outputs", canWait: false, cut };
     } else {
       const shares = new Set(latest.map(({ share }) => share));
       const [only] = shares;
@@ -223,9 +208,12 @@ function distribute(
       const load = loads[phase] ??= parts.map(() => 0);
       const thread = joins ? only : load.indexOf(Math.min(...load));
       const whole = kernelsOf(module, value, lanes, store, { blocks });
-      load[thread]! += whole.reduce((sum, { kernel }) => sum + kernel.flops, 0);
+      load[thread]! += costOf(value, lanes);
       const uses = parts.map((_, t) => t === thread ? whole : []);
-      task = { instruction, uses, phase, share: thread };
+      // What reads a variable must have done so before it is updated.
+      const readsVariable = inputs.some(({ operation }) => operation.kind === "variable");
+      const canWait = store.update && !joins && !readsVariable;
+      task = { instruction, uses, phase, share: thread, canWait };
     }
     tasks.push(task);
     if (update === null) makers.set(value, task);
