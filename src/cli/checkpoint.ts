@@ -80,5 +80,5 @@ export function validationText(measured: MeasuredRound, round: number): string {
   const quality = `accuracy ${percentText(accuracy)}, loss ${lossText(loss)}`;
   return measured.round === round
     ? quality
-    : `${quality} after round ${measured.round}; round ${round} was not measured yet`;
+    : `${quality} after round ${measured.round}; round ${round} had not been measured when this was written`;
 }

@@ -19,6 +19,6 @@ Deno.test("validationText() says of which round the quality is, unless it is the
   assert.equal(validationText(measured, 3), "accuracy 75.00 %, loss 0.5000");
   assert.equal(
     validationText(measured, 4),
-    "accuracy 75.00 %, loss 0.5000 after round 3; round 4 was not measured yet",
+    "accuracy 75.00 %, loss 0.5000 after round 3; round 4 had not been measured when this was written",
   );
 });
