@@ -1,5 +1,7 @@
 /** Rounds that end with too few updates: the run goes on without them, or fails of them. */
 import assert from "node:assert/strict";
+import * as v from "valibot";
+import { fedasync } from "../../src/aggregation/fedasync.ts";
 import type { SessionConfig } from "../../src/config/session_config.ts";
 import { decodeWeights } from "../../src/core/weights.ts";
 import { collectGarbage } from "../../src/server/garbage.ts";
@@ -141,6 +143,22 @@ Deno.test("runSession() writes no checkpoint of a round that was given up", asyn
   };
   await start({ ...world, context: { ...world.context, saveCheckpoint } });
   assert.deepEqual(saved, [1, 3, 4]);
+});
+
+Deno.test("runSession() gives up no round of an asynchronous run in which others are at work", async () => {
+  const world = await createWorld({
+    clients: [client(1), client(3)],
+    config: config(4, {
+      aggregator: "fedasync",
+      aggregator_args: v.parse(fedasync.args, {}),
+      client_selection: "fedasync",
+      min_updates: 2,
+    }),
+  });
+  const state = await start(world);
+  assert.equal(state.status, "failed");
+  assert.match(state.reason!, /^Round 1 has 1 updates as min_updates is 2/);
+  assert.deepEqual(givenUp(state), []);
 });
 
 for (const how of ["restored", "revived"] as const) {
