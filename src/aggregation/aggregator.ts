@@ -82,7 +82,7 @@ export interface Aggregator<Args extends JsonObject, State extends JsonObject> {
   initial(args: Args): State | Promise<State>;
   /**
    * The updates with which the round is complete; null to wait for more. None says that there is
-   * nothing to wait for: the round fails unless other clients can be selected.
+   * nothing to wait for: the round is given up unless other clients can be selected.
    */
   ready(
     standing: RoundStanding,

@@ -1,6 +1,8 @@
 /** `flotilla checkpoint inspect FILE`: what a checkpoint holds, and whether it is intact. */
 import type { Command } from "commander";
+import type { Evaluation } from "../core/metrics.ts";
 import { openCheckpoint } from "../server/checkpoint.ts";
+import type { RoundRecord } from "../session/state.ts";
 import { examples } from "./command.ts";
 import { jsonOption } from "./flags.ts";
 import { standardOutput } from "./output.ts";
@@ -27,9 +29,10 @@ async function inspect(file: string, { json = false }: { readonly json?: boolean
   const { about, archive: { bytes, members }, state } = checkpoint;
   const { config, parameters, parent } = state;
   const clients = state.rounds.at(-1)!.selected.map(({ name }) => name);
-  const validation = state.rounds.findLast((round) => round.validation)?.validation ?? null;
+  const measured = lastMeasured(state.rounds);
   if (json) {
-    const facts = { ...about, parent, parameters, clients, bytes, members, config };
+    const validation = measured && { round: measured.round, ...measured.validation };
+    const facts = { ...about, parent, parameters, clients, validation, bytes, members, config };
     return standardOutput.write(`${JSON.stringify(facts)}\n`);
   }
   const { session_config: { aggregator, client_selection }, client_training_config } = config;
@@ -46,14 +49,36 @@ async function inspect(file: string, { json = false }: { readonly json?: boolean
     ["dataset", client_training_config.dataset],
     ["strategies", `${aggregator}, ${client_selection}`],
     ["clients", clients.join(", ")],
-    ...(validation === null ? [] : [
-      [
-        "validation",
-        `accuracy ${percentText(validation.accuracy)}, loss ${lossText(validation.loss)}`,
-      ] as const,
-    ]),
+    ...(measured === null ? [] : [["validation", validationText(measured, about.round)] as const]),
     ["journal", `${about.entries} entries`],
     ["content", `${members.length} files, ${bytesText(bytes)}, all intact`],
   ];
   for (const [name, text] of rows) standardOutput.write(`${name.padEnd(12)}${text}\n`);
+}
+
+/** A round whose global weights were evaluated on the leader's validation set. */
+interface MeasuredRound extends Pick<RoundRecord, "round"> {
+  readonly validation: Evaluation;
+}
+
+/** The last round whose weights were evaluated; null if none was. */
+export function lastMeasured(
+  rounds: readonly Pick<RoundRecord, "round" | "validation">[],
+): MeasuredRound | null {
+  const last = rounds.findLast(({ validation }) => validation !== null);
+  return last === undefined ? null : { round: last.round, validation: last.validation! };
+}
+
+/**
+ * A checkpoint is written before its own round is evaluated, as a run must not wait for that: where
+ * the quality is of an earlier round's weights, the text says so.
+ *
+ * @param round the one whose weights the checkpoint holds
+ */
+export function validationText(measured: MeasuredRound, round: number): string {
+  const { accuracy, loss } = measured.validation;
+  const quality = `accuracy ${percentText(accuracy)}, loss ${lossText(loss)}`;
+  return measured.round === round
+    ? quality
+    : `${quality} after round ${measured.round}; round ${round} had not been measured when this was written`;
 }

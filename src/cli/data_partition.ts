@@ -59,7 +59,7 @@ export function definePartition(command: Command): void {
     .option("--min-samples <n>", "fewest items of a client", positiveCount)
     .option("-f, --fraction <part>", "part of a class that a client gets", fraction)
     .option("--labels-per-client <n>", "number of labels of a client", positiveCount)
-    .option("--labels <lists...>", "labels of each client, such as 0,1 2,3", labelList)
+    .option("--labels <lists...>", "labels of each client: 0,1 2,3 or, if named, oak,ash fir")
     .option("--samples <n>", "items of a label, or of a client", positiveCount)
     .option("--probability <parts...>", "part of every class for each client", partList)
     .option("--shards-per-client <n>", "shards that a client gets", positiveCount)
@@ -167,14 +167,6 @@ function partList(text: string, before: readonly number[] = []): readonly number
   const values = text.split(",").map(Number);
   if (values.every((value) => value > 0 && value <= 1)) return [...before, ...values];
   throw new InvalidArgumentError("Each must be greater than 0 and at most 1.");
-}
-
-function labelList(
-  text: string,
-  before: readonly (readonly number[])[] = [],
-): readonly (readonly number[])[] {
-  if (/^\d+(,\d+)*$/.test(text)) return [...before, text.split(",").map(Number)];
-  throw new InvalidArgumentError("Each client's labels must be whole numbers, such as 0,1.");
 }
 
 function datasetName(text: string): string {

@@ -4,7 +4,7 @@
  */
 import { createLogUpdate } from "log-update";
 import type { Clock } from "../core/clock.ts";
-import { finishedRounds, type SessionState } from "../session/state.ts";
+import { roundsOver, type SessionState } from "../session/state.ts";
 import type { Colours } from "./colours.ts";
 import { type Output, OutputClosedError } from "./output.ts";
 import { nothingYet, type RunProgress } from "./run_progress.ts";
@@ -64,7 +64,7 @@ export class LiveRun {
     const rounds = state === null
       ? 0
       : state.endedAt === null
-      ? finishedRounds(state)
+      ? roundsOver(state)
       : state.rounds.length;
     const lines = state === null ? [] : this.#settle(state, rounds);
     this.#draw.clear();
@@ -78,9 +78,9 @@ export class LiveRun {
     if (state === null) return;
     const { rows } = this.#output.size();
     const style = this.#style();
-    const finished = finishedRounds(state);
-    const settled = this.#settle(state, settledRounds(state, finished));
-    const unsettled = state.rounds.slice(this.#settled, finished)
+    const over = roundsOver(state);
+    const settled = this.#settle(state, settledRounds(state, over));
+    const unsettled = state.rounds.slice(this.#settled, over)
       .flatMap((round) => roundLines(state, round, style));
     const note = this.#note === "" ? [] : [this.#colours.yellow(this.#note)];
     const room = rows - 1 - unsettled.length - note.length;
@@ -120,10 +120,10 @@ export class LiveRun {
 }
 
 /**
- * Number of rounds whose rows will not change: a validation may still come for the last finished
- * round, or for the one before while the next is already under way.
+ * Number of rounds whose rows will not change: a validation may still come for the last round that
+ * is over, or for the one before while the next is already under way.
  */
-function settledRounds(state: SessionState, finished: number): number {
+function settledRounds(state: SessionState, over: number): number {
   const validated = state.rounds.findLastIndex(({ validation }) => validation !== null) + 1;
-  return Math.max(validated, finished - 2, 0);
+  return Math.max(validated, over - 2, 0);
 }

@@ -54,7 +54,7 @@ export async function makePartition(
   const { train, test, column } = withTest(source, request);
   const labels = train.labels.values instanceof Int32Array ? train.labels.values : null;
   const classes = whole.classes ?? 0;
-  const rows = { count: train.labels.count, labels, classes, column };
+  const rows = { count: train.labels.count, labels, classes, names: source.labelNames, column };
   const lists = partitionRows(rows, request);
   const { mode, seed, out } = request;
   const notes: DatasetNotes = {

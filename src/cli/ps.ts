@@ -69,6 +69,13 @@ function parentText({ parent }: SessionRow): string {
   return parent === null ? "-" : `${parent.session_id.slice(0, 8)} round ${parent.round}`;
 }
 
+/** Of rounds that ended without new weights: `, 1 given up`; empty if there are none. */
+export function givenUpText(
+  { rounds_given_up: count }: Pick<SessionRow, "rounds_given_up">,
+): string {
+  return count === 0 ? "" : `, ${count} given up`;
+}
+
 /**
  * The cells of one run.
  *
@@ -80,7 +87,7 @@ export function cellsOf(run: SessionRow, now: number): string[] {
   return [
     run.session_id,
     run.status,
-    `${run.rounds_finished}/${run.rounds_total}`,
+    `${run.rounds_finished}/${run.rounds_total}${givenUpText(run)}`,
     percentText(run.validation?.accuracy),
     run.model_id,
     run.submitted_at.slice(0, 19).replace("T", " "),

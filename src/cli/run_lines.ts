@@ -1,6 +1,6 @@
 /** A run as plain lines, one an event, for logs, pipes and terminals that cannot redraw. */
 import type { SessionEntry, SessionEvent, StreamItem } from "../session/events.ts";
-import { finishedRounds } from "../session/state.ts";
+import { roundsOver } from "../session/state.ts";
 import { printable } from "./printable.ts";
 import { bytesText, countText, lossText, percentText, secondsText } from "./quantities.ts";
 import type { RunProgress } from "./run_progress.ts";
@@ -101,6 +101,11 @@ function eventLines(event: SessionEvent, { state }: RunProgress): string[] {
         secondsText(event.seconds),
       ];
     }
+    case "round_given_up":
+      return [
+        `${round} given up: ${event.reason}, the global weights stay as they are; ` +
+        secondsText(event.seconds),
+      ];
     case "round_validated": {
       const { loss, accuracy } = event.validation;
       return [`${round} validated: loss ${lossText(loss)}, accuracy ${percentText(accuracy)}`];
@@ -112,6 +117,6 @@ function eventLines(event: SessionEvent, { state }: RunProgress): string[] {
     case "session_stopped":
       return [`stopped: ${event.reason}`];
     case "session_continued":
-      return [CONTINUED[event.how](finishedRounds(state!))];
+      return [CONTINUED[event.how](roundsOver(state!))];
   }
 }

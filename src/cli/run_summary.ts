@@ -1,6 +1,6 @@
 /** The last words about a run: how well it went and where its results are, or why it failed. */
 import { byName, type ClientRef } from "../core/ids.ts";
-import { finishedRounds, type SessionState } from "../session/state.ts";
+import { roundsOver, type SessionState } from "../session/state.ts";
 import type { Colours } from "./colours.ts";
 import { printable } from "./printable.ts";
 import { lossText, percentText, secondsText } from "./quantities.ts";
@@ -16,7 +16,9 @@ export function summaryLines(
   colours: Colours,
 ): string[] {
   const seconds = ((state.endedAt ?? 0) - (state.startedAt ?? state.submittedAt)) / 1000;
-  const took = `${finishedRounds(state)} rounds in ${secondsText(Math.max(0, seconds))}`;
+  const given = state.rounds.filter(({ givenUp }) => givenUp !== null).length;
+  const took = `${roundsOver(state)} rounds${given > 0 ? `, ${given} of them given up,` : ""} in ` +
+    secondsText(Math.max(0, seconds));
   const failures = failureLines(state);
   return [
     colours.bold(colours.green(`finished: ${took}, ${qualityText(state)}`)),
@@ -57,7 +59,7 @@ function failureLines(state: SessionState): string[] {
 }
 
 function qualityText(state: SessionState): string {
-  const last = state.rounds.at(-1);
+  const last = state.rounds.findLast(({ finished }) => finished !== null);
   const measured = last?.validation ?? last?.finished?.metrics;
   if (measured === undefined) return "nothing measured";
   const by = last?.validation ? "on the server's validation set" : "in the clients' training";

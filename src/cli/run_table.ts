@@ -4,7 +4,7 @@
  */
 import type { ClientRef } from "../core/ids.ts";
 import { printable } from "./printable.ts";
-import { openRound, type RoundRecord, type SessionState } from "../session/state.ts";
+import { isOver, openRound, type RoundRecord, type SessionState } from "../session/state.ts";
 import type { Colours } from "./colours.ts";
 import { bytesText, countText, lossText, percentText, secondsText } from "./quantities.ts";
 import type { ClientProgress, RunProgress } from "./run_progress.ts";
@@ -41,7 +41,7 @@ export function headLines(state: SessionState, style: TableStyle): string[] {
   ];
 }
 
-/** The row of one round, finished or not, and a line for each client that was lost in it. */
+/** The row of one round, over or not, and a line for each client that was lost in it. */
 export function roundLines(state: SessionState, round: RoundRecord, style: TableStyle): string[] {
   const { colours } = style;
   const row = formatRow(columnsOf(state), cellsOf(state, round, style), layoutFor(state, style));
@@ -49,10 +49,13 @@ export function roundLines(state: SessionState, round: RoundRecord, style: Table
     `  ${client.name} replaced by ${by?.name ?? "nobody"}: ${reason}`
   );
   const failed = round.failures.map(({ client, reason }) => failureText(client, reason));
+  const givenUp = round.givenUp === null
+    ? []
+    : [`${MARK.failed} round ${round.round} is given up: ${round.givenUp.reason}`];
   return [
-    round.finished === null ? colours.cyan(row) : row,
+    isOver(round) ? row : colours.cyan(row),
     ...replaced.map((line) => colours.yellow(cut(line, style.columns))),
-    ...failed.map((line) => colours.red(cut(line, style.columns))),
+    ...[...failed, ...givenUp].map((line) => colours.red(cut(line, style.columns))),
   ];
 }
 
@@ -153,7 +156,8 @@ function layoutFor(state: SessionState, { columns }: TableStyle): TableLayout {
 }
 
 function cellsOf(state: SessionState, round: RoundRecord, { now }: TableStyle): string[] {
-  const { finished, validation, updates } = round;
+  const { finished, givenUp, validation, updates } = round;
+  const over = finished ?? givenUp;
   const elapsed = Math.max(0, Math.floor((now - round.startedAt) / 1000));
   const sum = (key: "bytesDown" | "bytesUp") =>
     bytesText(updates.reduce((total, update) => total + update[key], 0));
@@ -164,7 +168,7 @@ function cellsOf(state: SessionState, round: RoundRecord, { now }: TableStyle): 
     percentText(finished?.metrics.accuracy),
     lossText(validation?.loss),
     percentText(validation?.accuracy),
-    finished === null ? `${elapsed} s` : secondsText(finished.seconds),
+    over === null ? `${elapsed} s` : secondsText(over.seconds),
     sum("bytesDown"),
     sum("bytesUp"),
   ];

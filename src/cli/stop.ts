@@ -4,6 +4,7 @@ import { examples } from "./command.ts";
 import { endpointOption, jsonOption } from "./flags.ts";
 import { LeaderApi } from "./leader_api.ts";
 import { standardOutput } from "./output.ts";
+import { givenUpText } from "./ps.ts";
 
 interface StopFlags {
   readonly federatedServerEndpoint: string;
@@ -26,6 +27,7 @@ async function stopRun(start: string, flags: StopFlags): Promise<void> {
   standardOutput.write(
     flags.json
       ? `${JSON.stringify({ session: id, status })}\n`
-      : `session ${id} is ${status} after ${rounds_finished} of ${rounds_total} rounds\n`,
+      : `session ${id} is ${status} after ${rounds_finished} of ${rounds_total} rounds` +
+        `${givenUpText(run)}\n`,
   );
 }

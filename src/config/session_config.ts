@@ -68,7 +68,12 @@ export const sessionConfigSchema = v.strictObject({
       60,
       "Seconds to wait for min_clients",
     ),
-    min_updates: withDefault(wholeNumber(1), 1, "Updates without which a round fails"),
+    min_updates: withDefault(wholeNumber(1), 1, "Updates without which a round is given up"),
+    max_failed_rounds: withDefault(
+      wholeNumber(0),
+      3,
+      "Rounds in a row that may be given up, one more fails the run; 0: the first one does",
+    ),
     echo_timeout_s: withDefault(
       seconds,
       5,

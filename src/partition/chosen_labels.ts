@@ -7,11 +7,13 @@ import { classesWithRows } from "./rows_by_class.ts";
 /**
  * The labels of each client: those that `--labels` names, or random ones.
  *
+ * @param names what the numbers of the classes stand for; null if nothing
  * @throws {UsageError} a label that the data have not, one named twice, a list missing, or more
  * labels a client than there are
  */
 export function chosenLabels(
   byClass: readonly Int32Array[],
+  names: readonly string[] | null,
   clients: number,
   { labels, labelsPerClient }: PartitionOptions,
   prng: Prng,
@@ -21,8 +23,12 @@ export function chosenLabels(
     if (labelsPerClient !== undefined) {
       throw new UsageError("Cannot use --labels with --labels-per-client: leave one of them away");
     }
-    checkNamed(labels, clients, present);
-    return labels;
+    if (labels.length !== clients) {
+      throw new UsageError(
+        `Cannot use --labels with ${labels.length} lists for ${clients} clients: one a client is needed`,
+      );
+    }
+    return labels.map((list, i) => labelsOf(list, i + 1, present, names));
   }
   const each = labelsPerClient ?? Math.min(2, present.length);
   if (each > present.length) {
@@ -33,37 +39,38 @@ export function chosenLabels(
   return Array.from({ length: clients }, () => sample(present, each, prng).sort((a, b) => a - b));
 }
 
-function checkNamed(
-  labels: readonly (readonly number[])[],
-  clients: number,
+/** The numbers of the labels that one client's list names. */
+function labelsOf(
+  list: string,
+  client: number,
   present: readonly number[],
-): void {
-  if (labels.length !== clients) {
+  names: readonly string[] | null,
+): readonly number[] {
+  // A name may have a comma in it.
+  const parts = names?.includes(list) ? [list] : list.split(",").map((part) => part.trim());
+  const own = parts.map((part) => {
+    const label = numberOf(part, names);
+    if (label !== null && present.includes(label)) return label;
     throw new UsageError(
-      `Cannot use --labels with ${labels.length} lists for ${clients} clients: one a client is needed`,
+      `Cannot give client ${client} label "${part}" of --labels as the data have none of it: ` +
+        `their labels are ${listed(present, names)}`,
     );
-  }
-  for (const [client, own] of labels.entries()) {
-    const missing = own.find((label) => !present.includes(label));
-    if (missing !== undefined) {
-      throw new UsageError(
-        `Cannot give client ${
-          client + 1
-        } label ${missing} of --labels as the data have none of it: ` +
-          `their labels are ${listed(present)}`,
-      );
-    }
-    if (new Set(own).size < own.length) {
-      throw new UsageError(
-        `Cannot use --labels ${own.join(",")} for client ${
-          client + 1
-        } as a label stands there twice`,
-      );
-    }
-  }
+  });
+  if (new Set(own).size === own.length) return own;
+  throw new UsageError(
+    `Cannot use --labels ${list} for client ${client} as a label stands there twice`,
+  );
+}
+
+/** The number of a label that is written as its name or as its number; null if it is neither. */
+function numberOf(text: string, names: readonly string[] | null): number | null {
+  const place = names?.indexOf(text) ?? -1;
+  if (place >= 0) return place;
+  return /^\d+$/.test(text) ? Number(text) : null;
 }
 
 /** At most twenty of them, so that the message stays one line. */
-function listed(labels: readonly number[]): string {
-  return labels.length <= 20 ? labels.join(", ") : `${labels.slice(0, 20).join(", ")}, ...`;
+function listed(labels: readonly number[], names: readonly string[] | null): string {
+  const all = labels.map((label) => names?.[label] ?? String(label));
+  return all.length <= 20 ? all.join(", ") : `${all.slice(0, 20).join(", ")}, ...`;
 }

@@ -11,6 +11,8 @@ export interface Rows {
   readonly labels: Int32Array | null;
   /** Number of classes; 0 without labels. */
   readonly classes: number;
+  /** What the numbers of the classes stand for. @default nothing */
+  readonly names?: readonly string[] | null;
   /** Values of the column that `--column` names; null if none is named. */
   readonly column: ColumnValues | null;
 }
@@ -31,8 +33,11 @@ export interface PartitionOptions {
   /** Part in (0, 1] of a class that a client gets. */
   readonly fraction?: number;
   readonly labelsPerClient?: number;
-  /** Labels of each client, in place of random ones. */
-  readonly labels?: readonly (readonly number[])[];
+  /**
+   * Labels of each client, in place of random ones: names or numbers with commas between them. A
+   * name goes before a number that is written like it.
+   */
+  readonly labels?: readonly string[];
   readonly samples?: number;
   /** Part in [0, 1] of every class for each client; together at most 1. */
   readonly probability?: readonly number[];

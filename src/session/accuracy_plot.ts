@@ -92,8 +92,10 @@ function seriesOf(rounds: readonly RoundResult[]): Series[] {
 
 function titleOf({ name, session_id, config, rounds }: Results): string {
   const finished = rounds.filter(({ weights_id }) => weights_id !== null).length;
+  const givenUp = rounds.filter(({ given_up }) => given_up !== undefined).length;
   const run = name ?? session_id.slice(0, 8);
-  return `${run}: ${config.client_training_config.model_id}, ${finished} rounds`;
+  return `${run}: ${config.client_training_config.model_id}, ${finished} rounds` +
+    (givenUp > 0 ? `, ${givenUp} given up` : "");
 }
 
 /** Horizontal lines at every fifth, with the accuracy on the left and the loss on the right. */

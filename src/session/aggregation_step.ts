@@ -47,32 +47,19 @@ export class AggregationStep {
       .sort((a, b) => byName(a.client, b.client) || a.round - b.round);
   }
 
-  /**
-   * Aggregates updates that complete the round.
-   *
-   * @throws {SessionFailedError} they are fewer than `min_updates`
-   */
+  /** Aggregates updates that complete the round. */
   async aggregate(
     global: EncodedWeights,
     updates: readonly UpdateReceived[],
   ): Promise<Aggregated> {
     const { aggregator, journal: { store: { blobs } } } = this.context;
-    const { min_updates: needed } = this.#state.config.session_config;
-    const round = openRound(this.#state)!;
-    if (updates.length < needed) {
-      const failures = round.failures.map(({ client, reason }) => `${client.name}: ${reason}`);
-      throw new SessionFailedError(
-        `Round ${round.round} has ${updates.length} updates as min_updates is ${needed}: ` +
-          failures.join("; "),
-      );
-    }
     const { kept } = this.#state;
     const nowKept: Record<string, WeightsId> = { ...kept };
     const weights = allocateWeights(global.layout);
     const read = updateReader(blobs);
     const input: AggregationInput<JsonObject> = {
       global,
-      round: round.round,
+      round: openRound(this.#state)!.round,
       updates: updates.map(updateOf),
       read,
       state: this.#state.aggregatorState ?? await aggregator.initial(this.#args),

@@ -5,7 +5,7 @@ import type { BusyClient, Candidate } from "../selection/selector.ts";
 import { historyOf, secondsPerBatch } from "./client_history.ts";
 import { changeWithin, type FleetMember } from "./fleet.ts";
 import type { EngineContext } from "./run_context.ts";
-import { finishedRounds, type SessionState } from "./state.ts";
+import { roundsOver, type SessionState } from "./state.ts";
 
 /** The clients of one run, as they come and go. */
 export class Candidates {
@@ -74,7 +74,7 @@ export class Candidates {
       const left = (isEnough ? returning!.untilMs : deadline) - now;
       if (left <= 0) {
         throw new SessionFailedError(
-          `Cannot start round ${finishedRounds(this.#state) + 1} as min_clients is ${needed}: ` +
+          `Cannot start round ${roundsOver(this.#state) + 1} as min_clients is ${needed}: ` +
             `${members.length} came within ${seconds} s that hold the dataset "${dataset}", ` +
             `${fleet.activeCount()} are active in all`,
         );

@@ -8,7 +8,7 @@ import type { ClientFailed, ClientValidation, UpdateReceived } from "./events.ts
 import type { GlobalWeights } from "./global_weights.ts";
 import { throughLosses } from "./losses.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
-import { type Assigned, finishedRounds, type SessionState } from "./state.ts";
+import { type Assigned, roundsOver, type SessionState } from "./state.ts";
 import type { StoredWeights } from "./stored_weights.ts";
 import { benchmarkJob, trainJob, validationJob } from "./train_job.ts";
 
@@ -82,7 +82,7 @@ export class ClientWork {
   /** The job by which a client is measured. */
   benchmarkJob(client: ClientRef): TrainJob {
     const { model: { modelPackage }, global } = this.context;
-    const round = finishedRounds(this.#state) + 1;
+    const round = roundsOver(this.#state) + 1;
     return benchmarkJob(this.#state, { client, round, modelPackage, weights: global().id });
   }
 

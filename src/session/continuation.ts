@@ -11,7 +11,7 @@ import {
   type SessionEvent,
   type SessionSubmitted,
 } from "./events.ts";
-import { finishedRounds, fold, openRound, resumePoint, type SessionState } from "./state.ts";
+import { fold, openRound, resumePoint, roundsOver, type SessionState } from "./state.ts";
 
 /**
  * Restores a run in the midst of its round, as if it had never ended. Clients whose answers are
@@ -50,7 +50,7 @@ export function revived(entries: readonly SessionEntry[]): SessionContinued {
   return {
     type: "session_continued",
     how: "revive",
-    rounds: finishedRounds(state),
+    rounds: roundsOver(state),
     point: { ...resumePoint(fresh), weights: state.weights },
   };
 }

@@ -6,6 +6,7 @@ import type { WeightsId } from "../core/ids.ts";
 import type { RoundValidated } from "./events.ts";
 import type { RunModel } from "./run_context.ts";
 import type { SessionJournal } from "./session_journal.ts";
+import { roundsOver } from "./state.ts";
 
 /** A finished round's model that is still to be evaluated. */
 export interface DueEvaluation {
@@ -40,8 +41,13 @@ export class Evaluations {
   due(): DueEvaluation[] {
     const { config, rounds } = this.journal.state;
     const { validation_round_interval: interval } = config.session_config;
-    const { num_training_rounds: last } = config.server_training_config;
+    const { num_training_rounds: total } = config.server_training_config;
     if (this.validate === null || interval === 0) return [];
+    // The run's result is evaluated in any case: the weights of the last round, unless that was
+    // given up.
+    const last = roundsOver(this.journal.state) < total
+      ? total
+      : rounds.findLast(({ finished }) => finished !== null)?.round;
     return rounds.flatMap(({ round, finished, validation }) =>
       finished !== null && validation === null && (round % interval === 0 || round === last)
         ? [{ round, weights: finished.weights }]
@@ -49,8 +55,9 @@ export class Evaluations {
     );
   }
 
-  /** Starts the evaluation of a round that has just finished, if it is due. */
+  /** Starts the evaluation of a round's weights, if it is due and not under way. */
   start(round: number, weights: Uint8Array): void {
+    if (this.#underWay.has(round)) return;
     if (!this.due().some((evaluation) => evaluation.round === round)) return;
     this.#underWay.add(round);
     this.validate!(weights, this.signal).then(

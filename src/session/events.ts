@@ -170,6 +170,20 @@ export interface RoundFinished {
   readonly kept?: Readonly<Record<string, WeightsId>>;
 }
 
+/**
+ * The round has ended with fewer updates than `min_updates`: those that came count nowhere, the
+ * global weights stay as they are, and the run goes on with the next round. Who failed, and why, is
+ * in the events before it.
+ */
+export interface RoundGivenUp {
+  readonly type: "round_given_up";
+  readonly round: number;
+  /** Such as "0 updates as min_updates is 1". */
+  readonly reason: string;
+  /** Seconds since the round's start. */
+  readonly seconds: number;
+}
+
 /** The leader has evaluated a round's global weights on its validation set. */
 export interface RoundValidated {
   readonly type: "round_validated";
@@ -205,6 +219,7 @@ export type SessionEvent =
   | UpdateReceived
   | ClientFailed
   | RoundFinished
+  | RoundGivenUp
   | RoundValidated
   | SessionFinished
   | SessionFailed

@@ -40,8 +40,10 @@ export interface UpdateResult {
 export interface RoundResult {
   /** Counts from 1. */
   readonly round: number;
-  /** Null for a round that did not finish, and so are the weights. */
+  /** Null for a round that was under way at the end. */
   readonly seconds: number | null;
+  /** Why the round was given up; absent if it was not. Its updates count nowhere. */
+  readonly given_up?: string;
   readonly selected: readonly ClientId[];
   readonly updates: readonly UpdateResult[];
   readonly failures: readonly { readonly client: ClientId; readonly reason: string }[];
@@ -51,6 +53,7 @@ export interface RoundResult {
     readonly reason: string;
     readonly by: ClientId | null;
   }[];
+  /** Null for a round that did not finish. */
   readonly weights_id: WeightsId | null;
   /** Of the global model on the leader's validation set; null if it was not evaluated. */
   readonly validation: Quality | null;
@@ -123,7 +126,8 @@ export function resultsOf(state: SessionState, context: ResultsContext): Results
 function roundResult(record: RoundRecord): RoundResult {
   return {
     round: record.round,
-    seconds: record.finished?.seconds ?? null,
+    seconds: (record.finished ?? record.givenUp)?.seconds ?? null,
+    ...(record.givenUp !== null && { given_up: record.givenUp.reason }),
     selected: record.selected.map(({ id }) => id),
     updates: record.updates.map((update) => updateResult(update, record.round)),
     failures: record.failures.map(failureResult),

@@ -27,8 +27,15 @@ export function resultsCsv({ rounds }: Results): string {
   return [Object.keys(COLUMNS).join(","), ...lines].map((line) => `${line}\n`).join("");
 }
 
-/** Mean over a round's updates, weighted by samples; null if one has no such number. */
-export function meanBySamples({ updates }: RoundResult, key: "loss" | "accuracy"): number | null {
+/**
+ * Mean over a round's updates, weighted by samples; null if one has no such number, or if the round
+ * was given up.
+ */
+export function meanBySamples(
+  { updates, given_up }: RoundResult,
+  key: "loss" | "accuracy",
+): number | null {
+  if (given_up !== undefined) return null;
   let total = 0;
   for (const update of updates) {
     const value = update[key];

@@ -22,6 +22,7 @@ import type {
   SessionEvent,
   UpdateReceived,
 } from "./events.ts";
+import { reasonToGiveUp } from "./given_up.ts";
 import { GlobalWeights } from "./global_weights.ts";
 import { Inbox } from "./inbox.ts";
 import { isCheckpoint } from "./kept_rounds.ts";
@@ -29,7 +30,7 @@ import { releaseClients } from "./release.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
 import { initialWeightsSeed } from "./seeds.ts";
 import { SelectionStep } from "./selection_step.ts";
-import { finishedRounds, openRound, type SessionState } from "./state.ts";
+import { openRound, roundsOver, type SessionState } from "./state.ts";
 import { discardUnfinished, StoredWeights } from "./stored_weights.ts";
 
 type Input = UpdateReceived | ClientFailed | RoundValidated | ClientBenchmarked;
@@ -106,9 +107,14 @@ export class RoundLoop {
     const stopClock = this.#boundTheWhole();
     try {
       await this.#begin();
-      while (finishedRounds(this.#state) < rounds) {
+      while (roundsOver(this.#state) < rounds) {
         if (openRound(this.#state) === null) await this.#openRound();
-        await this.#closeRound(await this.#gather());
+        const complete = await this.#gather();
+        if (complete.length >= this.#state.config.session_config.min_updates) {
+          await this.#closeRound(complete);
+        } else {
+          await this.#giveUp(complete);
+        }
       }
       await this.#evaluateUntil(0);
       await this.#finish();
@@ -194,8 +200,8 @@ export class RoundLoop {
 
   /** Aggregates the updates that complete the round to new global weights. */
   async #closeRound(complete: readonly UpdateReceived[]): Promise<void> {
-    const { journal, clock } = this.context;
-    const { round, startedAt } = openRound(this.#state)!;
+    const { journal } = this.context;
+    const { round } = openRound(this.#state)!;
     const { kept: keptBefore, pending } = this.#state;
     const previous = this.#global!;
     const { weights, state, updates, kept } = await this.#aggregation.aggregate(
@@ -209,9 +215,7 @@ export class RoundLoop {
       type: "round_finished",
       round,
       weights: this.#global.id,
-      seconds: this.#roundStartedMs === null
-        ? Math.max(0, clock.epochMs() - startedAt) / 1000
-        : (clock.monotonicMs() - this.#roundStartedMs) / 1000,
+      seconds: this.#secondsOfRound(),
       metrics: meanMetrics(updates),
       aggregatorState: state,
       ...(updates.length < pending.length && {
@@ -230,6 +234,36 @@ export class RoundLoop {
     await this.#evaluateUntil(MOST_EVALUATIONS);
   }
 
+  /**
+   * Goes on without the open round, from the weights as they are.
+   *
+   * @throws {SessionFailedError} the run fails of it, see {@link reasonToGiveUp}
+   */
+  async #giveUp(complete: readonly UpdateReceived[]): Promise<void> {
+    const { journal, logger } = this.context;
+    const { round } = openRound(this.#state)!;
+    const reason = reasonToGiveUp(this.#state, complete.length);
+    const seconds = this.#secondsOfRound();
+    await journal.append({ type: "round_given_up", round, reason, seconds });
+    logger.warning("round_given_up", `Round ${round} is given up: ${reason}`, {
+      session: this.#state.id,
+      round,
+    });
+    this.#roundStartedMs = null;
+    // Of the last round: the weights of the one before are the run's, and may not be evaluated.
+    const last = this.#state.rounds.findLast(({ finished }) => finished !== null);
+    if (last !== undefined) this.#evaluations.start(last.round, this.#global!.weights.bytes);
+    await this.#stored.discard(complete.map((update) => update.weights));
+  }
+
+  /** Since the start of the open round. */
+  #secondsOfRound(): number {
+    const { clock } = this.context;
+    return this.#roundStartedMs === null
+      ? Math.max(0, clock.epochMs() - openRound(this.#state)!.startedAt) / 1000
+      : (clock.monotonicMs() - this.#roundStartedMs) / 1000;
+  }
+
   /** Takes what comes in until at most so many evaluations are under way. */
   async #evaluateUntil(most: number): Promise<void> {
     while (this.#evaluations.underWay > most) {
@@ -237,9 +271,10 @@ export class RoundLoop {
     }
   }
 
-  /** Writes the checkpoint of the last finished round, if one is due. */
+  /** Writes the checkpoint of the round that has just finished, if one is due. */
   async #saveCheckpoint(): Promise<void> {
-    const round = finishedRounds(this.#state);
+    const round = roundsOver(this.#state);
+    if (!this.#state.rounds[round - 1]?.finished) return;
     if (!isCheckpoint(round, this.#state.config.session_config.checkpoint_interval)) return;
     await this.context.saveCheckpoint?.(round);
   }

@@ -22,7 +22,7 @@ export interface Work {
   readonly to: number;
   /** Seconds of training in it; null if the client failed. */
   readonly trainSeconds: number | null;
-  /** When the round that it counted in was over; null if none followed. */
+  /** When the round that it counted in, or that was given up, was over; null if none followed. */
   readonly roundEnd: number | null;
   /** Why the client failed; null if it did not. */
   readonly failure: string | null;
@@ -46,9 +46,11 @@ export function runHistory(results: Results, journal: readonly SessionEntry[]): 
   const startMs = start?.at ?? null;
   const secondsAt = (at: number) => Math.max(0, (at - (startMs ?? at)) / 1000);
   const ends = new Map<number, number>();
+  const givenUp: number[] = [];
   const validationBytes = new Map<number, number>();
   for (const { at, event } of journal) {
     if (event.type === "round_finished") ends.set(event.round, secondsAt(at));
+    if (event.type === "round_given_up") givenUp.push(secondsAt(at));
     if (event.type !== "clients_validated") continue;
     const sent = event.results.reduce((sum, { bytesDown = 0 }) => sum + bytesDown, 0);
     validationBytes.set(event.round, sent);
@@ -60,7 +62,7 @@ export function runHistory(results: Results, journal: readonly SessionEntry[]): 
     name: results.name ?? results.session_id.slice(0, 8),
     measured,
     points: pointsOf(results, { ends, validationBytes }, measured),
-    clients: clientsOf(journal, [...ends.values()], secondsAt),
+    clients: clientsOf(journal, [...ends.values(), ...givenUp].sort((a, b) => a - b), secondsAt),
     startMs,
   };
 }

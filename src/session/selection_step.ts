@@ -13,7 +13,7 @@ import type { ClientValidation } from "./events.ts";
 import { changeWithin } from "./fleet.ts";
 import type { EngineContext } from "./run_context.ts";
 import { refillSeed, roundSeed } from "./seeds.ts";
-import { finishedRounds, openRound, type SessionState } from "./state.ts";
+import { openRound, roundsOver, type SessionState } from "./state.ts";
 import type { GlobalWeights } from "./global_weights.ts";
 
 /** What selection needs from the loop. */
@@ -57,7 +57,7 @@ export class SelectionStep {
    */
   async open(): Promise<void> {
     const { journal, selector } = this.context;
-    const round = finishedRounds(this.#state) + 1;
+    const round = roundsOver(this.#state) + 1;
     const seed = roundSeed(this.#state.seed, round);
     const state = this.#state.selectorState ?? await selector.initial(this.#args);
     const { here, outcome, chosen } = await this.#enoughAnswers(round, state, seed);

@@ -33,7 +33,10 @@ export interface RoundRecord {
   readonly selected: readonly ClientRef[];
   readonly replaced: readonly Replacement[];
   readonly spares: readonly ClientRef[];
-  /** Of an open round those that have come so far, of a finished one those that are in it. */
+  /**
+   * Of an open round those that have come so far, of a finished one those that are in it, of one
+   * that was given up those that had come and count nowhere.
+   */
   readonly updates: readonly UpdateReceived[];
   readonly failures: readonly ClientFailed[];
   readonly finished: {
@@ -41,6 +44,8 @@ export interface RoundRecord {
     readonly seconds: number;
     readonly metrics: { readonly loss: number; readonly accuracy: number | null };
   } | null;
+  /** Why it ended without new weights, and after how long; null if it did not. */
+  readonly givenUp: { readonly reason: string; readonly seconds: number } | null;
   readonly validation: Evaluation | null;
 }
 
@@ -71,7 +76,7 @@ export interface SessionState {
   /** The current global weights; null before the start. */
   readonly weights: WeightsId | null;
   readonly parameters: number | null;
-  /** All rounds so far; the last one is open if it has no `finished`. */
+  /** All rounds so far; the last one is open if it has neither finished nor was given up. */
   readonly rounds: readonly RoundRecord[];
   /** Clients that owe an answer, with the round and the group for which they were selected. */
   readonly inFlight: Readonly<Record<ClientId, Assigned>>;
@@ -142,11 +147,16 @@ export function fold(entries: Iterable<SessionEntry>): SessionState | null {
 /** The round that is under way; null between rounds. */
 export function openRound(state: SessionState): RoundRecord | null {
   const last = state.rounds.at(-1);
-  return last !== undefined && last.finished === null ? last : null;
+  return last !== undefined && !isOver(last) ? last : null;
 }
 
-/** Number of rounds that have finished. */
-export function finishedRounds(state: SessionState): number {
+/** Whether a round has finished or was given up. */
+export function isOver({ finished, givenUp }: RoundRecord): boolean {
+  return finished !== null || givenUp !== null;
+}
+
+/** Number of rounds that have finished or were given up. */
+export function roundsOver(state: SessionState): number {
   return state.rounds.length - (openRound(state) === null ? 0 : 1);
 }
 
@@ -211,6 +221,7 @@ function change(state: SessionState, { event, at }: SessionEntry): Partial<Sessi
         updates: state.pending,
         failures: [],
         finished: null,
+        givenUp: null,
         validation: null,
       };
       return {
@@ -268,6 +279,13 @@ function change(state: SessionState, { event, at }: SessionEntry): Partial<Sessi
         kept,
       };
     }
+    case "round_given_up": {
+      const { reason, seconds } = event;
+      return {
+        ...withLastRound(state, (last) => ({ ...last, givenUp: { reason, seconds } })),
+        pending: [],
+      };
+    }
     case "round_validated":
       return {
         rounds: state.rounds.map((round) =>
@@ -298,7 +316,7 @@ function continued(
   const { inFlight, pending } = point;
   const isPending = ({ weights }: UpdateReceived) => pending.some((one) => one.weights === weights);
   const rounds = state.rounds.slice(0, count).map((round) =>
-    round.finished !== null ? round : {
+    isOver(round) ? round : {
       ...round,
       // What is to be done again has neither succeeded nor failed yet.
       updates: round.updates.filter(isPending),

@@ -4,7 +4,7 @@ import type { DueEvaluation } from "./evaluations.ts";
 import { keptWeights } from "./kept_rounds.ts";
 import type { EngineContext } from "./run_context.ts";
 import type { SessionJournal } from "./session_journal.ts";
-import type { SessionState } from "./state.ts";
+import { isOver, type SessionState } from "./state.ts";
 
 /** The run, as far as its weights are concerned. */
 type Owner = Pick<EngineContext, "journal" | "isNeededElsewhere">;
@@ -62,7 +62,7 @@ export class StoredWeights {
   /** After a restart: deletes what was spent when the run was cut off. */
   async discardSpent(): Promise<void> {
     const { rounds } = this.context.journal.state;
-    const last = rounds.findLast(({ finished }) => finished !== null);
+    const last = rounds.findLast(isOver);
     await this.discard([
       ...last?.updates.map(({ weights }) => weights) ?? [],
       // Any of them, as clients may answer long after others have gone on.

@@ -23,7 +23,7 @@ export const chaosRuns = {
     rounds: 6,
     updatesPerRound: CLIENTS,
     isReproducible: true,
-    strategy: { client_selection: "all", min_updates: CLIENTS },
+    strategy: { client_selection: "all", min_updates: CLIENTS, max_failed_rounds: 0 },
   },
   fedasync: {
     rounds: 3 * 6,

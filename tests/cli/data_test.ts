@@ -75,3 +75,22 @@ Deno.test("flotilla data partition and inspect show labels that are words by the
   const file = await run(["data", "inspect", `${folder.path}/trees.csv`, "--json"]);
   assert.deepEqual(JSON.parse(file.stdout).labels.names, ["ash", "fir", "oak"]);
 });
+
+Deno.test("flotilla data partition --labels takes the names of labels, and lists them for an unknown one", async () => {
+  await using folder = new Folder();
+  const rows = Array.from({ length: 30 }, (_, i) => `${i},${["oak", "ash", "fir"][i % 3]}`);
+  await Deno.writeTextFile(`${folder.path}/trees.csv`, `height,kind\n${rows.join("\n")}\n`);
+  const args = [
+    ...["data", "partition", "--from", `${folder.path}/trees.csv`, "--mode", "limit_label"],
+    ...["--fraction", "1", "--test-fraction", "0", "--out", `${folder.path}/out`, "--labels"],
+  ];
+  const unknown = await run([...args, "oak", "ash,elm"]);
+  assert.equal(unknown.code, 2);
+  assert.match(
+    unknown.stderr,
+    /^error: Cannot give client 2 label "elm" of --labels .*: their labels are ash, fir, oak$/m,
+  );
+  const made = await run([...args, "oak", "ash,fir"]);
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stdout, /^ +1 +10 +- +- +10\n +2 +20 +10 +10 +-\n/m);
+});

@@ -1,6 +1,6 @@
 /** `ps`, `clients`, `logs`, `stop` and `config` as real processes against a real REST interface. */
 import assert from "node:assert/strict";
-import { finishedRun } from "../fixtures/recorded_run.ts";
+import { finishedRun, givenUpRun } from "../fixtures/recorded_run.ts";
 import { client, parseConfig } from "../server/rest/fake_service.ts";
 import { CONFIG_TEXT, Folder, LeaderWorld, run, start } from "./leader_world.ts";
 
@@ -22,6 +22,14 @@ Deno.test("flotilla ps lists runs with status, rounds and accuracy", async () =>
   assert.match(titles!, /^ID +STATUS +ROUNDS +ACCURACY +MODEL +SUBMITTED +TIME$/);
   assert.match(first!, /^session-1 +finished +3\/3 +93\.12 % +MLP +1970-01-01 00:00:01 +0\.00 s$/);
   assert.match(second!, /^session-2 +queued +0\/3 +- +MLP/);
+});
+
+Deno.test("flotilla ps counts rounds that were given up for themselves", async () => {
+  await using world = new LeaderWorld();
+  await submit(world);
+  world.service.add("session-1", ...events(givenUpRun));
+  const { stdout } = await run(["ps", ...at(world)]);
+  assert.match(stdout.split("\n")[1]!, /^session-1 +finished +1\/3, 1 given up +88\.00 %/);
 });
 
 Deno.test("flotilla ps --json prints an object a run", async () => {
@@ -148,6 +156,6 @@ async function submit(world: LeaderWorld): Promise<void> {
   await world.service.submit({ config: CONFIG, modelPackage: null });
 }
 
-function events() {
-  return finishedRun.slice(1).map(({ event }) => event);
+function events(recorded = finishedRun) {
+  return recorded.slice(1).map(({ event }) => event);
 }

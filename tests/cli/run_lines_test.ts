@@ -7,6 +7,7 @@ import {
   BERT,
   CARL,
   finishedRun,
+  givenUpRun,
   journal,
   roundStarted,
   started,
@@ -34,6 +35,15 @@ Deno.test("linesOf() gives a line for each event of a run", () => {
     "round 3/3 workstation_1: 6,000 samples, loss 0.3400, accuracy 90.00 %, 0.90 s, 407.1 kB down, 407.1 kB up",
     "round 3/3 finished: loss 0.3300, accuracy 90.50 %, 1.25 s",
     "round 3/3 validated: loss 0.2500, accuracy 93.12 %",
+    "finished",
+  ]);
+});
+
+Deno.test("linesOf() tells that a round was given up, and why", () => {
+  const lines = allLines(givenUpRun.map((entry) => ({ kind: "event", entry })));
+  assert.deepEqual(lines.slice(-3), [
+    "round 2/3 workstation_2 failed: the connection was lost",
+    "round 2/3 given up: 1 updates as min_updates is 2, the global weights stay as they are; 0.75 s",
     "finished",
   ]);
 });

@@ -7,6 +7,7 @@ import {
   BERT,
   failedRun,
   finishedRun,
+  givenUpRun,
   journal,
   roundFinished,
   roundStarted,
@@ -34,6 +35,16 @@ Deno.test("summaryLines() give the clients' own numbers where the server has non
     .filter(({ type }) => type !== "round_validated");
   const [first] = summaryLines(following(journal(unvalidated)).state, null, noColours);
   assert.match(first!, /accuracy 90\.50 %, loss 0\.3300 in the clients' training$/);
+});
+
+Deno.test("summaryLines() count rounds that were given up, and measure the last that was not", () => {
+  const [first] = summaryLines(following(givenUpRun).state, null, noColours);
+  // From entry 2 to entry 12.
+  assert.equal(
+    first,
+    "finished: 2 rounds, 1 of them given up, in 5.00 s, " +
+      "accuracy 88.00 %, loss 0.4500 on the server's validation set",
+  );
 });
 
 Deno.test("failureText() gives the run's reason and each client's, by name", () => {

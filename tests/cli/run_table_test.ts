@@ -9,6 +9,7 @@ import {
   BERT,
   CARL,
   finishedRun,
+  givenUpRun,
   journal,
   roundStarted,
   START,
@@ -38,6 +39,15 @@ Deno.test("roundLines() show a finished round with its sums and its lost clients
   assert.deepEqual(roundLines(state, state.rounds[1]!, WIDE), [
     "  2/3      1/2  0.4000   88.00 %    0.3000   91.50 %  1.25 s  407.1 kB  407.1 kB",
     "✗ workstation_2 failed: the connection was lost",
+  ]);
+});
+
+Deno.test("roundLines() show a round that was given up without loss and accuracy", () => {
+  const { state } = following(givenUpRun);
+  assert.deepEqual(roundLines(state, state.rounds[1]!, WIDE), [
+    "  2/3      1/2       -         -         -         -  0.75 s  407.1 kB  407.1 kB",
+    "✗ workstation_2 failed: the connection was lost",
+    "✗ round 2 is given up: 1 updates as min_updates is 2",
   ]);
 });
 

@@ -36,6 +36,7 @@ Deno.test("parseSessionConfig() fills in every default", () => {
       min_clients: 1,
       wait_for_clients_s: 60,
       min_updates: 1,
+      max_failed_rounds: 3,
       echo_timeout_s: 5,
     },
     benchmark_config: {
@@ -313,7 +314,7 @@ client_training_config:
     [
       'config.yaml:2:15 session_config.aggregator "fedagv" is not an aggregator; did you mean "fedavg"? Known: fedavg',
       "config.yaml:3:9 session_config.seed must be at least 0: got -1",
-      "config.yaml:4:3 session_config.colour is not a known key. Known: session_id, use_gpu, aggregator, aggregator_args, client_selection, client_selection_args, checkpoint_interval, keep_rounds, validation_round_interval, generate_plots, seed, min_clients, wait_for_clients_s, min_updates, echo_timeout_s",
+      "config.yaml:4:3 session_config.colour is not a known key. Known: session_id, use_gpu, aggregator, aggregator_args, client_selection, client_selection_args, checkpoint_interval, keep_rounds, validation_round_interval, generate_plots, seed, min_clients, wait_for_clients_s, min_updates, max_failed_rounds, echo_timeout_s",
       "config.yaml:6:24 server_training_config.num_training_rounds must be at least 1: got -5",
       "config.yaml:7:1 client_training_config.model_id is missing: write the name of the model",
       'config.yaml:8:12 client_training_config.dataset must be a plain folder name, without "/", "\\", ".." or control characters: got "../MNIST"',

@@ -106,8 +106,13 @@ Deno.test("a run in which every client fails ends with code 1 and each client's 
   await federation.clientsActive(2);
   const session = await federation.session(runConfig({ client: { learning_rate: 1e30 } }));
   assert.equal(await session.exitCode(), 1, session.printed());
-  assert.match(session.stderr, /workstation_1 \(round 1\): .*loss/);
-  assert.match(session.stderr, /workstation_2 \(round 1\): .*loss/);
+  assert.match(session.stdout, /^round 1\/2 given up: 0 updates as min_updates is 1, the global /m);
+  assert.match(
+    session.stderr,
+    /Round 2 has 0 updates .*, and round 1 was given up: workstation_1: /,
+  );
+  assert.match(session.stderr, /workstation_1 \(rounds 1-2\): .*loss/);
+  assert.match(session.stderr, /workstation_2 \(rounds 1-2\): .*loss/);
 });
 
 Deno.test("flotilla client refuses a dataset that is not whole, with the file and the reason", async () => {

@@ -6,7 +6,7 @@ import { makeMnist, runConfig } from "./mnist.ts";
 
 const data = await makeMnist(3, 300);
 const CONFIG = runConfig({
-  session: { min_updates: 2 },
+  session: { min_updates: 2, max_failed_rounds: 0 },
   server: { num_training_rounds: 3 },
   client: { batch_size: 1, epochs: 20, max_mini_batches: 4000 },
 });

@@ -92,7 +92,7 @@ Deno.test("fixed_samples draws samples / classes rows of each class, without rep
 });
 
 Deno.test("limit_label gives the ceiling of a fraction of each label that is named", () => {
-  const parts = divide("limit_label", null, { labels: [[0, 1], [2]], fraction: 0.25 });
+  const parts = divide("limit_label", null, { labels: ["0,1", "2"], fraction: 0.25 });
   assert.deepEqual(counts(parts), [[2, 1, 0], [0, 0, 3]]);
 });
 
@@ -103,30 +103,55 @@ Deno.test("limit_label draws as many labels as it shall", () => {
 });
 
 Deno.test("limit_label_unique takes samples of each label, or what is left", () => {
-  const parts = divide("limit_label_unique", 3, { labels: [[0, 2], [0], [0, 2]], samples: 4 });
+  const parts = divide("limit_label_unique", 3, { labels: ["0,2", "0", "0,2"], samples: 4 });
   assert.deepEqual(counts(parts), [[4, 0, 4], [2, 0, 0], [0, 0, 4]]);
 });
 
 Deno.test("limit_label_unique names the client for whom nothing is left", () => {
   refuses(/client 2 would get no row/, "limit_label_unique", null, {
-    labels: [[1], [1]],
+    labels: ["1", "1"],
     samples: 4,
   });
 });
 
 Deno.test("limit_label refuses labels that the data have not, repeated ones and missing lists", () => {
   refuses(
-    /client 2 label 3 of --labels as the data have none of it: .* 0, 1, 2/,
+    /client 2 label "3" of --labels as the data have none of it: .* 0, 1, 2$/,
     "limit_label",
     2,
     {
-      labels: [[0], [1, 3]],
+      labels: ["0", "1,3"],
     },
   );
-  refuses(/a label stands there twice/, "limit_label", null, { labels: [[1, 1]] });
-  refuses(/with 1 lists for 2 clients/, "limit_label", 2, { labels: [[1]] });
+  refuses(/a label stands there twice/, "limit_label", null, { labels: ["1,1"] });
+  refuses(/with 1 lists for 2 clients/, "limit_label", 2, { labels: ["1"] });
   refuses(/--labels-per-client 4 as the data have 3/, "limit_label", 2, { labelsPerClient: 4 });
-  refuses(/leave one of them away/, "limit_label", 1, { labelsPerClient: 1, labels: [[1]] });
+  refuses(/leave one of them away/, "limit_label", 1, { labelsPerClient: 1, labels: ["1"] });
+});
+
+Deno.test("limit_label takes labels by their names, and by their numbers where no name is so", () => {
+  const named = (names: readonly string[], labels: readonly string[]) => {
+    const rows = { count: LABELS.length, labels: LABELS, classes: 3, names, column: null };
+    const plan = { clients: null, options: { labels, fraction: 1 }, seed: 1 };
+    return partitionRows(rows, { mode: "limit_label", ...plan });
+  };
+  assert.deepEqual(counts(named(["ash", "fir", "oak, red"], ["fir, ash", "oak, red", "2"])), [
+    [6, 4, 0],
+    [0, 0, 10],
+    [0, 0, 10],
+  ]);
+  // The first class is called 1, so that the second has only its name.
+  assert.deepEqual(counts(named(["1", "seven", "9"], ["1", "seven", "9"])), [
+    [6, 0, 0],
+    [0, 4, 0],
+    [0, 0, 10],
+  ]);
+  assert.throws(() => named(["ash", "fir", "oak"], ["ash", "fir,elm"]), {
+    name: "UsageError",
+    message: 'Cannot give client 2 label "elm" of --labels as the data have none of it: ' +
+      "their labels are ash, fir, oak",
+  });
+  assert.throws(() => named(["ash", "fir", "oak"], ["ash,0"]), /a label stands there twice/);
 });
 
 Deno.test("quantity_skew gives everybody the least, and all rows to somebody", () => {

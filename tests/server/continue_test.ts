@@ -80,7 +80,11 @@ Deno.test("Sessions.continue() restores a run that failed for want of updates by
     return honest();
   });
   const leader = new Leader({ clients: [client] });
-  const id = await leader.sessions.submit(submission);
+  const config = configOf({
+    session: { max_failed_rounds: 0 },
+    server: { num_training_rounds: 4 },
+  });
+  const id = await leader.sessions.submit({ ...submission, config });
   assert.equal((await leader.events(id)).at(-1)!.type, "session_failed");
   broken = false;
   await leader.sessions.continue(id, RESTORE);

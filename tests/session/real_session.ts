@@ -30,7 +30,15 @@ import type { Store } from "../../src/state/store.ts";
 import { MortalStore } from "../fixtures/mortal_store.ts";
 import { VirtualClock } from "../fixtures/virtual_clock.ts";
 import { watchedStore } from "../fixtures/watched_store.ts";
-import { CLIENTS, RETURN_MS, ROUNDS, type Shown, STEPS, WAIT_MS } from "./reference_session.ts";
+import {
+  CLIENTS,
+  MOST_GIVEN_UP,
+  RETURN_MS,
+  ROUNDS,
+  type Shown,
+  STEPS,
+  WAIT_MS,
+} from "./reference_session.ts";
 import { configOf, LAYOUT, PACKAGE, SumClient } from "./world.ts";
 
 const CONFIG = configOf({
@@ -38,6 +46,7 @@ const CONFIG = configOf({
     client_selection: "all",
     min_clients: 1,
     min_updates: 1,
+    max_failed_rounds: MOST_GIVEN_UP,
     wait_for_clients_s: WAIT_MS / 1000,
   },
   server: { num_training_rounds: ROUNDS },
@@ -329,6 +338,7 @@ export class RealSession {
       owed: Object.keys(state.inFlight).sort(),
       updates: state.rounds.map(({ updates }) => names(updates)),
       failures: state.rounds.map(({ failures }) => names(failures)),
+      givenUp: state.rounds.flatMap(({ round, givenUp }) => givenUp === null ? [] : [round]),
       weights: bytes === null ? 0 : decodeWeights(bytes).values[0]!,
       begun: Object.assign({}, ...this.#clients.map(({ begun }) => begun)),
     };

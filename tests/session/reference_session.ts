@@ -11,6 +11,8 @@ export const CLIENTS = Object.keys(STEPS);
 /** How long a session waits for a first client, and for a lost one to come back. */
 export const WAIT_MS = 60_000;
 export const RETURN_MS = 30_000;
+/** Rounds in a row that a session gives up before it fails of one more. */
+export const MOST_GIVEN_UP = 1;
 
 /** What a client has of the job that it was given: it outlives the leader that gave it. */
 export type Work = "none" | "training" | "done" | "unusable";
@@ -33,6 +35,8 @@ export interface Shown {
   readonly owed: readonly string[];
   readonly updates: readonly (readonly string[])[];
   readonly failures: readonly (readonly string[])[];
+  /** Rounds that were given up. */
+  readonly givenUp: readonly number[];
   /** Any of the global weights; all are equal. */
   readonly weights: number;
   /** Trainings begun, by client and round. */
@@ -47,6 +51,7 @@ export class ReferenceSession {
   #weights = 0;
   readonly #updates: string[][] = [];
   readonly #failures: string[][] = [];
+  readonly #givenUp: number[] = [];
   readonly #begun: Record<string, number> = {};
   /** Who was there at the last selection. */
   #before: string[] = [];
@@ -83,6 +88,7 @@ export class ReferenceSession {
       owed: phase.kind === "round" ? [...phase.owed.keys()].sort() : [],
       updates: this.#updates.map((clients) => clients.toSorted()),
       failures: this.#failures.map((clients) => clients.toSorted()),
+      givenUp: [...this.#givenUp],
       weights: this.#weights,
       begun: { ...this.#begun },
     };
@@ -211,13 +217,22 @@ export class ReferenceSession {
   }
 
   #close(updates: readonly string[]): void {
-    if (updates.length === 0) {
+    if (updates.length > 0) {
+      this.#weights += updates.reduce((sum, client) => sum + STEPS[client]!, 0) / updates.length;
+    } else if (this.#mayGiveUp()) {
+      this.#givenUp.push(this.round);
+    } else {
       this.phase = { kind: "ended", status: "failed" };
       return;
     }
-    this.#weights += updates.reduce((sum, client) => sum + STEPS[client]!, 0) / updates.length;
     this.phase = this.round === ROUNDS
       ? { kind: "ended", status: "finished" }
       : { kind: "waiting", sinceMs: this.nowMs };
+  }
+
+  /** Not one too many in a row, which is before all rounds could be given up. */
+  #mayGiveUp(): boolean {
+    const before = Array.from({ length: MOST_GIVEN_UP }, (_, i) => this.round - 1 - i);
+    return !before.every((round) => this.#givenUp.includes(round));
   }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { accuracyPlot } from "../../src/session/accuracy_plot.ts";
 import { type Results, resultsOf } from "../../src/session/results.ts";
 import { fold } from "../../src/session/state.ts";
-import { failedRun, finishedRun } from "../fixtures/recorded_run.ts";
+import { failedRun, finishedRun, givenUpRun } from "../fixtures/recorded_run.ts";
 
 const CONTEXT = { arithmetic: {}, versions: {} };
 const FINISHED = resultsOf(fold(finishedRun)!, CONTEXT);
@@ -30,6 +30,14 @@ Deno.test("accuracyPlot() escapes what a user has named", () => {
   const plot = accuracyPlot({ ...FINISHED, name: `<script>&"\u0007\ud800` });
   assert.ok(plot.includes("&lt;script&gt;&amp;&quot;  : MLP"));
   assert.ok(!plot.includes("<script>"));
+});
+
+Deno.test("accuracyPlot() has no point of a round that was given up, and counts it in its title", () => {
+  const plot = accuracyPlot(resultsOf(fold(givenUpRun)!, CONTEXT));
+  assert.match(plot, /<title>quickstart: MLP, 1 rounds, 1 given up<\/title>/);
+  // The axis has both rounds, the first on its left.
+  assert.match(plot, /<circle class="dot accuracy" cx="76" /);
+  assert.doesNotMatch(plot, /cx="724"/);
 });
 
 Deno.test("accuracyPlot() says that there is nothing to plot", () => {

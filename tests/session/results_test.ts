@@ -11,6 +11,7 @@ import {
   CONFIG,
   failedRun,
   finishedRun,
+  givenUpRun,
   hash,
   journal,
   roundFinished,
@@ -86,6 +87,19 @@ Deno.test("resultsOf() keeps the model of the last finished round when a later o
   assert.deepEqual(final!.validation, { loss: 0.45, accuracy: 0.88 });
 });
 
+Deno.test("resultsOf() has why a round was given up, and the model of the round before it", () => {
+  const { rounds, final } = resultsFrom(givenUpRun);
+  assert.deepEqual(rounds.map(({ given_up }) => given_up), [
+    undefined,
+    "1 updates as min_updates is 2",
+  ]);
+  const { seconds, weights_id, validation, updates, failures } = rounds[1]!;
+  assert.deepEqual([seconds, weights_id, validation], [0.75, null, null]);
+  assert.deepEqual([updates.length, failures.length], [1, 1]);
+  assert.equal(final!.weights_id, hash(1));
+  assert.deepEqual(final!.validation, { loss: 0.45, accuracy: 0.88 });
+});
+
 Deno.test("resultsOf() measures a run that never started from its submission", () => {
   const stopped: SessionEvent = { type: "session_stopped", reason: "stopped by a user" };
   const { seconds, rounds, clients } = resultsFrom(journal([submitted, stopped]));
@@ -154,6 +168,11 @@ Deno.test("resultsCsv() has a line a round with means by samples", () => {
       "2,1.25,2,1,1,6000,0.4,0.88,0.3,0.915,407080,407080\n" +
       "3,1.25,2,2,0,8000,0.33,0.905,0.25,0.9312,814160,814160\n",
   );
+});
+
+Deno.test("resultsCsv() has no loss and accuracy of a round that was given up", () => {
+  const [, , line] = resultsCsv(resultsFrom(givenUpRun)).split("\n");
+  assert.equal(line, "2,0.75,2,1,1,6000,,,,,407080,407080");
 });
 
 Deno.test("resultsCsv() leaves cells empty where there is no number", () => {

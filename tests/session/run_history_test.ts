@@ -53,6 +53,35 @@ Deno.test("runHistory() has points by round and each client's work, in seconds o
   ]);
 });
 
+Deno.test("runHistory() has no point of a round that was given up, and ends its clients' work with it", () => {
+  const givenUp = {
+    ...ROUND,
+    round: 2,
+    validation: null,
+    given_up: "1 updates as min_updates is 2",
+  };
+  const journal = [
+    ...JOURNAL,
+    entry(7000, { type: "round_started", round: 2, selected: [A] }),
+    entry(8000, {
+      type: "update_received",
+      round: 2,
+      client: A,
+      seconds: 1,
+      metrics: { trainSeconds: 0.5 },
+    }),
+    entry(9000, { type: "round_given_up", round: 2 }),
+    entry(20_000, { type: "round_finished", round: 3 }),
+  ];
+  const { points, clients } = runHistory(
+    results([ROUND, givenUp, { ...ROUND, round: 3 }]),
+    journal,
+  );
+  // The bytes were sent and received all the same.
+  assert.deepEqual(points.map(({ round, bytes }) => [round, bytes]), [[1, 400], [3, 1200]]);
+  assert.equal(clients[0]!.work[1]!.roundEnd, 8);
+});
+
 Deno.test("runHistory() takes the clients' own numbers where nothing was validated", () => {
   const { points, measured } = runHistory(results([{ ...ROUND, validation: null }]), JOURNAL);
   assert.equal(measured, "training");

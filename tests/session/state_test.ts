@@ -2,13 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { ClientRef } from "../../src/core/ids.ts";
 import { isTerminal, type SessionEntry, type SessionEvent } from "../../src/session/events.ts";
-import {
-  finishedRounds,
-  fold,
-  openRound,
-  reduce,
-  type SessionState,
-} from "../../src/session/state.ts";
+import { fold, openRound, reduce, roundsOver, type SessionState } from "../../src/session/state.ts";
 import {
   ANNA,
   BERT,
@@ -44,6 +38,13 @@ function changedBy(...events: SessionEvent[]): Partial<SessionState> {
 }
 
 const failure: SessionEvent = { type: "client_failed", round: 1, client: BERT, reason: "gone" };
+
+const GIVEN_UP: SessionEvent = {
+  type: "round_given_up",
+  round: 1,
+  reason: "1 updates as min_updates is 2",
+  seconds: 2,
+};
 
 Deno.test("reduce() begins with a queued session", () => {
   assert.deepEqual(after(submitted), {
@@ -98,6 +99,7 @@ Deno.test("reduce() opens a round in which everybody selected owes an answer", (
       updates: [],
       failures: [],
       finished: null,
+      givenUp: null,
       validation: null,
     }],
     inFlight: {
@@ -161,6 +163,19 @@ Deno.test("reduce() leaves an update that is not in a round for the next one", (
   assert.deepEqual(changed.kept, { "tier 1": hash(5) });
   const next = changedBy(...events, { ...roundStarted(2), selected: [BERT] } as SessionEvent);
   assert.deepEqual(next.rounds!.at(-1)!.updates, [first]);
+});
+
+Deno.test("reduce() closes a round that is given up: weights stay, nothing is pending", () => {
+  const late = update(1, ANNA, 1, 0.9, 0.75);
+  const events = [submitted, started, roundStarted(1), late, failure];
+  const changed = changedBy(...events, GIVEN_UP);
+  assert.deepEqual(Object.keys(changed).sort(), ["pending", "rounds", "seq"]);
+  assert.deepEqual(changed.pending, []);
+  const [round] = changed.rounds!;
+  assert.deepEqual(round!.givenUp, { reason: "1 updates as min_updates is 2", seconds: 2 });
+  assert.deepEqual([round!.finished, round!.updates, round!.failures], [null, [late], [failure]]);
+  const state = after(...events, GIVEN_UP);
+  assert.deepEqual([roundsOver(state), openRound(state)], [1, null]);
 });
 
 Deno.test("reduce() takes an update that comes between two rounds into the next", () => {
@@ -283,10 +298,10 @@ Deno.test("reduce() refuses every event once the session has ended", () => {
   }
 });
 
-Deno.test("openRound() and finishedRounds() tell where a run stands", () => {
+Deno.test("openRound() and roundsOver() tell where a run stands", () => {
   const stands = finishedRun.map((_, i) => {
     const state = fold(finishedRun.slice(0, i + 1))!;
-    return [finishedRounds(state), openRound(state)?.round ?? null];
+    return [roundsOver(state), openRound(state)?.round ?? null];
   });
   assert.deepEqual(stands.slice(1, 8), [
     [0, null],
@@ -309,6 +324,7 @@ const journals: fc.Arbitrary<SessionEntry[]> = fc.record({
         maxLength: 3,
       }),
       validateLate: fc.option(fc.boolean()),
+      isGivenUp: fc.boolean(),
     }),
     { maxLength: 5 },
   ),
@@ -317,7 +333,7 @@ const journals: fc.Arbitrary<SessionEntry[]> = fc.record({
 }).map(({ rounds, end, cut }) => {
   const events: SessionEvent[] = [submitted, started];
   let late: SessionEvent[] = [];
-  for (const [i, { answers, validateLate }] of rounds.entries()) {
+  for (const [i, { answers, validateLate, isGivenUp }] of rounds.entries()) {
     const round = i + 1;
     const selected = [...new Set(answers.map(([client]) => client))];
     events.push({ ...roundStarted(round), selected } as SessionEvent, ...late);
@@ -330,6 +346,10 @@ const journals: fc.Arbitrary<SessionEntry[]> = fc.record({
           ? update(round, client, 10 * round, 0.5, null)
           : { type: "client_failed", round, client, reason: "gone" },
       );
+    }
+    if (isGivenUp) {
+      events.push({ ...GIVEN_UP, round } as SessionEvent);
+      continue;
     }
     events.push(roundFinished(round, 0.5, 0.5));
     const validation = validated(round, 0.5, 0.5);

@@ -16,7 +16,7 @@ export const limitLabel: PartitionMode = {
   divide(rows, clients, options, prng) {
     const { fraction = 0.1 } = options;
     const byClass = rowsByClass(rows);
-    return chosenLabels(byClass, clients, options, prng).map((labels) =>
+    return chosenLabels(byClass, rows.names ?? null, clients, options, prng).map((labels) =>
       joined(labels.map((label) => {
         const ofClass = [...byClass[label]!];
         return Int32Array.from(sample(ofClass, Math.ceil(fraction * ofClass.length), prng));

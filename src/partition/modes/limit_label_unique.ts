@@ -16,7 +16,7 @@ export const limitLabelUnique: PartitionMode = {
   divide(rows, clients, options, prng) {
     const { samples = 100 } = options;
     const pools = rowsByClass(rows).map((ofClass) => shuffle(ofClass, prng));
-    return chosenLabels(pools, clients, options, prng).map((labels) =>
+    return chosenLabels(pools, rows.names ?? null, clients, options, prng).map((labels) =>
       joined(labels.map((label) => {
         const taken = pools[label]!.subarray(0, samples);
         pools[label] = pools[label]!.subarray(samples);

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { ClientRef } from "../../core/ids.ts";
 import type { Evaluation } from "../../core/metrics.ts";
 import type { Replacement, UpdateReceived } from "../../session/events.ts";
-import { finishedRounds, type RoundRecord, type SessionState } from "../../session/state.ts";
+import type { RoundRecord, SessionState } from "../../session/state.ts";
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const seconds = v.pipe(v.number(), v.description("Seconds"));
@@ -76,7 +76,16 @@ export const RoundView = v.object({
   failures: v.array(FailureView),
   finished: v.pipe(
     v.nullable(v.object({ weights_id: hash, seconds, loss, accuracy })),
-    v.description("Null while the round is under way; loss and accuracy are the clients' means"),
+    v.description(
+      "Null while the round is under way, or if it was given up; loss and accuracy are the " +
+        "clients' means",
+    ),
+  ),
+  given_up: v.pipe(
+    v.nullable(v.object({ reason: v.string(), seconds })),
+    v.description(
+      "Why the round ended without new weights, its updates counting nowhere; null if it did not",
+    ),
   ),
   validation: v.pipe(
     v.nullable(EvaluationView),
@@ -93,7 +102,8 @@ const summaryEntries = {
     v.nullable(v.object({ session_id: v.string(), round: count })),
     v.description("The session of which it is a fork, and after which round; null if of none"),
   ),
-  rounds_finished: count,
+  rounds_finished: v.pipe(count, v.description("Rounds that brought new weights")),
+  rounds_given_up: v.pipe(count, v.description("Rounds that ended without new weights")),
   rounds_total: count,
   validation: v.pipe(v.nullable(EvaluationView), v.description("Of the last evaluated round")),
   submitted_at: timestamp,
@@ -130,7 +140,8 @@ export function sessionSummary(state: SessionState): v.InferOutput<typeof Sessio
     reason: state.reason,
     model_id: state.model.id,
     parent: state.parent && { session_id: state.parent.session, round: state.parent.round },
-    rounds_finished: finishedRounds(state),
+    rounds_finished: state.rounds.filter(({ finished }) => finished !== null).length,
+    rounds_given_up: state.rounds.filter(({ givenUp }) => givenUp !== null).length,
     rounds_total: state.config.server_training_config.num_training_rounds,
     validation: evaluation(state.rounds.findLast((round) => round.validation)?.validation ?? null),
     submitted_at: iso(state.submittedAt),
@@ -184,6 +195,7 @@ function roundView(record: RoundRecord): v.InferOutput<typeof RoundView> {
       seconds: finished.seconds,
       ...finite(finished.metrics),
     },
+    given_up: record.givenUp,
     validation: evaluation(record.validation),
   };
 }

@@ -183,6 +183,7 @@ Deno.test("GET /api/v1/sessions/:id shows every round with its updates", async (
     }],
     failures: [],
     finished: { weights_id: "w2", seconds: 3, loss: null, accuracy: null },
+    given_up: null,
     validation: { loss: 1, accuracy: 0.5, samples: 9 },
   }]);
 });
