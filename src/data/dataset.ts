@@ -41,6 +41,19 @@ export interface StoredData extends Omit<RawData, "items"> {
   readonly items: StoredItems;
 }
 
+/** As {@link RawData}, with items that are read once, some at a time. */
+export interface StreamedData {
+  readonly type: NumberType;
+  /** Shape of one item. */
+  readonly shape: readonly number[];
+  /** Bytes of all items in memory; null if only reading them tells. */
+  readonly byteLength: number | null;
+  /** Bytes of all items as they lie in memory, cut anywhere; each is used before the next is read. */
+  parts(): AsyncIterable<Uint8Array>;
+  /** Known once all parts were read. */
+  labels(): RawLabels | Promise<RawLabels>;
+}
+
 /** Labels as stored: class numbers, or the numbers that a regression shall predict. */
 export interface RawLabels {
   /** Int32Array: class numbers, one an item. Float32Array: targets, [count, ...shape]. */

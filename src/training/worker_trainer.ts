@@ -30,6 +30,7 @@ import type {
   TrainingRequest,
   TrainingResult,
 } from "./trainer.ts";
+import { UnpackedDatasets } from "./unpacked_datasets.ts";
 
 const THREAD_MODULES = fileURLToPath(new URL("./threads/", import.meta.url));
 
@@ -48,6 +49,13 @@ export interface WorkerTrainerOptions {
   readonly buildLimitMs?: number;
   /** Milliseconds after an abort until a worker that does not heed it is ended. @default {2000} */
   readonly abortGraceMs?: number;
+  /**
+   * Folder in which temporary ones are made for datasets that have to be unpacked, as they are larger
+   * than memory.
+   *
+   * @default the system's
+   */
+  readonly scratchFolder?: string;
   /** Told what a person should know, such as that a model trains slowly. @default {() => {}} */
   readonly onNotice?: (text: string) => void;
 }
@@ -81,6 +89,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   readonly #buildLimitMs: number;
   readonly #abortGraceMs: number;
   readonly #onNotice: (text: string) => void;
+  readonly #unpacked: UnpackedDatasets;
   #running: RunningWorker | null = null;
   #inFlight: CallInFlight | null = null;
   #lastId = 0;
@@ -94,6 +103,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       buildLimitMs = 60_000,
       abortGraceMs = 2000,
       onNotice = () => {},
+      scratchFolder,
     }: WorkerTrainerOptions,
   ) {
     // Specs of datasets name their folders by real path.
@@ -102,6 +112,11 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     this.#buildLimitMs = buildLimitMs;
     this.#abortGraceMs = abortGraceMs;
     this.#onNotice = onNotice;
+    this.#unpacked = new UnpackedDatasets({
+      budgetBytes: engine.datasetBytes ?? Infinity,
+      ...(scratchFolder !== undefined && { scratchFolder }),
+      onNotice,
+    });
     const notice = threadsNotice(engine.threads ?? 1);
     if (notice !== null) onNotice(notice);
   }
@@ -116,7 +131,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
 
   async check(source: ModelSource, datasetFolder: string, loss: string): Promise<void> {
     await this.#inTurn(async () => {
-      const { spec } = await readDatasetSpec(datasetFolder);
+      const spec = await this.#dataset(datasetFolder);
       return this.#callWithin("check", { source, loss, dataset: spec }, spec);
     });
   }
@@ -130,7 +145,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     const device = this.#device(slowdown, signal);
     const timeLimitSeconds = device.ownSeconds(job.settings.timeLimitSeconds);
     const { metrics, ...trained } = await this.#inTurn(async () => {
-      const { spec } = await readDatasetSpec(datasetFolder);
+      const spec = await this.#dataset(datasetFolder, signal);
       const settings = { ...job.settings, timeLimitSeconds };
       return this.#call(
         "train",
@@ -147,7 +162,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   async evaluate(request: EvaluationRequest, signal: AbortSignal): Promise<Evaluation> {
     const { datasetFolder, slowdown, ...job } = request;
     const { evaluation, seconds } = await this.#inTurn(async () => {
-      const { spec } = await readDatasetSpec(datasetFolder);
+      const spec = await this.#dataset(datasetFolder, signal);
       return this.#call("evaluate", { ...job, dataset: spec }, spec, signal);
     }, signal);
     await this.#device(slowdown, signal).finish(seconds);
@@ -156,7 +171,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
 
   prepare(datasetFolder: string): Promise<void> {
     return this.#inTurn(async () => {
-      const { spec } = await readDatasetSpec(datasetFolder);
+      const spec = await this.#dataset(datasetFolder);
       // Loading its modules is the greater part of what the first step waits for. Of many clients
       // in a process the first that trains starts it for all.
       if (!this.#closed.signal.aborted && this.#sharedFolders.length === 0) {
@@ -168,6 +183,14 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   close(): void {
     this.#closed.abort(new FlotillaError("Cannot use a trainer that was closed"));
     this.#endWorker(this.#closed.signal.reason);
+    this.#unpacked.close();
+  }
+
+  /** What the worker shall read. */
+  async #dataset(folder: string, signal?: AbortSignal): Promise<DatasetSpec> {
+    const { spec } = await readDatasetSpec(folder);
+    const closed = this.#closed.signal;
+    return this.#unpacked.within(spec, signal ? AbortSignal.any([signal, closed]) : closed);
   }
 
   #device(slowdown = 1, signal: AbortSignal): SlowerDevice {
@@ -235,10 +258,12 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   /** The running worker if it may read this folder (or none is needed), else a new one. */
   #workerFor(folder: string | null): RunningWorker {
     const running = this.#running;
-    if (running !== null && (folder === null || running.folders.includes(folder))) return running;
-    const folders = folder === null || this.#sharedFolders.includes(folder)
-      ? this.#sharedFolders
-      : [folder];
+    // Where datasets share a worker, so do those that were unpacked.
+    const root = this.#sharedFolders.length > 0 ? this.#unpacked.root : null;
+    const shared = root === null ? this.#sharedFolders : [...this.#sharedFolders, root];
+    const readAs = root !== null && folder !== null && this.#unpacked.holds(folder) ? root : folder;
+    if (running !== null && (readAs === null || running.folders.includes(readAs))) return running;
+    const folders = readAs === null || shared.includes(readAs) ? shared : [readAs];
     this.#endWorker(new FlotillaError("The training worker was replaced"));
     // A worker starts threads of its own only from modules that it may read.
     const isAlone = threadsFor(this.#engine.threads ?? 1) === 1;
