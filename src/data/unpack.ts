@@ -38,9 +38,11 @@ export async function unpackedWithin(
   signal: AbortSignal,
 ): Promise<Unpacked | null> {
   if (await isPackedArchive(spec, budgetBytes)) {
+    signal.throwIfAborted();
     return await madeIn(newFolder(), (into) => unpackArchive(spec, budgetBytes, into, signal));
   }
   const data = await tooLargeData(spec, budgetBytes);
+  signal.throwIfAborted();
   return data && await madeIn(newFolder(), (into) => unpackItems(spec, data, into, signal));
 }
 
@@ -63,9 +65,9 @@ async function madeIn<T>(
   folder: string,
   make: (folder: string) => Promise<T | null>,
 ): Promise<T | null> {
+  await explained(folder, () => Deno.mkdir(folder, { mode: 0o700 }));
   let made: T | null = null;
   try {
-    await explained(folder, () => Deno.mkdir(folder, { mode: 0o700 }));
     return made = await make(folder);
   } finally {
     if (made === null) await Deno.remove(folder, { recursive: true }).catch(() => {});
