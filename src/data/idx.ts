@@ -6,6 +6,7 @@ import { DataError } from "../core/errors.ts";
 import {
   elements,
   type NumberArray,
+  numbersOf,
   type NumberType,
   type RawData,
   type RawLabels,
@@ -100,7 +101,7 @@ export async function streamIdxPair(folder: string, pair: IdxPair): Promise<Stre
       const place = { start, bytesEach, count };
       for await (const bytes of wholeElements(readParts(file), place, file.label)) {
         if (bytesEach > 1) swapWords(bytes);
-        yield bytes;
+        yield numbersOf(IN_MEMORY[header.type], bytes);
       }
     },
     labels: () => readIdxLabels(folder, pair),

@@ -84,10 +84,7 @@ export async function streamNpyItems(
       let first = 0;
       const place = { start: header.start, bytesEach: bytesEach(header), count };
       for await (const bytes of wholeElements(content(), place, label)) {
-        const { buffer, byteLength } = isWide(header)
-          ? npyNumbers(header.type, bytes.buffer, label, first)
-          : bytes;
-        yield new Uint8Array(buffer, 0, byteLength);
+        yield npyNumbers(header.type, bytes.buffer, label, first);
         first += bytes.length / place.bytesEach;
       }
     },

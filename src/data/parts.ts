@@ -1,5 +1,6 @@
 /** Bytes that are read some at a time. */
 import { DataError } from "../core/errors.ts";
+import { bytesOf, type NumberArray } from "./dataset.ts";
 
 /** The first bytes, fewer if there are not as many; the others are not read. */
 export async function firstBytes(
@@ -59,22 +60,22 @@ export async function* wholeElements(
 
 /** Joins small parts to blocks of at most so many bytes, each to be used before the next is read. */
 export async function* inBlocks(
-  parts: AsyncIterable<Uint8Array>,
+  parts: AsyncIterable<NumberArray>,
   bytesEach: number,
 ): AsyncGenerator<Uint8Array> {
   const block = new Uint8Array(bytesEach);
   let have = 0;
   for await (const part of parts) {
-    if (have + part.length > bytesEach && have > 0) {
+    if (have + part.byteLength > bytesEach && have > 0) {
       yield block.subarray(0, have);
       have = 0;
     }
-    if (part.length >= bytesEach) {
-      yield part;
+    if (part.byteLength >= bytesEach) {
+      yield bytesOf(part);
       continue;
     }
-    block.set(part, have);
-    have += part.length;
+    block.set(bytesOf(part), have);
+    have += part.byteLength;
   }
   if (have > 0) yield block.subarray(0, have);
 }

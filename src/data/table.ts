@@ -72,8 +72,7 @@ export async function streamTable(
     byteLength: table.count === null ? null : table.count * size * BYTES_EACH.f32,
     async *parts() {
       for await (const rows of table.rows([columns.label, ...columns.inputs])) {
-        const { buffer } = numbers.take(rows);
-        yield new Uint8Array(buffer);
+        yield numbers.take(rows);
       }
     },
     labels: () => numbers.labels(),
@@ -145,7 +144,7 @@ class TableNumbers {
   }
 
   /** The items of the rows that follow. @throws what `onBad` does */
-  take(rows: Rows): Float32Array<ArrayBuffer> {
+  take(rows: Rows): Float32Array {
     const { label, inputs } = this.#columns;
     const items = new Float32Array(rows.count * inputs.length);
     const labels = new Float64Array(rows.count);

@@ -80,15 +80,17 @@ const BLOCK_BYTES = 2 ** 18;
 
 async function unpackItems(
   spec: DatasetSpec,
-  { type, shape, parts, labels: labelsOf }: StreamedData,
+  data: StreamedData,
   into: string,
   signal: AbortSignal,
 ): Promise<Unpacked> {
+  const { type, shape } = data;
   // How many items there are may be known only at the end.
   const { length: headerBytes } = encodeNpyHeader(type, [Number.MAX_SAFE_INTEGER, ...shape]);
   const path = join(into, NAMES.images);
-  const written = await writeFile(path, inBlocks(parts(), BLOCK_BYTES), signal, headerBytes);
-  const labels = await labelsOf();
+  const blocks = inBlocks(data.parts(), BLOCK_BYTES);
+  const written = await writeFile(path, blocks, signal, headerBytes);
+  const labels = await data.labels();
   const count = written / (elements(shape) * BYTES_EACH[type]);
   checkCount(spec, count, labels);
   countLabels(labels, spec.classes);
