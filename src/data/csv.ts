@@ -21,6 +21,8 @@ export async function csvSurelyFits(folder: string, name: string, bytes: number)
   return await holdsAtMost(await findFile(folder, name), bytes / 2);
 }
 
+/** More than this a row does not take; a quote that is never closed would make one of all that follow. */
+const MOST_ROW_BYTES = 2 ** 26;
 /** Cells that are turned into numbers together. */
 const CELLS_AT_ONCE = 2 ** 15;
 
@@ -73,7 +75,12 @@ async function* records(
   source: string,
   parts: () => AsyncIterable<Uint8Array<ArrayBuffer>>,
 ): AsyncGenerator<string[]> {
-  const parser = parse({ bom: true, trim: true, skip_empty_lines: true });
+  const parser = parse({
+    bom: true,
+    trim: true,
+    skip_empty_lines: true,
+    max_record_size: MOST_ROW_BYTES,
+  });
   try {
     yield* pipeline(Readable.from(parts()), parser, () => {}) as AsyncIterable<string[]>;
   } catch (error) {

@@ -5,7 +5,7 @@ import { type DataFile, findFile, plainSize, readBytes, storedParts } from "./fo
 import type { Table } from "./table.ts";
 
 /** Cells that are decoded together: of a row group that has more, some rows after others. */
-const CELLS_AT_ONCE = 2 ** 22;
+const CELLS_AT_ONCE = 2 ** 21;
 
 /**
  * Opens a Parquet file.

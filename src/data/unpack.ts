@@ -37,13 +37,19 @@ export async function unpackedWithin(
   newFolder: () => string,
   signal: AbortSignal,
 ): Promise<Unpacked | null> {
-  if (await isPackedArchive(spec, budgetBytes)) {
+  try {
+    const isArchive = await isPackedArchive(spec, budgetBytes);
+    const data = isArchive ? null : await tooLargeData(spec, budgetBytes);
     signal.throwIfAborted();
-    return await madeIn(newFolder(), (into) => unpackArchive(spec, budgetBytes, into, signal));
+    if (isArchive) {
+      return await madeIn(newFolder(), (into) => unpackArchive(spec, budgetBytes, into, signal));
+    }
+    return data && await madeIn(newFolder(), (into) => unpackItems(spec, data, into, signal));
+  } catch (error) {
+    // What fails as its folder was removed meanwhile was ended.
+    signal.throwIfAborted();
+    throw error;
   }
-  const data = await tooLargeData(spec, budgetBytes);
-  signal.throwIfAborted();
-  return data && await madeIn(newFolder(), (into) => unpackItems(spec, data, into, signal));
 }
 
 /** What must be unpacked of a dataset; null: nothing. */

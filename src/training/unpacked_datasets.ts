@@ -65,14 +65,18 @@ export class UnpackedDatasets {
     let folder: string | null = null;
     const newFolder = () => folder = join(this.#rootFolder(), `${++this.#made}`);
     const unpacked = await unpackedWithin(spec, budgetBytes, newFolder, signal);
-    this.#kept.set(spec.folder, { key, spec: unpacked?.spec ?? spec, folder });
+    this.#kept.set(spec.folder, {
+      key,
+      spec: unpacked?.spec ?? spec,
+      folder: unpacked && folder,
+    });
+    signal.throwIfAborted();
     if (unpacked === null) return spec;
     const megabytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MB`;
+    const [taken, allowed] = [unpacked.bytes, budgetBytes].map(megabytes);
     onNotice(
-      `Dataset ${spec.name} was unpacked to ${
-        megabytes(unpacked.bytes)
-      } in ${folder}, from where it ` +
-        `is read batch by batch: training.dataset_memory_mb allows ${megabytes(budgetBytes)}`,
+      `Dataset ${spec.name} was unpacked to ${taken} in ${folder} and is read from there, as it may ` +
+        `need more memory than training.dataset_memory_mb allows, ${allowed}`,
     );
     return unpacked.spec;
   }

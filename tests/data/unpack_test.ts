@@ -211,6 +211,10 @@ Deno.test("unpackedWithin() names what is cut off or larger than it says", () =>
     await Deno.writeFile(`${spec.folder}/i.gz`, gzipSync(whole));
     await Deno.writeFile(`${spec.folder}/l`, encodeIdx(LABELS.subarray(1), [6]));
     await assert.rejects(unpack(folder, spec, 0), /dataset d of 7 items: d\/l has 6 labels$/);
+    const csv = await configure(folder, "d.csv.gz");
+    const text = gzipSync(new TextEncoder().encode(longCsv(1000, 0)));
+    await Deno.writeFile(`${csv.folder}/d.csv.gz`, text.subarray(0, -9));
+    await assert.rejects(unpack(folder, csv, 0), /unpack d\/d.csv.gz as it is not whole gzip/);
     const packed = await configure(folder, "d.npz");
     const far = BigInt64Array.from({ length: 9000 }, (_, i) => i === 8999 ? 2n ** 31n : 1n);
     await Deno.writeFile(`${spec.folder}/d.npz`, zip(npy("<i8", "(9000,)", far), 6));

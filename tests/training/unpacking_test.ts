@@ -1,7 +1,11 @@
 /** Training on datasets that a trainer unpacks, as they are larger than the memory allowed. */
 import assert from "node:assert/strict";
 import { encode as encodePng } from "fast-png";
+import { gzipSync, zipSync } from "fflate";
 import { decodeWeights } from "../../src/core/weights.ts";
+import { encodeNpy } from "../../src/data/npy.ts";
+import { readDatasetSpec } from "../../src/data/spec.ts";
+import { UnpackedDatasets } from "../../src/training/unpacked_datasets.ts";
 import { createWorkerTrainer } from "../../src/training/worker_trainer.ts";
 import { linearRequest, never, packageOf, SETTINGS, withTrainer } from "./tiny.ts";
 
@@ -99,7 +103,7 @@ for (const [what, write] of [["CSV", writeCsv], ["images", writeImages]] as cons
         assert.notDeepEqual(decodeWeights(expected.weights).values, decodeWeights(initial).values);
         assert.deepEqual(unpackedIn(scratch), ["1"]);
         const [notice, ...others] = notices.filter((text) => /unpacked/.test(text));
-        assert.match(notice!, /^Dataset .* was unpacked to 1 MB in .*\/1, from where it is read/);
+        assert.match(notice!, /^Dataset .* was unpacked to 1 MB in .*\/1 and is read from there, /);
         assert.deepEqual(others, []);
       } finally {
         resident.close();
@@ -156,6 +160,28 @@ Deno.test("train() lets a worker that datasets share read those that were unpack
       assert.deepEqual(unpackedIn(scratch), ["1", "2"]);
     } finally {
       trainer.close();
+    }
+  }));
+
+Deno.test("UnpackedDatasets leave a dataset that turns out to fit where it is", () =>
+  withScratch(async (folder, scratch) => {
+    const x = encodeNpy(Float32Array.of(1, 2, 3), [3, 1]);
+    const y = encodeNpy(Int32Array.of(0, 1, 0), [3]);
+    await Deno.writeFile(`${folder}/d.npz.gz`, gzipSync(zipSync({ "x.npy": x, "y.npy": y })));
+    const config = "dataset_details: { data_filename: d.npz.gz }\n";
+    await Deno.writeTextFile(`${folder}/train_dataset_config.yaml`, config);
+    const datasets = new UnpackedDatasets({
+      budgetBytes: 200,
+      scratchFolder: scratch,
+      onNotice: (text) => assert.fail(text),
+    });
+    try {
+      const { spec } = await readDatasetSpec(folder);
+      assert.equal(await datasets.within(spec, never), spec);
+      assert.equal(datasets.holds(spec.folder), false);
+      assert.deepEqual(unpackedIn(scratch), []);
+    } finally {
+      datasets.close();
     }
   }));
 
