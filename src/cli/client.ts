@@ -110,20 +110,18 @@ async function run(flags: ClientFlags): Promise<void> {
     arithmetic: flags.arithmetic ?? config.training.arithmetic,
     device: config.general_config.use_gpu ? config.training.device : "cpu",
   });
-  const trainers = openTrainers(local, engine, logger);
+  const tempFolders = numbers.map((n) => temp.replaceAll("{n}", `${n}`));
+  const trainers = openTrainers(local, tempFolders, engine, logger);
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];
-  const monitor = flags.monitor
-    ? await watchProcess(temp.replaceAll("{n}", `${flags.clientNum}`), logger)
-    : null;
+  const monitor = flags.monitor ? await watchProcess(tempFolders[0]!, logger) : null;
   try {
     for (const [i, number] of numbers.entries()) {
       const trainer = trainers[i % trainers.length]!;
-      const tempFolder = temp.replaceAll("{n}", `${number}`);
       running.push(
         await startClient(number, settings, {
           datasets: local[i]!,
-          tempFolder,
+          tempFolder: tempFolders[i]!,
           trainer,
           slowdown: factors[i]!,
         }),
@@ -263,6 +261,7 @@ async function isFile(path: string): Promise<boolean> {
 /** As many trainers as there are cores, or clients if they are fewer. */
 function openTrainers(
   local: readonly Map<string, LocalDataset>[],
+  tempFolders: readonly string[],
   engine: EngineSettings,
   logger: Logger,
 ): Trainer[] {
@@ -284,5 +283,6 @@ function openTrainers(
       told.add(text);
     },
   };
-  return Array.from({ length: count }, () => createWorkerTrainer(options));
+  return tempFolders.slice(0, count)
+    .map((scratchFolder) => createWorkerTrainer({ ...options, scratchFolder }));
 }

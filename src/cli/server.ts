@@ -197,6 +197,7 @@ async function startLeader(
     openTrainer: () =>
       createWorkerTrainer({
         engine: engineSettings(config.training),
+        scratchFolder: config.temp_dir_path,
         onNotice: (text) => logger.info("trainer", text),
       }),
     openStrategy: (file, code) => openStrategy(file, code),

@@ -64,7 +64,10 @@ export const clientConfigSchema = v.strictObject({
   }, "Local data"),
   training: trainingSection,
   general_config: section({
-    temp_dir_path: orNull(text, "Folder of identity and caches; null: temp_N of client N"),
+    temp_dir_path: orNull(
+      text,
+      "Folder of identity, caches and unpacked datasets; null: temp_N of client N",
+    ),
     slowdown: withDefault(
       v.pipe(v.number(), v.finite(), v.minValue(1)),
       1,

@@ -21,8 +21,8 @@ const fileName = v.pipe(
 );
 
 const idxPair = v.strictObject({
-  images: required(fileName, "IDX file of the images, gzip or not"),
-  labels: required(fileName, "IDX file of the labels, gzip or not"),
+  images: required(fileName, "IDX or .npy file of the items, gzip or not"),
+  labels: required(fileName, "IDX or .npy file of the labels, gzip or not"),
 });
 
 const fraction = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
@@ -38,7 +38,7 @@ export const datasetConfigSchema = v.strictObject({
   dataset_details: requiredSection({
     data_filename: required(
       v.union([fileName, idxPair]),
-      "File of the items in the dataset's folder, or {images, labels} for a pair of IDX files",
+      "File of the items in the dataset's folder, or {images, labels} for a pair of IDX or .npy files",
     ),
     dataset_id: orNull(text, "Name of the data, for people"),
     dataset_tags: withDefault(names, [], "Words that describe the data, for people"),

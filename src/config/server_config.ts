@@ -77,9 +77,10 @@ export const serverConfigSchema = v.strictObject({
     "./data",
     "Folder with a folder for each validation dataset",
   ),
-  temp_dir_path: withoutEffect(
-    withDefault(text, "./scratch", "Folder of files that may be deleted, in the original"),
-    "here, as in the original: a server has no such files",
+  temp_dir_path: withDefault(
+    text,
+    "./scratch",
+    "Folder in which validation data that are packed and larger than memory are unpacked",
   ),
   runs_dir_path: withDefault(text, "./runs", "Folder with a folder of results for each run"),
   models_dir_path: withDefault(text, "./models", "Folder with a folder for each model package"),

@@ -22,7 +22,7 @@ export const trainingSection = section({
   dataset_memory_mb: withDefault(
     wholeNumber(0),
     1024,
-    "Megabytes (2^20 bytes) that a dataset's items may take in memory; more stay on disk and are read batch by batch",
+    "Megabytes (2^20 bytes) that a dataset's items may take in memory; more are read from disk batch by batch, unpacked there once where they are packed",
   ),
 }, "How this process trains and evaluates");
 

@@ -41,6 +41,19 @@ export interface StoredData extends Omit<RawData, "items"> {
   readonly items: StoredItems;
 }
 
+/** As {@link RawData}, with items that are read once, some at a time. */
+export interface StreamedData {
+  readonly type: NumberType;
+  /** Shape of one item. */
+  readonly shape: readonly number[];
+  /** Bytes of all items in memory; null if only reading them tells. */
+  readonly byteLength: number | null;
+  /** The numbers of all items in their order, some at a time; each part is used before the next. */
+  parts(): AsyncIterable<NumberArray>;
+  /** Known once all parts were read. */
+  labels(): RawLabels | Promise<RawLabels>;
+}
+
 /** Labels as stored: class numbers, or the numbers that a regression shall predict. */
 export interface RawLabels {
   /** Int32Array: class numbers, one an item. Float32Array: targets, [count, ...shape]. */
@@ -109,10 +122,29 @@ export function typeOf(items: Dataset["items"]): NumberType {
   return items instanceof Float32Array ? "f32" : items.type;
 }
 
+/** Numbers as bytes, in the same memory. */
+export function bytesOf({ buffer, byteOffset, byteLength }: NumberArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Bytes as the numbers that they are. */
+export function numbersOf(type: NumberType, bytes: Uint8Array<ArrayBuffer>): NumberArray {
+  const { buffer, byteOffset, byteLength } = bytes;
+  const length = byteLength / BYTES_EACH[type];
+  switch (type) {
+    case "u8":
+      return bytes;
+    case "i32":
+      return new Int32Array(buffer, byteOffset, length);
+    case "f32":
+      return new Float32Array(buffer, byteOffset, length);
+  }
+}
+
 /** The items of a dataset by index. */
 export function rowsOf({ items, shape }: Pick<Dataset, "items" | "shape">): Rows {
   if (!ArrayBuffer.isView(items)) return items;
-  const bytes = new Uint8Array(items.buffer, items.byteOffset, items.byteLength);
+  const bytes = bytesOf(items);
   const size = elements(shape) * items.BYTES_PER_ELEMENT;
   return {
     type: typeOf(items),

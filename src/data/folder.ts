@@ -1,6 +1,8 @@
 /** Reads the files of a dataset's folder, and none outside it. */
-import { gunzipSync } from "node:zlib";
+import { pipeline, Readable } from "node:stream";
+import { createGunzip, gunzipSync } from "node:zlib";
 import { DataError, messageOf } from "../core/errors.ts";
+import { firstBytes } from "./parts.ts";
 
 /** A dataset is held in memory as it is stored; more than this would end the process. */
 const LIMIT_BYTES = 2 ** 32;
@@ -72,25 +74,6 @@ export async function readBytes({ label, path }: DataFile): Promise<Uint8Array<A
   }
 }
 
-/**
- * An error for data that would take more memory than allowed, and cannot be read batch by batch.
- *
- * @param remedy what to do so that they can
- */
-export function overBudget(
-  label: string,
-  bytes: number,
-  budgetBytes: number,
-  remedy: string,
-): DataError {
-  const megabytes = (count: number) => `${Math.ceil(count / 2 ** 20)} MB`;
-  return new DataError(
-    `Cannot hold ${label} of ${megabytes(bytes)} in memory as training.dataset_memory_mb allows ` +
-      `${megabytes(budgetBytes)}, and as it is stored it cannot be read batch by batch: ` +
-      `${remedy}, or allow more`,
-  );
-}
-
 function tooLarge(label: string, size: string): DataError {
   return new DataError(
     `Cannot read ${label} of ${size} as at most ${LIMIT_BYTES / 2 ** 20} MB are held in memory: ` +
@@ -103,34 +86,100 @@ function tooLarge(label: string, size: string): DataError {
  *
  * @throws {DataError} the file cannot be read or unpacked
  */
-export async function readStart(file: DataFile, length: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let have = 0;
-  try {
-    using handle = await Deno.open(file.path);
-    const magic = new Uint8Array(2);
-    await handle.read(magic);
-    await handle.seek(0, Deno.SeekMode.Start);
-    const stream = isGzip(magic)
-      ? handle.readable.pipeThrough(new DecompressionStream("gzip"))
-      : handle.readable;
-    for await (const chunk of stream) {
-      chunks.push(chunk);
-      have += chunk.length;
-      if (have >= length) break;
-    }
-  } catch (error) {
-    throw new DataError(`Cannot read ${file.label}: ${messageOf(error)}`);
-  }
-  return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer()).subarray(0, length);
+export function readStart(file: DataFile, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  return firstBytes(readParts(file), length);
 }
 
-/** Size of a file in bytes; null if it is gzip, whose content has another. */
-export async function plainSize(file: DataFile): Promise<number | null> {
+/** Bytes of a file that are read at once. */
+const PART_BYTES = 2 ** 16;
+
+/**
+ * The content of a file, some bytes at a time, unpacked where it is gzip.
+ *
+ * @throws {DataError} the file cannot be read or unpacked
+ */
+export async function* readParts(file: DataFile): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const parts = storedParts(file);
+  if (await plainSize(file) !== null) return yield* parts;
+  yield* unpackParts(parts, createGunzip(), `${file.label} as it is not whole gzip`);
+}
+
+/**
+ * Bytes of a file as they are stored, some at a time.
+ *
+ * @throws {DataError} the file cannot be read
+ */
+export async function* storedParts(
+  { label, path }: DataFile,
+  start = 0,
+  length = Infinity,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  try {
+    using handle = await Deno.open(path);
+    if (start > 0) await handle.seek(start, Deno.SeekMode.Start);
+    for (let left = length; left > 0;) {
+      const part = new Uint8Array(Math.min(left, PART_BYTES));
+      const got = await handle.read(part);
+      if (got === null) return;
+      left -= got;
+      yield part.subarray(0, got);
+    }
+  } catch (error) {
+    throw new DataError(`Cannot read ${label}: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * Unpacks bytes by one of zlib's streams.
+ *
+ * @param what what is unpacked, and why that failed if it does
+ * @throws {DataError} they are not whole
+ */
+export async function* unpackParts(
+  parts: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  unpack: NodeJS.ReadWriteStream,
+  what: string,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  try {
+    yield* pipeline(Readable.from(parts), unpack, () => {}) as unknown as AsyncIterable<
+      Uint8Array<ArrayBuffer>
+    >;
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw new DataError(`Cannot unpack ${what}: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * Whether a file's content takes at most so many bytes, unpacked where it is gzip.
+ *
+ * @throws {DataError} as {@link readParts}
+ */
+export async function holdsAtMost(file: DataFile, bytes: number): Promise<boolean> {
+  const plain = await plainSize(file);
+  if (plain !== null) return plain <= bytes;
+  let have = 0;
+  for await (const part of readParts(file)) {
+    have += part.length;
+    if (have > bytes) return false;
+  }
+  return true;
+}
+
+/**
+ * Size of a file in bytes; null if it is gzip, whose content has another.
+ *
+ * @throws {DataError} the file cannot be read
+ */
+export async function plainSize({ label, path }: DataFile): Promise<number | null> {
   const magic = new Uint8Array(2);
-  using handle = await Deno.open(file.path);
-  await handle.read(magic);
-  return isGzip(magic) ? null : (await handle.stat()).size;
+  try {
+    using handle = await Deno.open(path);
+    await handle.read(magic);
+    return isGzip(magic) ? null : (await handle.stat()).size;
+  } catch (error) {
+    throw new DataError(`Cannot read ${label}: ${messageOf(error)}`);
+  }
 }
 
 function isGzip(bytes: Uint8Array): boolean {

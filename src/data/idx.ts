@@ -3,10 +3,19 @@
  * axes, a big-endian 32-bit size for each axis, then the elements, big-endian.
  */
 import { DataError } from "../core/errors.ts";
-import type { NumberArray, NumberType, RawData, RawLabels, StoredData } from "./dataset.ts";
-import { elements } from "./dataset.ts";
-import { type DataFile, findFile, overBudget, plainSize, readBytes, readStart } from "./folder.ts";
-import { openItems } from "./stored_items.ts";
+import {
+  elements,
+  type NumberArray,
+  numbersOf,
+  type NumberType,
+  type RawData,
+  type RawLabels,
+  type StoredData,
+  type StreamedData,
+} from "./dataset.ts";
+import { type DataFile, findFile, plainSize, readBytes, readParts, readStart } from "./folder.ts";
+import { wholeElements } from "./parts.ts";
+import { openItems, swapWords } from "./stored_items.ts";
 
 /** Element types that are read: code, bytes an element. */
 const TYPES: Readonly<Record<number, { name: "u1" | "i4" | "f4"; bytes: number }>> = {
@@ -48,24 +57,21 @@ const IN_MEMORY = { u1: "u8", i4: "i32", f4: "f32" } as const satisfies Record<
 >;
 
 /**
- * As {@link readIdxPair}, with images that stay on disk; null if they take at most so many bytes.
+ * As {@link readIdxPair}, with images that stay on disk; null if they take at most so many bytes, or
+ * are packed by gzip.
  *
- * @throws {DataError} as {@link readIdxPair}; the images are more and packed by gzip
+ * @throws {DataError} as {@link readIdxPair}
  */
 export async function openIdxPair(
   folder: string,
   pair: IdxPair,
   budgetBytes: number,
 ): Promise<StoredData | null> {
-  const file = await findFile(folder, pair.images);
-  const header = parseHeader(await readStart(file, 4 + 4 * MAX_AXES), file.label);
+  const { file, header } = await findImages(folder, pair);
   const [count, ...rest] = header.sizes;
-  const bytes = elements(header.sizes) * header.bytesEach;
-  if (bytes <= budgetBytes) return null;
+  if (elements(header.sizes) * header.bytesEach <= budgetBytes) return null;
   const fileBytes = await plainSize(file);
-  if (fileBytes === null) {
-    throw overBudget(file.label, bytes, budgetBytes, "unpack it with gunzip");
-  }
+  if (fileBytes === null) return null;
   checkSize(fileBytes, header, file.label);
   const labels = await readIdxLabels(folder, pair);
   const items = openItems(file, {
@@ -79,14 +85,42 @@ export async function openIdxPair(
 }
 
 /**
+ * As {@link readIdxPair}, with images that are read in their order.
+ *
+ * @throws {DataError} as {@link readIdxPair}
+ */
+export async function streamIdxPair(folder: string, pair: IdxPair): Promise<StreamedData> {
+  const { file, header } = await findImages(folder, pair);
+  const { sizes, bytesEach, start } = header;
+  const count = elements(sizes);
+  return {
+    type: IN_MEMORY[header.type],
+    shape: itemShape(sizes),
+    byteLength: count * bytesEach,
+    async *parts() {
+      const place = { start, bytesEach, count };
+      for await (const bytes of wholeElements(readParts(file), place, file.label)) {
+        if (bytesEach > 1) swapWords(bytes);
+        yield numbersOf(IN_MEMORY[header.type], bytes);
+      }
+    },
+    labels: () => readIdxLabels(folder, pair),
+  };
+}
+
+async function findImages(folder: string, pair: IdxPair) {
+  const file = await findFile(folder, pair.images);
+  return { file, header: parseHeader(await readStart(file, 4 + 4 * MAX_AXES), file.label) };
+}
+
+/**
  * Reads the labels and the images' header only, and the size of a file that is not packed.
  *
  * @returns labels, and the number of images that the header states
  * @throws {DataError} as {@link readIdxPair}
  */
 export async function summariseIdxPair(folder: string, pair: IdxPair) {
-  const file = await findFile(folder, pair.images);
-  const header = parseHeader(await readStart(file, 4 + 4 * MAX_AXES), file.label);
+  const { file, header } = await findImages(folder, pair);
   const size = await plainSize(file);
   if (size !== null) checkSize(size, header, file.label);
   return { count: header.sizes[0]!, labels: await readIdxLabels(folder, pair) };

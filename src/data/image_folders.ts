@@ -4,7 +4,7 @@
  * grey or in colour.
  */
 import { DataError, messageOf } from "../core/errors.ts";
-import type { RawData } from "./dataset.ts";
+import type { StreamedData } from "./dataset.ts";
 import { findFile, readBytes } from "./folder.ts";
 import { decodeImage, isImageName } from "./image.ts";
 import type { LabelNames } from "./label_names.ts";
@@ -17,37 +17,42 @@ interface LabelledImage {
 }
 
 /**
- * Reads all images below a folder.
+ * Reads all images below a folder, one at a time.
  *
  * @param root of the class folders, relative to the dataset's folder; may be `.`
  * @param labelNames what numbers the folders
- * @throws {DataError} no class folder, one that is not among the names, no image, one that cannot be decoded or is of another size
+ * @throws {DataError} no class folder, one that is not among the names, no image, or (with the part
+ * that it would be) one that cannot be decoded or is of another size
  */
-export async function readImageFolders(
+export async function streamImageFolders(
   folder: string,
   root: string,
   labelNames: LabelNames = "sorted",
-): Promise<RawData> {
+): Promise<StreamedData> {
   const { images, names } = await listImages(folder, root, labelNames);
-  let shape: readonly number[] | null = null;
-  let items = new Uint8Array();
-  for (const [i, { path }] of images.entries()) {
+  const decoded = async ({ path }: LabelledImage, channels: number | null) => {
     const file = await findFile(folder, path);
-    const image = await decodeImage(await readBytes(file), file.label, shape?.[2] ?? null);
-    const own = [image.height, image.width, image.channels];
-    if (shape === null) {
-      shape = own;
-      items = new Uint8Array(images.length * image.pixels.length);
-    }
-    if (own.some((size, axis) => size !== shape![axis])) {
-      throw new DataError(
-        `Cannot use ${file.label} of ${own[1]} x ${own[0]} pixels as the first image has ` +
-          `${shape[1]} x ${shape[0]}: all must have one size`,
-      );
-    }
-    items.set(image.pixels, i * image.pixels.length);
-  }
-  return { items, shape: shape!, labels: labelsOf(images, root, names) };
+    return { file, ...await decodeImage(await readBytes(file), file.label, channels) };
+  };
+  const { height, width, channels } = await decoded(images[0]!, null);
+  return {
+    type: "u8",
+    shape: [height, width, channels],
+    byteLength: images.length * height * width * channels,
+    async *parts() {
+      for (const each of images) {
+        const image = await decoded(each, channels);
+        if (image.height !== height || image.width !== width) {
+          throw new DataError(
+            `Cannot use ${image.file.label} of ${image.width} x ${image.height} pixels as the ` +
+              `first image has ${width} x ${height}: all must have one size`,
+          );
+        }
+        yield image.pixels;
+      }
+    },
+    labels: () => labelsOf(images, root, names),
+  };
 }
 
 /** Reads names only. */

@@ -1,8 +1,17 @@
 /** Looks into a dataset and lists all that is wrong with it, where loading stops at the first. */
 import { DataError } from "../core/errors.ts";
-import { type DatasetSpec, elements, type RawData, type RawLabels } from "./dataset.ts";
+import {
+  type DatasetSpec,
+  elements,
+  type NumberArray,
+  type NumberType,
+  type RawLabels,
+  type StreamedData,
+} from "./dataset.ts";
 import { tellingNames } from "./label_names.ts";
 import { readerOf } from "./readers.ts";
+import { streamOf } from "./streamed.ts";
+import type { OnBadCell } from "./table.ts";
 
 /** Numbers at a glance; all null if there is none. */
 export interface ValueSummary {
@@ -49,6 +58,8 @@ export interface Inspection {
   readonly bad_rows: readonly BadRow[];
 }
 
+/** How stored numbers are called. */
+const STORED_AS = { u8: "u1", i32: "i4", f32: "f4" } as const satisfies Record<NumberType, string>;
 /** What a cell is that is not what it must be. */
 const KINDS = { "a finite number": "no number", "one of label_names": "not in label_names" };
 const SHOWN_ROWS = 20;
@@ -65,19 +76,25 @@ export async function inspectDataset(spec: DatasetSpec): Promise<Inspection> {
   const note = (row: number, reason: string) => {
     if (!bad.has(row)) bad.set(row, reason);
   };
-  const raw = await readerOf(spec).read(
-    spec.folder,
+  const data = await streamed(
+    spec,
     ({ row, column, cell, wanted }) =>
       note(row, `column "${column}" holds "${cell}", which is ${KINDS[wanted]}`),
   );
-  const { items, shape, labels } = raw;
-  const count = elements(shape) === 0 ? 0 : items.length / elements(shape);
+  const { type, shape } = data;
+  const values = new Summary();
+  for await (const part of data.parts()) {
+    noteNumbers(part, values.seen, elements(shape), "number", note);
+    values.add(part);
+  }
+  const labels = await data.labels();
+  const count = elements(shape) === 0 ? 0 : values.seen / elements(shape);
   if (count !== labels.count) {
     throw new DataError(
       `Cannot inspect ${spec.name} of ${count} items: ${labels.source} has ${labels.count} labels`,
     );
   }
-  noteNumbers(raw, note);
+  noteNumbers(labels.values, 0, elements(labels.shape), "target", note);
   const { labelNames } = spec;
   const names = Array.isArray(labelNames) ? labelNames : tellingNames(labels.names ?? []);
   const described = describeLabels(labels, spec.classes, names, note, bad);
@@ -87,8 +104,8 @@ export async function inspectDataset(spec: DatasetSpec): Promise<Inspection> {
     folder: spec.folder,
     items: count,
     shape,
-    type: items instanceof Uint8Array ? "u1" : items instanceof Int32Array ? "i4" : "f4",
-    values: summarise(items),
+    type: STORED_AS[type],
+    values: values.summary(),
     labels: described,
     bad: rows.length,
     bad_rows: rows.slice(0, SHOWN_ROWS),
@@ -97,19 +114,27 @@ export async function inspectDataset(spec: DatasetSpec): Promise<Inspection> {
 
 type Note = (row: number, reason: string) => void;
 
-function noteNumbers({ items, shape, labels }: RawData, note: Note): void {
-  const kinds = [
-    { values: items, size: elements(shape), what: "number" },
-    { values: labels.values, size: elements(labels.shape), what: "target" },
-  ];
-  for (const { values, size, what } of kinds) {
-    if (!(values instanceof Float32Array)) continue;
-    values.forEach((value, i) => {
-      if (!Number.isFinite(value)) {
-        note(Math.floor(i / size) + 1, `${what} ${i % size} is ${value}`);
-      }
-    });
-  }
+/** The data, of which no more than some items are held where they can be read so. */
+async function streamed(spec: DatasetSpec, onBad: OnBadCell): Promise<StreamedData> {
+  const reader = readerOf(spec);
+  return await reader.stream(spec.folder, onBad) ??
+    streamOf(await reader.read(spec.folder, onBad));
+}
+
+/** @param before how many numbers came before these */
+function noteNumbers(
+  values: NumberArray,
+  before: number,
+  size: number,
+  what: string,
+  note: Note,
+): void {
+  if (!(values instanceof Float32Array)) return;
+  values.forEach((value, i) => {
+    if (Number.isFinite(value)) return;
+    const at = before + i;
+    note(Math.floor(at / size) + 1, `${what} ${at % size} is ${value}`);
+  });
 }
 
 function describeLabels(
@@ -119,7 +144,9 @@ function describeLabels(
   note: Note,
   bad: ReadonlyMap<number, string>,
 ): Inspection["labels"] {
-  if (values instanceof Float32Array) return { kind: "targets", shape, values: summarise(values) };
+  if (values instanceof Float32Array) {
+    return { kind: "targets", shape, values: new Summary().add(values).summary() };
+  }
   const limit = declared ?? MOST_CLASSES;
   values.forEach((label, row) => {
     if (label >= 0 && label < limit) return;
@@ -133,17 +160,33 @@ function describeLabels(
   return { kind: "classes", classes, counts, names };
 }
 
-function summarise(values: Uint8Array | Int32Array | Float32Array): ValueSummary {
-  let [count, sum, squares, least, most] = [0, 0, 0, Infinity, -Infinity];
-  for (const value of values) {
-    if (!Number.isFinite(value)) continue;
-    count += 1;
-    sum += value;
-    squares += value * value;
-    if (value < least) least = value;
-    if (value > most) most = value;
+/** Adds numbers up. */
+class Summary {
+  /** How many numbers were added, finite or not. */
+  seen = 0;
+  #count = 0;
+  #sum = 0;
+  #squares = 0;
+  #least = Infinity;
+  #most = -Infinity;
+
+  add(values: NumberArray): this {
+    this.seen += values.length;
+    for (const value of values) {
+      if (!Number.isFinite(value)) continue;
+      this.#count += 1;
+      this.#sum += value;
+      this.#squares += value * value;
+      if (value < this.#least) this.#least = value;
+      if (value > this.#most) this.#most = value;
+    }
+    return this;
   }
-  if (count === 0) return { least: null, most: null, mean: null, std: null };
-  const mean = sum / count;
-  return { least, most, mean, std: Math.sqrt(Math.max(0, squares / count - mean * mean)) };
+
+  summary(): ValueSummary {
+    if (this.#count === 0) return { least: null, most: null, mean: null, std: null };
+    const mean = this.#sum / this.#count;
+    const variance = Math.max(0, this.#squares / this.#count - mean * mean);
+    return { least: this.#least, most: this.#most, mean, std: Math.sqrt(variance) };
+  }
 }

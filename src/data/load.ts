@@ -13,7 +13,6 @@ import {
   type StoredData,
   typeOf,
 } from "./dataset.ts";
-import { overBudget } from "./folder.ts";
 import { readerOf } from "./readers.ts";
 
 /**
@@ -29,26 +28,15 @@ export async function loadDataset(spec: DatasetSpec): Promise<ResidentDataset> {
 }
 
 /**
- * Reads a dataset into memory if its items take at most so many bytes there; else they stay on disk
- * and are read batch by batch, until they are closed. It has the same items either way.
+ * Reads a dataset into memory, unless its items take more than so many bytes there and can be read
+ * where they are: then they stay on disk and are read batch by batch, until they are closed. It has
+ * the same items either way. What is packed is made readable by `unpackedWithin`.
  *
- * @throws {DataError} as {@link loadDataset}; the items are more, and stored so that they cannot be
- * read batch by batch
+ * @throws {DataError} as {@link loadDataset}
  */
 export async function loadWithin(spec: DatasetSpec, budgetBytes: number): Promise<Dataset> {
-  const reader = readerOf(spec);
-  const stored = await reader.open?.(spec.folder, budgetBytes) ?? null;
-  if (stored === null) {
-    const dataset = await loadDataset(spec);
-    const { byteLength } = dataset.items;
-    if (byteLength <= budgetBytes) return dataset;
-    throw overBudget(
-      `dataset ${spec.name}`,
-      byteLength,
-      budgetBytes,
-      "save it as a pair of IDX files or by numpy.savez",
-    );
-  }
+  const stored = await readerOf(spec).open?.(spec.folder, budgetBytes) ?? null;
+  if (stored === null) return await loadDataset(spec);
   try {
     return checkedDataset(spec, stored);
   } catch (error) {

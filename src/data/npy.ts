@@ -3,7 +3,7 @@
  * magic, version, header length, a Python dictionary as text, then the elements.
  */
 import { DataError } from "../core/errors.ts";
-import { elements, type NumberArray } from "./dataset.ts";
+import { elements, type NumberArray, type NumberType, typeOf } from "./dataset.ts";
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 /** Bytes an element of the types that are read. */
@@ -34,10 +34,21 @@ export function parseNpy(bytes: Uint8Array<ArrayBuffer>, label: string): NpyArra
   }
   // A slice starts at an aligned byte, which typed arrays need.
   const data = bytes.slice(start).buffer;
-  return { values: numbers(type, data, label), shape };
+  return { values: npyNumbers(type, data, label), shape };
 }
 
-function numbers(type: NpyType, data: ArrayBuffer, label: string): NumberArray {
+/**
+ * Elements as numbers in memory.
+ *
+ * @param first how many elements there are before these, for messages
+ * @throws {DataError} a whole number beyond 32 bits
+ */
+export function npyNumbers(
+  type: NpyType,
+  data: ArrayBuffer,
+  label: string,
+  first = 0,
+): NumberArray {
   switch (type) {
     case "u1":
       return new Uint8Array(data);
@@ -53,7 +64,9 @@ function numbers(type: NpyType, data: ArrayBuffer, label: string): NumberArray {
         narrow[index] = Number(value);
         if (BigInt(narrow[index]!) !== value) {
           throw new DataError(
-            `Cannot read ${label} as element ${index} is ${value}: at most 32 bits are read`,
+            `Cannot read ${label} as element ${
+              first + index
+            } is ${value}: at most 32 bits are read`,
           );
         }
       });
@@ -108,15 +121,35 @@ export function parseNpyHeader(bytes: Uint8Array<ArrayBuffer>, label: string): N
 
 /** The bytes of an `.npy` file with these elements. */
 export function encodeNpy(values: NumberArray, shape: readonly number[]): Uint8Array<ArrayBuffer> {
-  const type = values instanceof Uint8Array ? "|u1" : values instanceof Int32Array ? "<i4" : "<f4";
+  const header = encodeNpyHeader(typeOf(values), shape);
+  const bytes = new Uint8Array(header.length + values.byteLength);
+  bytes.set(header);
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), header.length);
+  return bytes;
+}
+
+const DESCRIPTIONS = { u8: "|u1", i32: "<i4", f32: "<f4" } as const satisfies Record<
+  NumberType,
+  string
+>;
+
+/**
+ * What an `.npy` file has before its elements.
+ *
+ * @param leastBytes how long it is at least, for one that is written anew in the same place
+ */
+export function encodeNpyHeader(
+  type: NumberType,
+  shape: readonly number[],
+  leastBytes = 0,
+): Uint8Array<ArrayBuffer> {
   const sizes = shape.map((size) => `${size},`).join(" ");
-  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${sizes}), }`;
+  const text = `{'descr': '${DESCRIPTIONS[type]}', 'fortran_order': False, 'shape': (${sizes}), }`;
   // The elements start at a multiple of 64, after a line break.
-  const start = Math.ceil((10 + text.length + 1) / 64) * 64;
-  const bytes = new Uint8Array(start + values.byteLength);
+  const start = Math.ceil(Math.max(leastBytes, 10 + text.length + 1) / 64) * 64;
+  const bytes = new Uint8Array(start);
   bytes.set([...MAGIC, 1, 0]);
   new DataView(bytes.buffer).setUint16(8, start - 10, true);
   bytes.set(new TextEncoder().encode(`${text.padEnd(start - 11)}\n`), 10);
-  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), start);
   return bytes;
 }

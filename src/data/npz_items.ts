@@ -1,70 +1,61 @@
-/** Reads the items of an `.npz` by index, for arrays that are larger than the memory allowed. */
-import { DataError } from "../core/errors.ts";
-import { elements, type NumberType, type StoredData } from "./dataset.ts";
-import { type DataFile, findFile, overBudget, plainSize } from "./folder.ts";
-import { type NpyHeader, type NpyType, parseNpy, parseNpyHeader } from "./npy.ts";
-import { itemShape, labelsOf } from "./npz.ts";
-import { openItems } from "./stored_items.ts";
-import { readBytesAt, readMember, type ZipMember, zipMembers } from "./zip_directory.ts";
-
-/** NumPy's headers are a line of text; one of these many bytes describes no array of numbers. */
-const HEADER_BYTES = 4096;
-
-/** Types that lie in memory as they are stored. */
-const IN_MEMORY: Readonly<Partial<Record<NpyType, NumberType>>> = {
-  u1: "u8",
-  i4: "i32",
-  f4: "f32",
-};
+/** The items of an `.npz` that is larger than the memory allowed: by index, or in their order. */
+import { createInflateRaw } from "node:zlib";
+import type { StoredData, StreamedData } from "./dataset.ts";
+import { type DataFile, findFile, plainSize, storedParts, unpackParts } from "./folder.ts";
+import { parseNpy } from "./npy.ts";
+import { openNpyItems, streamNpyItems } from "./npy_items.ts";
+import { labelsOf } from "./npz.ts";
+import { readMember, type ZipMember, zipMembers } from "./zip_directory.ts";
 
 /**
- * As `readNpz`, with items that stay on disk; null if they take at most so many bytes.
+ * As `readNpz`, with items that stay on disk; null if they take at most so many bytes in memory, or
+ * are packed or of 64-bit numbers.
  *
- * @throws {DataError} as `readNpz`; the items are more, and packed or of 64-bit numbers
+ * @throws {DataError} as `readNpz`
  */
 export async function openNpz(
   folder: string,
   name: string,
   budgetBytes: number,
 ): Promise<StoredData | null> {
+  const arrays = await findArrays(folder, name);
+  if (arrays === null || !arrays.x.isStored) return null;
+  const { file, x, y } = arrays;
+  const opened = openNpyItems({ ...x, file }, `${file.label} x`, budgetBytes);
+  return opened && { ...opened, labels: labelsIn(file, y) };
+}
+
+/**
+ * As `readNpz`, with items that are read in their order; null if that cannot be.
+ *
+ * @throws {DataError} as `readNpz`
+ */
+export async function streamNpz(folder: string, name: string): Promise<StreamedData | null> {
+  const arrays = await findArrays(folder, name);
+  if (arrays === null) return null;
+  const { file, x, y } = arrays;
+  const content = () => {
+    const stored = storedParts(file, x.start, x.packed);
+    return x.isStored
+      ? stored
+      : unpackParts(stored, createInflateRaw(), `${x.name} of ${file.label} as it is not whole`);
+  };
+  return {
+    ...await streamNpyItems(content, `${file.label} x`),
+    labels: () => labelsIn(file, y),
+  };
+}
+
+async function findArrays(folder: string, name: string) {
   const file = await findFile(folder, name);
   // An archive within gzip has no directory that could be read alone.
   if (await plainSize(file) === null) return null;
   const members = zipMembers(file);
   const x = members.find((member) => member.name === "x.npy");
   const y = members.find((member) => member.name === "y.npy");
-  if (x === undefined || y === undefined) return null;
-  const refuse = (bytes: number, remedy: string) =>
-    overBudget(`${file.label} x`, bytes, budgetBytes, `save it ${remedy}`);
-  if (!x.isStored) {
-    // Of 64-bit numbers half stays; what is less than this is told exactly once it is read.
-    const leastBytes = (x.size - HEADER_BYTES) / 2;
-    if (leastBytes <= budgetBytes) return null;
-    throw refuse(leastBytes, "by numpy.savez, which does not pack");
-  }
-  const header = headerOf(file, x);
-  const bytes = elements(header.shape) * Math.min(4, Number(header.type[1]));
-  if (bytes <= budgetBytes) return null;
-  const type = IN_MEMORY[header.type];
-  if (type === undefined) throw refuse(bytes, "as float32 or int32");
-  const shape = itemShape(header.shape, type === "u8", file.label);
-  const labels = labelsOf(parseNpy(readMember(file, y), `${file.label} y`), `${file.label} y`);
-  const items = openItems(file, {
-    type,
-    bigEndian: false,
-    count: header.shape[0]!,
-    size: elements(shape),
-    start: x.start + header.start,
-  });
-  return { items, shape, labels };
+  return x === undefined || y === undefined ? null : { file, x, y };
 }
 
-function headerOf(file: DataFile, member: ZipMember): NpyHeader {
-  const label = `${file.label} x`;
-  const header = parseNpyHeader(readBytesAt(file, member.start, HEADER_BYTES), label);
-  const bytes = header.start + elements(header.shape) * Number(header.type[1]);
-  if (bytes === member.size) return header;
-  throw new DataError(
-    `Cannot read ${label} as it holds ${member.size} bytes: its header states ${bytes}`,
-  );
+function labelsIn(file: DataFile, y: ZipMember) {
+  return labelsOf(parseNpy(readMember(file, y), `${file.label} y`), `${file.label} y`);
 }

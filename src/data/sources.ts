@@ -3,16 +3,17 @@ import { existsSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { UsageError } from "../core/errors.ts";
 import { CIFAR10_FILES, readCifar10 } from "./cifar10.ts";
-import { readCsvTable } from "./csv.ts";
+import { openCsv } from "./csv.ts";
 import type { Normalisation, RawData } from "./dataset.ts";
 import { isImageName } from "./image.ts";
-import { readImageFolders } from "./image_folders.ts";
+import { streamImageFolders } from "./image_folders.ts";
 import { tellingNames } from "./label_names.ts";
 import { MNIST_FILES, readMnist } from "./mnist.ts";
-import { readParquetTable } from "./parquet.ts";
+import { openParquet } from "./parquet.ts";
 import { readerOf } from "./readers.ts";
 import { DATASET_CONFIG_FILES, readDatasetSpec } from "./spec.ts";
-import { type TableChoice, tableData } from "./table.ts";
+import { gathered } from "./streamed.ts";
+import { columnText, streamTable, type TableChoice } from "./table.ts";
 
 /** Data to divide, not checked yet. */
 export interface Source {
@@ -115,7 +116,9 @@ async function openFolder(folder: string, from: string): Promise<Source> {
   const hasImages = inner.some(({ name }) =>
     [...Deno.readDirSync(`${folder}/${name}`)].some((entry) => isImageName(entry.name))
   );
-  if (hasImages) return plain(basename(folder), await readImageFolders(folder, "."));
+  if (hasImages) {
+    return plain(basename(folder), await gathered(await streamImageFolders(folder, ".")));
+  }
   throw new UsageError(
     `Cannot tell what --from "${from}" is as it has neither ${
       DATASET_CONFIG_FILES.join(" nor ")
@@ -130,16 +133,15 @@ async function openFile(path: string, { column, label }: SourceOptions): Promise
   if (!TABLE.test(file)) {
     return plain(name, await readerOf({ name, files: file }).read(dirname(path)));
   }
-  const readTable = /\.parquet$/i.test(file) ? readParquetTable : readCsvTable;
-  const table = await readTable(dirname(path), file);
+  const open = /\.parquet$/i.test(file) ? openParquet : openCsv;
+  const table = await open(dirname(path), file);
   const choice: TableChoice = {
     labelNames: "sorted",
     ...(label === undefined ? {} : { label }),
     ...(column === undefined ? {} : { without: column }),
   };
-  const train = tableData(table, choice);
-  const place = column === undefined ? -1 : table.columns.indexOf(column);
-  const cells = place < 0 ? null : table.rows.map((row) => String(row[place] ?? ""));
+  const train = await gathered(await streamTable(table, choice));
+  const cells = column === undefined ? null : await columnText(table, column);
   return { ...plain(name, train), column: cells, models: ["Linear", "TableMLP"] };
 }
 

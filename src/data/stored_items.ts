@@ -73,7 +73,8 @@ class FileItems implements StoredItems {
   }
 }
 
-function swapWords(bytes: Uint8Array<ArrayBuffer>): void {
+/** Turns the bytes of each 32-bit word around, from big-endian. */
+export function swapWords(bytes: Uint8Array<ArrayBuffer>): void {
   const view = new DataView(bytes.buffer);
   for (let at = 0; at < bytes.length; at += 4) view.setUint32(at, view.getUint32(at), true);
 }

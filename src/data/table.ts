@@ -5,16 +5,25 @@
  */
 import { DataError } from "../core/errors.ts";
 import { sortedNames } from "../core/sorted_names.ts";
-import type { RawData } from "./dataset.ts";
+import { BYTES_EACH, type RawLabels, type StreamedData } from "./dataset.ts";
 import type { LabelNames } from "./label_names.ts";
 
-/** What a format's reader found. */
+/** A table in a file, which is read some rows at a time. */
 export interface Table {
   /** `<dataset>/<file name>`, for messages. */
   readonly source: string;
   readonly columns: readonly string[];
-  /** [rows][columns]: text, or numbers where the format has types. */
-  readonly rows: readonly (readonly unknown[])[];
+  /** Number of rows; null if only reading them tells. */
+  readonly count: number | null;
+  /** All rows in their order, from the first at each call. @param wanted columns that are looked at */
+  rows(wanted: readonly number[]): AsyncIterable<Rows>;
+}
+
+/** Some rows of a table. */
+export interface Rows {
+  readonly count: number;
+  /** Text, or a number where the format has types. */
+  cell(row: number, column: number): unknown;
 }
 
 /** Which columns mean what. */
@@ -41,70 +50,152 @@ export interface BadCell {
 export type OnBadCell = (bad: BadCell) => void;
 
 /**
- * Items and labels of a table.
+ * Items and labels of a table, some rows at a time.
  *
  * @param onBad gets every cell that is not a finite number, which then counts as NaN, and every label
  * that is none of the names
  * @throws {DataError} fewer than two columns, no such column, labels that are words without names for
- * them, or, without `onBad`, a bad cell
+ * them, or (with the part that it lies in) without `onBad`, a bad cell
  */
-export function tableData(
-  { source, columns, rows }: Table,
-  { label, without, labelNames }: TableChoice = {},
-  onBad: OnBadCell = (bad) => refuse(source, bad),
-): RawData {
-  const labelColumn = label === undefined ? defaultLabel(columns, without) : place(label);
-  const left = without === undefined ? null : place(without);
-  const inputs = columns.flatMap((_, i) => i === labelColumn || i === left ? [] : [i]);
-  if (labelColumn < 0 || inputs.length === 0) {
+export async function streamTable(
+  table: Table,
+  choice: TableChoice = {},
+  onBad: OnBadCell = (bad) => refuse(table.source, bad),
+): Promise<StreamedData> {
+  const columns = columnsOf(table, choice);
+  const names = await namesOf(table, columns, choice.labelNames);
+  const numbers = new TableNumbers(table, columns, names, onBad);
+  const size = columns.inputs.length;
+  return {
+    type: "f32",
+    shape: [size],
+    byteLength: table.count === null ? null : table.count * size * BYTES_EACH.f32,
+    async *parts() {
+      for await (const rows of table.rows([columns.label, ...columns.inputs])) {
+        yield numbers.take(rows);
+      }
+    },
+    labels: () => numbers.labels(),
+  };
+}
+
+/** The cells of a column as text. @throws {DataError} there is no such column */
+export async function columnText(table: Table, name: string): Promise<string[]> {
+  const column = placeOf(table, name);
+  const text: string[] = [];
+  for await (const rows of table.rows([column])) {
+    for (let row = 0; row < rows.count; row++) text.push(String(rows.cell(row, column) ?? ""));
+  }
+  return text;
+}
+
+/** Columns by place. */
+interface Columns {
+  readonly label: number;
+  readonly inputs: readonly number[];
+  /** What the label is called in messages. */
+  readonly labelSource: string;
+}
+
+function columnsOf(table: Table, { label: named, without }: TableChoice): Columns {
+  const { source, columns } = table;
+  const label = named === undefined ? defaultLabel(columns, without) : placeOf(table, named);
+  const left = without === undefined ? null : placeOf(table, without);
+  const inputs = columns.flatMap((_, i) => i === label || i === left ? [] : [i]);
+  if (label < 0 || inputs.length === 0) {
     throw new DataError(
       `Cannot read ${source} with ${columns.length} columns: at least two are needed, ` +
         "a label and what to learn it from",
     );
   }
-  const cells = rows.map((row) => row[labelColumn]);
-  const labelSource = `${source} column "${columns[labelColumn]}"`;
-  const names = namesOf(cells, labelNames, labelSource);
-  const places = names && new Map(names.map((name, place) => [name, place]));
-  const items = new Float32Array(rows.length * inputs.length);
-  const labels = new Float64Array(rows.length);
-  rows.forEach((cells, row) => {
-    const read = (column: number, isLabel: boolean) => {
-      const cell = cells[column];
-      const byName = isLabel ? places : null;
-      const value = byName ? byName.get(wordOf(cell)) ?? NaN : finite(cell);
-      if (Number.isNaN(value)) {
-        const wanted = byName ? "one of label_names" : "a finite number";
-        onBad({ row: row + 1, column: columns[column]!, cell: shown(cell), wanted });
-      }
-      return value;
-    };
-    labels[row] = read(labelColumn, true);
-    inputs.forEach((column, i) => items[row * inputs.length + i] = read(column, false));
-  });
-  // A bad cell says nothing about what the other labels are.
-  const isClass = labels.every((value) =>
-    Number.isNaN(value) || Number.isInteger(value) && value >= 0 && value < 2 ** 31
+  return { label, inputs, labelSource: `${source} column "${columns[label]}"` };
+}
+
+function placeOf({ source, columns }: Table, name: string): number {
+  const found = columns.indexOf(name);
+  if (found >= 0) return found;
+  throw new DataError(
+    `Cannot find column "${name}" in ${source}: its columns are ${columns.join(", ")}`,
   );
-  const values = isClass ? Int32Array.from(labels) : Float32Array.from(labels);
-  return {
-    items,
-    shape: [inputs.length],
-    labels: {
+}
+
+/** Turns the rows of a table into numbers, in their order. */
+class TableNumbers {
+  readonly #columnNames: readonly string[];
+  readonly #columns: Columns;
+  readonly #names: readonly string[] | null;
+  readonly #places: ReadonlyMap<string, number> | null;
+  readonly #onBad: OnBadCell;
+  readonly #labels: Float64Array[] = [];
+  #count = 0;
+  #areClasses = true;
+
+  constructor(
+    { columns: columnNames }: Table,
+    columns: Columns,
+    names: readonly string[] | null,
+    onBad: OnBadCell,
+  ) {
+    this.#columnNames = columnNames;
+    this.#columns = columns;
+    this.#names = names;
+    this.#places = names && new Map(names.map((name, place) => [name, place]));
+    this.#onBad = onBad;
+  }
+
+  /** The items of the rows that follow. @throws what `onBad` does */
+  take(rows: Rows): Float32Array {
+    const { label, inputs } = this.#columns;
+    const items = new Float32Array(rows.count * inputs.length);
+    const labels = new Float64Array(rows.count);
+    for (let row = 0, at = 0; row < rows.count; row++) {
+      labels[row] = this.#number(row, label, rows.cell(row, label), this.#places);
+      for (const column of inputs) {
+        items[at++] = this.#number(row, column, rows.cell(row, column), null);
+      }
+    }
+    // A bad cell says nothing about what the other labels are.
+    this.#areClasses &&= labels.every((value) =>
+      Number.isNaN(value) || Number.isInteger(value) && value >= 0 && value < 2 ** 31
+    );
+    this.#labels.push(labels);
+    this.#count += rows.count;
+    return items;
+  }
+
+  /** The labels of the rows taken. */
+  labels(): RawLabels {
+    const values = new (this.#areClasses ? Int32Array : Float32Array)(this.#count);
+    let at = 0;
+    for (const part of this.#labels) {
+      values.set(part, at);
+      at += part.length;
+    }
+    return {
       values,
       shape: [],
-      count: rows.length,
-      source: labelSource,
-      ...(names && { names }),
-    },
-  };
+      count: this.#count,
+      source: this.#columns.labelSource,
+      ...(this.#names && { names: this.#names }),
+    };
+  }
 
-  function place(name: string): number {
-    const found = columns.indexOf(name);
-    if (found >= 0) return found;
-    throw new DataError(
-      `Cannot find column "${name}" in ${source}: its columns are ${columns.join(", ")}`,
-    );
+  #number(
+    row: number,
+    column: number,
+    cell: unknown,
+    places: ReadonlyMap<string, number> | null,
+  ): number {
+    const value = places === null ? finite(cell) : places.get(wordOf(cell)) ?? NaN;
+    if (Number.isNaN(value)) {
+      this.#onBad({
+        row: this.#count + row + 1,
+        column: this.#columnNames[column]!,
+        cell: shown(cell),
+        wanted: places === null ? "a finite number" : "one of label_names",
+      });
+    }
+    return value;
   }
 }
 
@@ -113,19 +204,35 @@ function defaultLabel(columns: readonly string[], without: string | undefined): 
   return named >= 0 ? named : columns.findLastIndex((column) => column !== without);
 }
 
-/** Names for labels that are words; null for numbers. @throws {DataError} words without names */
-function namesOf(
-  cells: readonly unknown[],
+/**
+ * Names for labels that are words; null for numbers. The labels are read until one is a number,
+ * which the first is where data are right.
+ *
+ * @throws {DataError} words without names
+ */
+async function namesOf(
+  table: Table,
+  { label, labelSource }: Columns,
   given: LabelNames | undefined,
-  source: string,
-): readonly string[] | null {
+): Promise<readonly string[] | null> {
   if (Array.isArray(given)) return given;
-  const filled = cells.filter((cell) => wordOf(cell) !== "");
-  // A word among numbers is a mistake in its row.
-  if (filled.length === 0 || filled.some((cell) => !Number.isNaN(finite(cell)))) return null;
-  if (given === "sorted") return sortedNames(filled.map(wordOf));
+  const words = new Set<string>();
+  let first: unknown;
+  for await (const rows of table.rows([label])) {
+    for (let row = 0; row < rows.count; row++) {
+      const cell = rows.cell(row, label);
+      const word = wordOf(cell);
+      if (word === "") continue;
+      // A word among numbers is a mistake in its row.
+      if (!Number.isNaN(finite(cell))) return null;
+      if (words.size === 0) first = cell;
+      if (words.size === 0 || given === "sorted") words.add(word);
+    }
+  }
+  if (words.size === 0) return null;
+  if (given === "sorted") return sortedNames(words);
   throw new DataError(
-    `Cannot number the labels of ${source}, such as "${shown(filled[0])}": list all of them as ` +
+    `Cannot number the labels of ${labelSource}, such as "${shown(first)}": list all of them as ` +
       "label_names in the dataset's configuration, in the same order for every client",
   );
 }

@@ -5,6 +5,7 @@
 import { messageOf } from "../core/errors.ts";
 import { allocateWeights, checkWeights, decodeWeights } from "../core/weights.ts";
 import type { Dataset, DatasetSpec } from "../data/dataset.ts";
+import { fileStamps } from "../data/file_stamps.ts";
 import { loadWithin } from "../data/load.ts";
 import { chooseArithmetic, chosenArithmetic } from "./arithmetic_choice.ts";
 import { batchSizes } from "./batch_shape.ts";
@@ -138,18 +139,6 @@ async function load(spec: DatasetSpec): Promise<Dataset> {
 
 function closeItems(dataset: Dataset | undefined): void {
   if (dataset !== undefined && "close" in dataset.items) dataset.items.close();
-}
-
-function fileStamps({ folder, files }: DatasetSpec): Promise<unknown[]> {
-  const names = typeof files === "string" ? [files] : [files.images, files.labels];
-  return Promise.all(names.map(async (name) => {
-    try {
-      const { size, mtime } = await Deno.stat(`${folder}/${name}`);
-      return [size, mtime?.getTime()];
-    } catch {
-      return null; // the loading tells what is wrong with it
-    }
-  }));
 }
 
 const scope = self as unknown as {

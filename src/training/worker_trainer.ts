@@ -33,6 +33,7 @@ import type {
   TrainingRequest,
   TrainingResult,
 } from "./trainer.ts";
+import { UnpackedDatasets } from "./unpacked_datasets.ts";
 
 const THREAD_MODULES = fileURLToPath(new URL("./threads/", import.meta.url));
 
@@ -53,6 +54,13 @@ export interface WorkerTrainerOptions {
   readonly abortGraceMs?: number;
   /** Keeps compiled steps for later workers. @default {as long as the trainer} */
   readonly programs?: ProgramStore;
+  /**
+   * Folder in which temporary ones are made for datasets that have to be unpacked, as they are larger
+   * than memory.
+   *
+   * @default the system's
+   */
+  readonly scratchFolder?: string;
   /** Told what a person should know, such as that a model trains slowly. @default {() => {}} */
   readonly onNotice?: (text: string) => void;
 }
@@ -91,6 +99,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   readonly #abortGraceMs: number;
   readonly #onNotice: (text: string) => void;
   readonly #programs: ProgramStore;
+  readonly #unpacked: UnpackedDatasets;
   #running: RunningWorker | null = null;
   #inFlight: CallInFlight | null = null;
   #lastId = 0;
@@ -105,6 +114,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       abortGraceMs = 2000,
       programs = new MemoryPrograms(),
       onNotice = () => {},
+      scratchFolder,
     }: WorkerTrainerOptions,
   ) {
     // Specs of datasets name their folders by real path.
@@ -114,6 +124,11 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     this.#abortGraceMs = abortGraceMs;
     this.#onNotice = onNotice;
     this.#programs = programs;
+    this.#unpacked = new UnpackedDatasets({
+      budgetBytes: engine.datasetBytes ?? Infinity,
+      ...(scratchFolder !== undefined && { scratchFolder }),
+      onNotice,
+    });
     const notice = threadsNotice(engine.threads ?? 1);
     if (notice !== null) onNotice(notice);
   }
@@ -128,7 +143,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
 
   async check(source: ModelSource, datasetFolder: string, loss: string): Promise<void> {
     await this.#inTurn(async () => {
-      const { spec } = await readDatasetSpec(datasetFolder);
+      const spec = await this.#dataset(datasetFolder);
       return this.#callWithin("check", { source, loss, dataset: spec }, spec);
     });
   }
@@ -142,7 +157,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     const device = this.#device(slowdown, signal);
     const timeLimitSeconds = device.ownSeconds(job.settings.timeLimitSeconds);
     const { metrics, ...trained } = await this.#inTurn(async () => {
-      const { spec } = await readDatasetSpec(datasetFolder);
+      const spec = await this.#dataset(datasetFolder, signal);
       const settings = { ...job.settings, timeLimitSeconds };
       return this.#call(
         "train",
@@ -159,7 +174,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   async evaluate(request: EvaluationRequest, signal: AbortSignal): Promise<Evaluation> {
     const { datasetFolder, slowdown, ...job } = request;
     const { evaluation, seconds } = await this.#inTurn(async () => {
-      const { spec } = await readDatasetSpec(datasetFolder);
+      const spec = await this.#dataset(datasetFolder, signal);
       return this.#call("evaluate", { ...job, dataset: spec }, spec, signal);
     }, signal);
     await this.#device(slowdown, signal).finish(seconds);
@@ -168,7 +183,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
 
   prepare(datasetFolder: string): Promise<void> {
     return this.#inTurn(async () => {
-      const { spec } = await readDatasetSpec(datasetFolder);
+      const spec = await this.#dataset(datasetFolder);
       // Loading its modules is the greater part of what the first step waits for. Of many clients
       // in a process the first that trains starts it for all.
       if (this.#closed.signal.aborted || this.#sharedFolders.length > 0) return;
@@ -181,6 +196,14 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   close(): void {
     this.#closed.abort(new FlotillaError("Cannot use a trainer that was closed"));
     this.#endWorker(this.#closed.signal.reason);
+    this.#unpacked.close();
+  }
+
+  /** What the worker shall read. */
+  async #dataset(folder: string, signal?: AbortSignal): Promise<DatasetSpec> {
+    const { spec } = await readDatasetSpec(folder);
+    const closed = this.#closed.signal;
+    return this.#unpacked.within(spec, signal ? AbortSignal.any([signal, closed]) : closed);
   }
 
   #device(slowdown = 1, signal: AbortSignal): SlowerDevice {
@@ -260,10 +283,12 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   /** The running worker if it may read this folder (or none is needed), else a new one. */
   #workerFor(folder: string | null): RunningWorker {
     const running = this.#running;
-    if (running !== null && (folder === null || running.folders.includes(folder))) return running;
-    const folders = folder === null || this.#sharedFolders.includes(folder)
-      ? this.#sharedFolders
-      : [folder];
+    // Where datasets share a worker, so do those that were unpacked.
+    const root = this.#sharedFolders.length > 0 ? this.#unpacked.root : null;
+    const shared = root === null ? this.#sharedFolders : [...this.#sharedFolders, root];
+    const readAs = root !== null && folder !== null && this.#unpacked.holds(folder) ? root : folder;
+    if (running !== null && (readAs === null || running.folders.includes(readAs))) return running;
+    const folders = readAs === null || shared.includes(readAs) ? shared : [readAs];
     this.#endWorker(new FlotillaError("The training worker was replaced"));
     // A worker starts threads of its own only from modules that it may read.
     const isAlone = threadsFor(this.#engine.threads ?? 1) === 1;

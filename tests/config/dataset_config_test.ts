@@ -46,7 +46,7 @@ num_classes: 2
 
 Deno.test("a dataset file without its data's file name is refused", () => {
   assert.deepEqual(problemsOf(() => dataset("")), [
-    "dataset_config.yaml dataset_details.data_filename is missing: write the file of the items in the dataset's folder, or {images, labels} for a pair of IDX files",
+    "dataset_config.yaml dataset_details.data_filename is missing: write the file of the items in the dataset's folder, or {images, labels} for a pair of IDX or .npy files",
   ]);
 });
 
@@ -69,7 +69,7 @@ const bad: readonly [text: string, message: string][] = [
   ],
   [
     "{data_filename: {images: a}}",
-    "19 dataset_details.data_filename.labels is missing: write the IDX file of the labels, gzip or not",
+    "19 dataset_details.data_filename.labels is missing: write the IDX or .npy file of the labels, gzip or not",
   ],
   [
     "{data_filename: {images: a, labels: b, label: c}}",

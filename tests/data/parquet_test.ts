@@ -1,9 +1,15 @@
 /** Parquet tables. */
 import assert from "node:assert/strict";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { readParquet } from "../../src/data/parquet.ts";
+import { openParquet } from "../../src/data/parquet.ts";
 import { openSource } from "../../src/data/sources.ts";
+import { gathered } from "../../src/data/streamed.ts";
+import { streamTable } from "../../src/data/table.ts";
 import { inFolder } from "./folders.ts";
+
+async function read(folder: string, name: string) {
+  return await gathered(await streamTable(await openParquet(folder, name)));
+}
 
 async function write(path: string, site: string[] = ["x", "y"]) {
   const buffer = parquetWriteBuffer({
@@ -26,13 +32,13 @@ Deno.test("openSource() reads a Parquet table, the column that says whose a row 
     assert.deepEqual(column, ["x", "y"]);
   }));
 
-Deno.test("readParquet() names row and column of a cell that is no number, and what is no Parquet", () =>
+Deno.test("openParquet() names row and column of a cell that is no number, and what is no Parquet", () =>
   inFolder(async (folder) => {
     await write(`${folder}/t.parquet`, ["4", "y"]);
     await assert.rejects(
-      readParquet(folder, "t.parquet"),
+      read(folder, "t.parquet"),
       /t.parquet row 2 column "site": "y" is not a finite number/,
     );
     await Deno.writeTextFile(`${folder}/u.parquet`, "no table at all");
-    await assert.rejects(readParquet(folder, "u.parquet"), /Cannot read .*u.parquet as Parquet: /);
+    await assert.rejects(read(folder, "u.parquet"), /Cannot read .*u.parquet as Parquet: /);
   }));

@@ -1,6 +1,6 @@
 /** Datasets that are larger than the memory they may take: the same items, read from disk. */
 import assert from "node:assert/strict";
-import { gzipSync, zipSync } from "fflate";
+import { zipSync } from "fflate";
 import { batchFiller } from "../../src/data/batch.ts";
 import { BYTES_EACH, type Dataset, elements, rowsOf } from "../../src/data/dataset.ts";
 import { encodeIdx } from "../../src/data/idx.ts";
@@ -84,39 +84,6 @@ for (
       }
     }));
 }
-
-Deno.test("loadWithin() refuses what would have to be unpacked, and says how to store it", () =>
-  inFolder(async (folder) => {
-    await Deno.writeFile(`${folder}/l`, encodeIdx(LABELS, [7]));
-    await Deno.writeFile(`${folder}/i.gz`, gzipSync(encodeIdx(BYTES, [7, 3, 2])));
-    const pair = await configure(folder, "{ images: i.gz, labels: l }");
-    await assert.rejects(
-      loadWithin(pair, 41),
-      /^DataError: Cannot hold .*\/i.gz of 1 MB in memory as training.dataset_memory_mb allows 1 MB, .*: unpack it with gunzip, or allow more$/,
-    );
-    assert.equal((await loadWithin(pair, 42)).count, 7);
-
-    const y = npy("|u1", "(7,)", LABELS);
-    const npz = await configure(folder, "d.npz");
-    for (
-      const [width, remedy] of [
-        [6, /dataset .* save it as a pair of IDX files or by numpy.savez/],
-        [3000, /d.npz x of .* save it by numpy.savez, which does not pack/],
-      ] as const
-    ) {
-      const x = npy("<f4", `(7, ${width})`, new Float32Array(7 * width));
-      await Deno.writeFile(`${folder}/d.npz`, zipSync({ "x.npy": x, "y.npy": y }, { level: 6 }));
-      await assert.rejects(loadWithin(npz, 167), remedy);
-    }
-    const wide = npy("<f8", "(7, 6)", Float64Array.from(FLOATS));
-    await Deno.writeFile(`${folder}/d.npz`, zipSync({ "x.npy": wide, "y.npy": y }, { level: 0 }));
-    await assert.rejects(loadWithin(npz, 100), /d.npz x of .* save it as float32 or int32, or/);
-
-    await Deno.writeTextFile(`${folder}/d.csv`, "a,b,label\n1,2,0\n3,4,1\n");
-    const csv = await configure(folder, "d.csv");
-    await assert.rejects(loadWithin(csv, 15), /save it as a pair of IDX files or by numpy.savez/);
-    assert.equal((await loadWithin(csv, 16)).count, 2);
-  }));
 
 Deno.test("loadWithin() finds a number that is not finite, whichever block of items holds it", () =>
   inFolder(async (folder) => {
