@@ -20,8 +20,11 @@ import { serveEdge } from "../rpc/grpc_server.ts";
 import { BlobFolder } from "../state/blob_folder.ts";
 import type { EngineSettings } from "../training/protocol.ts";
 import type { Trainer } from "../training/trainer.ts";
+import { FolderPrograms } from "../training/folder_programs.ts";
+import type { ProgramStore } from "../training/program_store.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { examples } from "./command.ts";
+import { codeStamp } from "./code_stamp.ts";
 import { loadConfigFile } from "./config_file.ts";
 import { watchProcess } from "./resources.ts";
 import {
@@ -111,7 +114,8 @@ async function run(flags: ClientFlags): Promise<void> {
     device: config.general_config.use_gpu ? config.training.device : "cpu",
   });
   const tempFolders = numbers.map((n) => temp.replaceAll("{n}", `${n}`));
-  const trainers = openTrainers(local, tempFolders, engine, logger);
+  const programs = new FolderPrograms(`${tempFolders[0]}/steps`, await codeStamp());
+  const trainers = openTrainers(local, tempFolders, engine, programs, logger);
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];
   const monitor = flags.monitor ? await watchProcess(tempFolders[0]!, logger) : null;
@@ -263,6 +267,7 @@ function openTrainers(
   local: readonly Map<string, LocalDataset>[],
   tempFolders: readonly string[],
   engine: EngineSettings,
+  programs: ProgramStore,
   logger: Logger,
 ): Trainer[] {
   const folders = local.flatMap((datasets) => [...datasets.values()].map(({ folder }) => folder));
@@ -278,6 +283,7 @@ function openTrainers(
     },
     // A client of its own gets a worker that may read one dataset; many share workers.
     sharedFolders: local.length === 1 ? [] : [...new Set(folders)],
+    programs,
     onNotice(text: string) {
       if (!told.has(text)) logger.info("trainer", text);
       told.add(text);

@@ -26,6 +26,7 @@ import { ownIdentity } from "../state/process_identity.ts";
 import type { Store } from "../state/store.ts";
 import { tfjsModelFiles, WEIGHTS_FILE } from "../training/tfjs_model_file.ts";
 import { openStrategy } from "../custom/open_strategy.ts";
+import { MemoryPrograms } from "../training/program_store.ts";
 import { createWorkerTrainer } from "../training/worker_trainer.ts";
 import { builtInModels } from "./built_in_models.ts";
 import { examples } from "./command.ts";
@@ -176,6 +177,8 @@ async function startLeader(
     readvertise: advertise,
     heard: (client) => sessions.heard(client),
   });
+  // Runs of the same model need not compile it again.
+  const programs = new MemoryPrograms();
   const sessions = new Sessions({
     store,
     directory,
@@ -198,6 +201,7 @@ async function startLeader(
       createWorkerTrainer({
         engine: engineSettings(config.training),
         scratchFolder: config.temp_dir_path,
+        programs,
         onNotice: (text) => logger.info("trainer", text),
       }),
     openStrategy: (file, code) => openStrategy(file, code),

@@ -138,7 +138,11 @@ export class WorkerModels {
       work: async (needs, throwIfCancelled, task) => {
         const key = settingsKey(needs.settings);
         const kept = program.learners[key];
-        if (kept === undefined) return await (await build()).work(needs, throwIfCancelled, task);
+        if (kept === undefined) {
+          const result = await (await build()).work(needs, throwIfCancelled, task);
+          this.#latest &&= withLearners(program, this.#latest.learners);
+          return result;
+        }
         let learner = learners.get(key);
         if (learner === undefined) {
           const { threads, ended } = this.#settings;
@@ -159,7 +163,8 @@ export class WorkerModels {
         learner.useDataset(dataset);
         try {
           const result = await task(learner);
-          this.#latest = withLearners(program, learners);
+          const used = Array.from(learners, ([key, { program }]) => [key, program] as const);
+          this.#latest = withLearners(program, Object.fromEntries(used));
           return result;
         } catch (error) {
           if (!(error instanceof NotRecordable)) throw error;
@@ -206,9 +211,11 @@ export class WorkerModels {
   }
 }
 
-function withLearners(program: ModelProgram, learners: Running["learners"]): ModelProgram {
-  const own = Array.from(learners, ([key, learner]) => [key, learner.program] as const);
-  return { ...program, learners: { ...program.learners, ...Object.fromEntries(own) } };
+function withLearners(
+  program: ModelProgram,
+  learners: ModelProgram["learners"],
+): ModelProgram {
+  return { ...program, learners: { ...program.learners, ...learners } };
 }
 
 function stepsIn({ learners }: ModelProgram): number {

@@ -359,10 +359,13 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   }
 }
 
-/** All that a program is compiled from, but the kind of its dataset. */
-function programKey(source: ModelSource, engine: EngineSettings): string {
-  const { arithmetic, threads = 1, device = "cpu" } = engine;
-  return JSON.stringify([modelKey(source), arithmetic, threadsFor(threads), device]);
+/** All that a program is compiled from, as far as is known before the dataset is read. */
+function programKey(
+  { dataset: { classes, normalise }, ...source }: Jobs["train"] | Jobs["evaluate"],
+  { arithmetic, threads = 1, device = "cpu" }: EngineSettings,
+): string {
+  const dataset = [classes, normalise];
+  return JSON.stringify([modelKey(source), arithmetic, threadsFor(threads), device, dataset]);
 }
 
 /** The worker's word that it saw the flag. */
