@@ -66,7 +66,7 @@ export const clientConfigSchema = v.strictObject({
   general_config: section({
     temp_dir_path: orNull(
       text,
-      "Folder of identity, caches and unpacked datasets; null: temp_N of client N",
+      "Folder of identity, results, caches and unpacked datasets; null: temp_N of client N",
     ),
     slowdown: withDefault(
       v.pipe(v.number(), v.finite(), v.minValue(1)),
