@@ -1,6 +1,4 @@
 /** Reads the files of a dataset's folder, and none outside it. */
-import { pipeline, Readable } from "node:stream";
-import { createGunzip, gunzipSync } from "node:zlib";
 import { DataError, messageOf } from "../core/errors.ts";
 import { firstBytes } from "./parts.ts";
 
@@ -64,6 +62,7 @@ export async function readBytes({ label, path }: DataFile): Promise<Uint8Array<A
     throw new DataError(`Cannot read ${label}: ${messageOf(error)}`);
   }
   if (!isGzip(bytes)) return bytes;
+  const { gunzipSync } = await import("node:zlib");
   try {
     return new Uint8Array(gunzipSync(bytes, { maxOutputLength: LIMIT_BYTES }));
   } catch (error) {
@@ -101,6 +100,7 @@ const PART_BYTES = 2 ** 16;
 export async function* readParts(file: DataFile): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const parts = storedParts(file);
   if (await plainSize(file) !== null) return yield* parts;
+  const { createGunzip } = await import("node:zlib");
   yield* unpackParts(parts, createGunzip(), `${file.label} as it is not whole gzip`);
 }
 
@@ -140,6 +140,8 @@ export async function* unpackParts(
   unpack: NodeJS.ReadWriteStream,
   what: string,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  // Most data are not packed, and need not wait for these.
+  const { pipeline, Readable } = await import("node:stream");
   try {
     yield* pipeline(Readable.from(parts), unpack, () => {}) as unknown as AsyncIterable<
       Uint8Array<ArrayBuffer>

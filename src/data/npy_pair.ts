@@ -6,11 +6,6 @@ import { parseNpy } from "./npy.ts";
 import { openNpyItems, streamNpyItems } from "./npy_items.ts";
 import { itemShape, labelsOf } from "./npz.ts";
 
-/** Whether a pair of files is one of `.npy`. */
-export function isNpyPair({ images }: IdxPair): boolean {
-  return /\.npy(\.gz)?$/i.test(images);
-}
-
 /** Reads both. @throws {DataError} a file is missing or no readable array */
 export async function readNpyPair(folder: string, pair: IdxPair): Promise<RawData> {
   const file = await findFile(folder, pair.images);

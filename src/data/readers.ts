@@ -8,16 +8,9 @@ import type {
   StoredData,
   StreamedData,
 } from "./dataset.ts";
-import { openIdxPair, readIdxPair, streamIdxPair, summariseIdxPair } from "./idx.ts";
-import {
-  isNpyPair,
-  openNpyPair,
-  readNpyPair,
-  streamNpyPair,
-  summariseNpyPair,
-} from "./npy_pair.ts";
+import { type IdxPair, openIdxPair, readIdxPair, streamIdxPair, summariseIdxPair } from "./idx.ts";
 import { gathered, labelsAlone } from "./streamed.ts";
-import { type OnBadCell, streamTable, type Table } from "./table.ts";
+import type { OnBadCell, Table } from "./table.ts";
 
 /** Labels and the number of items, read without loading the items where the format allows it. */
 export interface LabelSummary {
@@ -69,7 +62,7 @@ const BY_EXTENSION: Readonly<Record<string, (name: string, numbering: Numbering)
 /** A reader of tables, which have to be read as a whole for their labels too. */
 function table(open: (folder: string) => Promise<Table>, numbering: Numbering): Reader {
   const stream = async (folder: string, onBad?: OnBadCell) =>
-    streamTable(await open(folder), numbering, onBad);
+    (await import("./table.ts")).streamTable(await open(folder), numbering, onBad);
   return {
     read: async (folder, onBad) => gathered(await stream(folder, onBad)),
     async summarise(folder) {
@@ -77,6 +70,16 @@ function table(open: (folder: string) => Promise<Table>, numbering: Numbering): 
       return { count: labels.count, labels };
     },
     stream,
+  };
+}
+
+function npyPair(files: IdxPair): Reader {
+  const pair = () => import("./npy_pair.ts");
+  return {
+    read: async (folder) => (await pair()).readNpyPair(folder, files),
+    summarise: async (folder) => (await pair()).summariseNpyPair(folder, files),
+    open: async (folder, budget) => (await pair()).openNpyPair(folder, files, budget),
+    stream: async (folder) => (await pair()).streamNpyPair(folder, files),
   };
 }
 
@@ -103,14 +106,7 @@ export function readerOf(
 ): Reader {
   const numbering = labelNames === undefined ? {} : { labelNames };
   if (typeof files !== "string") {
-    if (isNpyPair(files)) {
-      return {
-        read: (folder) => readNpyPair(folder, files),
-        summarise: (folder) => summariseNpyPair(folder, files),
-        open: (folder, budget) => openNpyPair(folder, files, budget),
-        stream: (folder) => streamNpyPair(folder, files),
-      };
-    }
+    if (/\.npy(\.gz)?$/i.test(files.images)) return npyPair(files);
     return {
       read: (folder) => readIdxPair(folder, files),
       summarise: (folder) => summariseIdxPair(folder, files),

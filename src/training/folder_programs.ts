@@ -1,7 +1,6 @@
 /** Compiled steps in a folder, for the workers of later processes. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { deserialize, serialize } from "node:v8";
 import type { ProgramStore } from "./program_store.ts";
 import type { ModelProgram } from "./step/program.ts";
 
@@ -38,6 +37,7 @@ export class FolderPrograms implements ProgramStore {
       const body = file.subarray(HASH_BYTES);
       // A file that was cut off or damaged would compute something else.
       if (!equal(file.subarray(0, HASH_BYTES), hash(body))) return null;
+      const { deserialize } = await import("node:v8");
       return deserialize(body) as ModelProgram;
     } catch {
       return null;
@@ -45,6 +45,7 @@ export class FolderPrograms implements ProgramStore {
   }
 
   async put(key: string, program: ModelProgram): Promise<void> {
+    const { serialize } = await import("node:v8");
     const body = serialize(program);
     const file = new Uint8Array(HASH_BYTES + body.length);
     file.set(hash(body));

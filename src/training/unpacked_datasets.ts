@@ -5,7 +5,6 @@
 import { join } from "node:path";
 import type { DatasetSpec } from "../data/dataset.ts";
 import { fileStamps } from "../data/file_stamps.ts";
-import { unpackedWithin } from "../data/unpack.ts";
 
 /** What a trainer wants unpacked. */
 export interface UnpackingOptions {
@@ -63,6 +62,7 @@ export class UnpackedDatasets {
     if (kept?.key === key) return kept.spec;
     this.#forget(spec.folder);
     let folder: string | null = null;
+    const { unpackedWithin } = await import("../data/unpack.ts");
     const newFolder = () => folder = join(this.#rootFolder(), `${++this.#made}`);
     const unpacked = await unpackedWithin(spec, budgetBytes, newFolder, signal);
     this.#kept.set(spec.folder, {
