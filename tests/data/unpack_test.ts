@@ -230,10 +230,15 @@ Deno.test("unpackedWithin() ends with its signal, and says where it cannot write
     const spec = await configure(folder, "d.csv");
     await Deno.writeTextFile(`${spec.folder}/d.csv`, longCsv(20_000, 0));
     const abort = new AbortController();
-    const isMade = Deno.watchFs(folder);
-    const ended = unpack(folder, spec, 0, abort.signal);
-    for await (const { paths } of isMade) if (paths.some((path) => path.endsWith("npy"))) break;
-    abort.abort(new Error("enough"));
+    const ended = unpackedWithin(
+      spec,
+      0,
+      () => {
+        abort.abort(new Error("enough"));
+        return `${folder}/unpacked`;
+      },
+      abort.signal,
+    );
     await assert.rejects(ended, /^Error: enough$/);
     await assert.rejects(Deno.stat(`${folder}/unpacked`), Deno.errors.NotFound);
     await assert.rejects(
