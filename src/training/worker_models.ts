@@ -49,6 +49,9 @@ interface Running {
   readonly learners: Map<string, AwaitingLearner>;
 }
 
+/** A worker of many clients meets many sizes of last batches; to tell of each would cost more than it gains. */
+const MOST_TOLD = 16;
+
 export class WorkerModels {
   readonly #notice: (text: string) => void;
   #settings: ModelSettings = {
@@ -113,8 +116,10 @@ export class WorkerModels {
   /** The program of the model opened last, if its steps have become more since it was last told. */
   tell(): ModelProgram | null {
     const latest = this.#latest;
-    if (latest === null || stepsIn(latest) === this.#told.steps) return null;
-    this.#told = { ...this.#told, steps: stepsIn(latest) };
+    if (latest === null) return null;
+    const steps = stepsIn(latest);
+    if (steps === this.#told.steps || steps > MOST_TOLD) return null;
+    this.#told = { ...this.#told, steps };
     return latest;
   }
 
