@@ -2,7 +2,7 @@
 import { copy, type ModuleBuilder } from "../../kernels/mod.ts";
 import { blockPlaces } from "./blocks.ts";
 import { sizeOf, type Value } from "./graph.ts";
-import type { KernelUse } from "./kernels_of_values.ts";
+import type { KernelUse } from "./kernel_use.ts";
 
 /** Bytes of second scratch that the batched inputs of a value take. */
 export function joinedBytes({ inputs }: Value, lanes: number): number {

@@ -11,13 +11,8 @@ import {
 } from "../../kernels/mod.ts";
 import { checkBytes } from "../kernel_memory.ts";
 import type { StepGraph, Value } from "./graph.ts";
-import {
-  kernelsOf,
-  type KernelUse,
-  type LaneRange,
-  type Operand,
-  secondScratchBytes,
-} from "./kernels_of_values.ts";
+import type { KernelUse, LaneRange, Operand } from "./kernel_use.ts";
+import { kernelsOf, secondScratchBytes } from "./kernels_of_values.ts";
 import { Arena, type Place } from "./memory_plan.ts";
 import { type Instruction, lastUses, rootOf, schedule } from "./schedule.ts";
 import { bytesOf, placeSources, type Resident, type Sources } from "./sources.ts";

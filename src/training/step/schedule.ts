@@ -1,5 +1,5 @@
 /** The order of a step's computations: updates of variables come after all that read them. */
-import { canUpdate } from "./kernels_of_values.ts";
+import { canUpdate } from "./split_values.ts";
 import { reachable, type StepGraph, type Value } from "./graph.ts";
 import { NotRecordable } from "./not_recordable.ts";
 

@@ -2,7 +2,8 @@
  * How threads share the sums over the batch: some are cut into parts for all threads, others are
  * computed whole by one thread each, so that all have about as much to do.
  */
-import { costOf, type KernelUse, type OutputRange } from "./kernels_of_values.ts";
+import type { KernelUse, OutputRange } from "./kernel_use.ts";
+import { costOf } from "./split_values.ts";
 import type { Instruction } from "./schedule.ts";
 
 /** Who computes something: one thread, or each thread its samples or its part of the outputs. */

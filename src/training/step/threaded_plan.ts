@@ -10,15 +10,9 @@
 import { ModuleBuilder } from "../../kernels/mod.ts";
 import { checkBytes } from "../kernel_memory.ts";
 import type { StepGraph, Value } from "./graph.ts";
-import {
-  canSplit,
-  costOf,
-  kernelsOf,
-  type LaneRange,
-  type OutputRange,
-  outputsOf,
-  secondScratchBytes,
-} from "./kernels_of_values.ts";
+import type { LaneRange, OutputRange } from "./kernel_use.ts";
+import { kernelsOf, secondScratchBytes } from "./kernels_of_values.ts";
+import { canSplit, costOf, outputsOf } from "./split_values.ts";
 import { Arena, type Place } from "./memory_plan.ts";
 import { phaseName } from "../threads/phase_name.ts";
 import {

@@ -1,6 +1,6 @@
 /** Which thread computes what of the sums over the batch, and when. */
 import assert from "node:assert/strict";
-import type { KernelUse } from "../../../src/training/step/kernels_of_values.ts";
+import type { KernelUse } from "../../../src/training/step/kernel_use.ts";
 import type { Value } from "../../../src/training/step/graph.ts";
 import {
   cutOutputs,
