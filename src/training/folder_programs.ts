@@ -1,6 +1,7 @@
 /** Compiled steps in a folder, for the workers of later processes. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { decodeProgram, encodeProgram } from "./program_file.ts";
 import type { ProgramStore } from "./program_store.ts";
 import type { ModelProgram } from "./step/program.ts";
 
@@ -37,16 +38,14 @@ export class FolderPrograms implements ProgramStore {
       const body = file.subarray(HASH_BYTES);
       // A file that was cut off or damaged would compute something else.
       if (!equal(file.subarray(0, HASH_BYTES), hash(body))) return null;
-      const { deserialize } = await import("node:v8");
-      return deserialize(body) as ModelProgram;
+      return decodeProgram(body);
     } catch {
       return null;
     }
   }
 
   async put(key: string, program: ModelProgram): Promise<void> {
-    const { serialize } = await import("node:v8");
-    const body = serialize(program);
+    const body = encodeProgram(program);
     const file = new Uint8Array(HASH_BYTES + body.length);
     file.set(hash(body));
     file.set(body, HASH_BYTES);

@@ -172,7 +172,7 @@ export class WorkerModels {
           this.#latest = withLearners(program, Object.fromEntries(used));
           return result;
         } catch (error) {
-          if (!(error instanceof NotRecordable)) throw error;
+          if (!(error instanceof NotRecordable || isForeign(error))) throw error;
           this.#forgetRunning();
           return await (await build()).work(needs, throwIfCancelled, task);
         }
@@ -214,6 +214,11 @@ export class WorkerModels {
     for (const learner of this.#running?.learners.values() ?? []) learner.dispose();
     this.#running = null;
   }
+}
+
+/** Whether a kept module is none that this runtime can run. */
+function isForeign(error: unknown): boolean {
+  return error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError;
 }
 
 function withLearners(

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { ModelError } from "../../src/core/errors.ts";
 import { FolderPrograms } from "../../src/training/folder_programs.ts";
+import { decodeProgram, encodeProgram } from "../../src/training/program_file.ts";
 import { MemoryPrograms, type ProgramStore } from "../../src/training/program_store.ts";
 import type { ModelProgram } from "../../src/training/step/program.ts";
 import type { TrainingRequest, TrainingSettings } from "../../src/training/trainer.ts";
@@ -107,6 +108,24 @@ Deno.test("kept steps are not used for a dataset of another kind", async () => {
   }, { programs });
 });
 
+Deno.test("kept steps that the runtime cannot run are compiled again, and replaced", async () => {
+  const programs = new MemoryPrograms();
+  const first = await train({}, { programs });
+  const damaging: ProgramStore = {
+    isEmpty: false,
+    async get(key) {
+      const program = structuredClone(await programs.get(key))!;
+      for (const { steps } of Object.values(program.learners)) {
+        for (const { bytes } of Object.values(steps)) bytes.fill(3, 0, 4);
+      }
+      return program;
+    },
+    put: (key, program) => programs.put(key, program),
+  };
+  assert.deepEqual((await train({}, { programs: damaging })).bytes, first.bytes);
+  assert.deepEqual((await train({}, { programs }, unbuildable)).bytes, first.bytes);
+});
+
 Deno.test("a model whose step cannot be compiled leaves nothing to keep", async () => {
   const programs = new MemoryPrograms();
   const modelPackage = packageOf({
@@ -166,6 +185,24 @@ Deno.test("FolderPrograms gives a later process what was kept, of the same code 
     assert.equal(await later.get("b"), null);
     assert.equal(await new FolderPrograms(path, "code 2").get("a"), null);
   }));
+
+Deno.test("decodeProgram() gives a whole program back, arrays of any length among it", async () => {
+  const programs = new MemoryPrograms();
+  let key = "";
+  const spying: ProgramStore = {
+    isEmpty: true,
+    get: () => Promise.resolve(null),
+    put: (own, program) => programs.put(key = own, program),
+  };
+  await train({ optimizer: "adam", proximalMu: 0.1 }, { programs: spying });
+  const real = (await programs.get(key))!;
+  for (const program of [real, programOf([]), programOf([1]), programOf([1, 2, 3, 4, 5])]) {
+    const file = new Uint8Array(encodeProgram(program).length + 1);
+    file.set(encodeProgram(program), 1);
+    // Files are parts of larger arrays, which need not start at a multiple of four.
+    assert.deepEqual(decodeProgram(file.subarray(1)), program);
+  }
+});
 
 Deno.test("FolderPrograms does not give what was damaged or cut off", () =>
   withFolder(async (folder) => {
