@@ -95,18 +95,38 @@ async function quickstart(program: Program): Promise<string> {
     const mqtt = String(await freePort());
     const endpoint = `localhost:${rest}`;
     const broker = ["--mqtt-port", mqtt];
-    start("server", "--data", "leader", "--rest-port", String(rest), ...broker);
-    start("client", "--client-num", "1", "--data", "part_1", "--config", "client.yaml", ...broker);
-    start("client", "--client-num", "2", "--data", "part_2", "--config", "client.yaml", ...broker);
-    await Promise.race([answers(`http://${endpoint}/readyz`), ...started.map(endedEarly)]);
+    const startAll = async () => {
+      const client = (n: string) =>
+        start(
+          "client",
+          "--client-num",
+          n,
+          "--data",
+          `part_${n}`,
+          "--config",
+          "client.yaml",
+          ...broker,
+        );
+      start("server", "--data", "leader", "--rest-port", String(rest), ...broker);
+      client("1");
+      client("2");
+      await Promise.race([answers(`http://${endpoint}/readyz`), ...started.map(endedEarly)]);
+    };
+    await startAll();
     const at = ["--federated-server-endpoint", endpoint];
     await run(["session", "config.yaml", ...at]);
     const hash = await checkResults(folder);
     await checkBeside(run, folder, at, hash);
     await run(["session", "config.yaml", "--detach", ...WAITING_RUN, ...at]);
     await run(["stop", runningSession(await run(["ps", "--json", ...at])), ...at]);
-    await endsCleanly(started);
+    await endsCleanly(started.splice(0));
     await checkState(run);
+    await Deno.remove(`${folder}/runs`, { recursive: true });
+    // The clients train by the steps that they compiled and kept before.
+    await startAll();
+    await run(["session", "config.yaml", ...at]);
+    await endsCleanly(started.splice(0));
+    if (await checkResults(folder) !== hash) throw new Error("Kept steps gave another model");
     return hash;
   } finally {
     await endAll(started);
