@@ -105,16 +105,17 @@ async function run(flags: ClientFlags): Promise<void> {
     );
   }
   const factors = slowdowns(numbers, flags.slowdown ?? [], config.general_config.slowdown);
-  const local = await Promise.all(
-    numbers.map((n) => localDatasets(data.replaceAll("{n}", `${n}`))),
-  );
+  const [stamp, ...local] = await Promise.all([
+    codeStamp(),
+    ...numbers.map((n) => localDatasets(data.replaceAll("{n}", `${n}`))),
+  ]);
   const engine = engineSettings({
     ...config.training,
     arithmetic: flags.arithmetic ?? config.training.arithmetic,
     device: config.general_config.use_gpu ? config.training.device : "cpu",
   });
   const tempFolders = numbers.map((n) => temp.replaceAll("{n}", `${n}`));
-  const programs = new FolderPrograms(`${tempFolders[0]}/steps`, await codeStamp());
+  const programs = new FolderPrograms(`${tempFolders[0]}/steps`, stamp);
   const trainers = openTrainers(local, tempFolders, engine, programs, logger);
   warnIfOpen(logger, settings.host, "The client");
   const running: RunningClient[] = [];

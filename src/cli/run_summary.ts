@@ -1,6 +1,6 @@
 /** The last words about a run: how well it went and where its results are, or why it failed. */
 import { byName, type ClientRef } from "../core/ids.ts";
-import { roundsOver, type SessionState } from "../session/state.ts";
+import { lastFinished, roundsOver, type SessionState } from "../session/state.ts";
 import type { Colours } from "./colours.ts";
 import { printable } from "./printable.ts";
 import { lossText, percentText, secondsText } from "./quantities.ts";
@@ -59,7 +59,7 @@ function failureLines(state: SessionState): string[] {
 }
 
 function qualityText(state: SessionState): string {
-  const last = state.rounds.findLast(({ finished }) => finished !== null);
+  const last = lastFinished(state);
   const measured = last?.validation ?? last?.finished?.metrics;
   if (measured === undefined) return "nothing measured";
   const by = last?.validation ? "on the server's validation set" : "in the clients' training";

@@ -141,6 +141,16 @@ export function numbersOf(type: NumberType, bytes: Uint8Array<ArrayBuffer>): Num
   }
 }
 
+/** What decides how items are read: all of a dataset's items but their numbers. */
+export interface ItemKind extends Pick<Dataset, "shape" | "normalise"> {
+  readonly type: NumberType;
+}
+
+/** The kind of a dataset's items. */
+export function itemKind({ items, shape, normalise }: Dataset): ItemKind {
+  return { type: typeOf(items), shape, normalise };
+}
+
 /** The items of a dataset by index. */
 export function rowsOf({ items, shape }: Pick<Dataset, "items" | "shape">): Rows {
   if (!ArrayBuffer.isView(items)) return items;

@@ -6,7 +6,7 @@ import type { WeightsId } from "../core/ids.ts";
 import type { RoundValidated } from "./events.ts";
 import type { RunModel } from "./run_context.ts";
 import type { SessionJournal } from "./session_journal.ts";
-import { roundsOver } from "./state.ts";
+import { lastFinished, roundsOver } from "./state.ts";
 
 /** A finished round's model that is still to be evaluated. */
 export interface DueEvaluation {
@@ -47,7 +47,7 @@ export class Evaluations {
     // given up.
     const last = roundsOver(this.journal.state) < total
       ? total
-      : rounds.findLast(({ finished }) => finished !== null)?.round;
+      : lastFinished(this.journal.state)?.round;
     return rounds.flatMap(({ round, finished, validation }) =>
       finished !== null && validation === null && (round % interval === 0 || round === last)
         ? [{ round, weights: finished.weights }]

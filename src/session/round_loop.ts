@@ -30,7 +30,7 @@ import { releaseClients } from "./release.ts";
 import type { EngineContext, RunModel } from "./run_context.ts";
 import { initialWeightsSeed } from "./seeds.ts";
 import { SelectionStep } from "./selection_step.ts";
-import { openRound, roundsOver, type SessionState } from "./state.ts";
+import { lastFinished, openRound, roundsOver, type SessionState } from "./state.ts";
 import { discardUnfinished, StoredWeights } from "./stored_weights.ts";
 
 type Input = UpdateReceived | ClientFailed | RoundValidated | ClientBenchmarked;
@@ -251,7 +251,7 @@ export class RoundLoop {
     });
     this.#roundStartedMs = null;
     // Of the last round: the weights of the one before are the run's, and may not be evaluated.
-    const last = this.#state.rounds.findLast(({ finished }) => finished !== null);
+    const last = lastFinished(this.#state);
     if (last !== undefined) this.#evaluations.start(last.round, this.#global!.weights.bytes);
     await this.#stored.discard(complete.map((update) => update.weights));
   }

@@ -155,6 +155,11 @@ export function isOver({ finished, givenUp }: RoundRecord): boolean {
   return finished !== null || givenUp !== null;
 }
 
+/** The round whose weights are the run's; undefined before the first has finished. */
+export function lastFinished({ rounds }: Pick<SessionState, "rounds">): RoundRecord | undefined {
+  return rounds.findLast(({ finished }) => finished !== null);
+}
+
 /** Number of rounds that have finished or were given up. */
 export function roundsOver(state: SessionState): number {
   return state.rounds.length - (openRound(state) === null ? 0 : 1);

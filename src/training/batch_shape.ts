@@ -1,6 +1,6 @@
 /** How the batches of a dataset lie in the memory of compiled steps. */
 import { channelAffine } from "../data/batch.ts";
-import { type Dataset, elements, typeOf } from "../data/dataset.ts";
+import { elements, type ItemKind } from "../data/dataset.ts";
 import type { LoadShape } from "../kernels/mod.ts";
 import { lanesFor } from "./step/blocks.ts";
 import type { Mode } from "./step/program.ts";
@@ -24,10 +24,12 @@ export function batchShape(size: number): BatchShape {
 }
 
 /** How the items of a dataset become a batch: types, factors and offsets. */
-export function loadShape(dataset: Dataset, samples: number, batch: number): LoadShape {
-  const { items, shape, normalise } = dataset;
+export function loadShape(
+  { type, shape, normalise }: ItemKind,
+  samples: number,
+  batch: number,
+): LoadShape {
   const features = elements(shape);
-  const type = typeOf(items);
   const scale = type === "u8" ? 1 / 255 : 1;
   const affine = normalise === null
     ? { factor: [scale], offset: [0] }

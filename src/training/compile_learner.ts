@@ -1,6 +1,6 @@
 /** Learners of models that are built. */
 import type { Arithmetic } from "../kernels/mod.ts";
-import type { Dataset } from "../data/dataset.ts";
+import { type Dataset, itemKind } from "../data/dataset.ts";
 import { chosenArithmetic } from "./arithmetic_choice.ts";
 import type { BuiltModel } from "./built_model.ts";
 import { CompiledLearner, type RunOptions } from "./compiled_learner.ts";
@@ -28,7 +28,7 @@ export function compileLearner(
   batchSizes: BatchSizes,
   { arithmetic = chosenArithmetic(), ...options }: CompileOptions = {},
 ): CompiledLearner {
-  const compiler = new StepCompiler(built, settings, dataset, batchSizes, arithmetic);
+  const compiler = new StepCompiler(built, settings, itemKind(dataset), batchSizes, arithmetic);
   const { description: { layout }, outputShape } = built;
   return new CompiledLearner({ layout, outputShape }, settings, dataset, { compiler }, options);
 }

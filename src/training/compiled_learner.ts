@@ -9,7 +9,7 @@ import { batchShape, stepKey } from "./batch_shape.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./learner.ts";
 import { optimizerRule, type StepScalars } from "./optimizer_rules.ts";
-import { blockPlaces } from "./step/blocks.ts";
+import { type BlockPlaces, blockPlaces } from "./step/blocks.ts";
 import type { LearnerProgram, Mode, ModelFacts, Residence, StepProgram } from "./step/program.ts";
 import type { StepCompiler } from "./step_compiler.ts";
 import { fillTargets } from "./targets.ts";
@@ -20,6 +20,10 @@ import { StepThreads } from "./threads/step_threads.ts";
 export interface LoadedStep {
   readonly program: StepProgram;
   readonly step: () => void;
+  /** Where the labels and targets that it reads, if any, and its outputs are, block by block. */
+  readonly labels: readonly BlockPlaces[];
+  readonly targets: readonly BlockPlaces[];
+  readonly outputs: readonly BlockPlaces[];
 }
 
 /** How steps run; their results are the same for any number of threads. */
@@ -205,7 +209,16 @@ export class CompiledLearner implements Learner {
       ? this.#stepThreads.load(program)
       : this.#memory.instantiate(program.bytes, program.top)["step"] as () => void;
     this.#programs[key] = program;
-    return { program, step };
+    const { inputs: { labels, targets }, outputs, lanes, blocks } = program;
+    const units = elements(this.#facts.outputShape);
+    const places = (address: number | undefined, numbers: number) =>
+      address === undefined ? [] : blockPlaces(address, numbers, lanes, blocks);
+    return {
+      ...{ program, step },
+      labels: places(labels, 1),
+      targets: places(targets, units),
+      outputs: places(outputs, units),
+    };
   }
 
   /** One thread computes the same, so threads that cannot be used cost time and no more. */
@@ -233,10 +246,10 @@ export class CompiledLearner implements Learner {
     }
     const rows = batch.length < program.samples ? this.#twice.fill(batch[0]!) : batch;
     this.#stageItems(program, rows);
-    this.#stageLabels(program, rows);
-    this.#stageTargets(program, rows);
+    this.#stageLabels(loaded, rows);
+    this.#stageTargets(loaded, rows);
     loaded.step();
-    const right = this.#countRight(program, batch);
+    const right = this.#countRight(loaded, batch);
     return { loss: this.#memory.floats[program.loss / 4]!, right };
   }
 
@@ -245,12 +258,9 @@ export class CompiledLearner implements Learner {
     this.#rows.read(batch, this.#memory.bytes.subarray(staging), itemBytes);
   }
 
-  #stageLabels({ inputs, lanes, blocks }: StepProgram, batch: Int32Array): void {
-    if (inputs["labels"] === undefined) return;
+  #stageLabels({ labels: places }: LoadedStep, batch: Int32Array): void {
     const { labels } = this.#dataset;
-    for (
-      const { first, count, start } of blockPlaces(inputs["labels"], 1, lanes, blocks)
-    ) {
+    for (const { first, count, start } of places) {
       for (let n = 0; n < count; n++) {
         const item = batch[first + n];
         this.#memory.floats[start + n] = item === undefined ? -1 : labels[item]!;
@@ -258,26 +268,22 @@ export class CompiledLearner implements Learner {
     }
   }
 
-  #stageTargets({ inputs, lanes, blocks }: StepProgram, batch: Int32Array): void {
-    const start = inputs["targets"];
-    if (start === undefined) return;
+  #stageTargets({ targets }: LoadedStep, batch: Int32Array): void {
     const { outputShape } = this.#facts;
     const { floats } = this.#memory;
-    const units = elements(outputShape);
-    for (const { first, count, ...places } of blockPlaces(start, units, lanes, blocks)) {
-      floats.fill(0, places.start, places.start + units * count);
+    for (const places of targets) {
+      const { first, count, start } = places;
+      floats.fill(0, start, start + elements(outputShape) * count);
       const own = batch.subarray(first, first + count);
       fillTargets(this.#dataset, own, outputShape, floats, places);
     }
   }
 
-  #countRight({ outputs, lanes, blocks }: StepProgram, batch: Int32Array): number | null {
+  #countRight({ outputs }: LoadedStep, batch: Int32Array): number | null {
     const units = elements(this.#facts.outputShape);
     let right = 0;
-    for (
-      const { first, count, ...places } of blockPlaces(outputs, units, lanes, blocks)
-    ) {
-      const own = batch.subarray(first, first + count);
+    for (const places of outputs) {
+      const own = batch.subarray(places.first, places.first + places.count);
       const inBlock = countRight(this.#memory.floats, own, this.#dataset, units, places);
       if (inBlock === null) return null;
       right += inBlock;

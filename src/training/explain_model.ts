@@ -1,6 +1,6 @@
 /** Explains a built model: its layers, and the plan that its training step becomes. */
 import type { LayersModel } from "@tensorflow/tfjs-layers";
-import type { Dataset } from "../data/dataset.ts";
+import { type Dataset, itemKind } from "../data/dataset.ts";
 import { chosenArithmetic } from "./arithmetic_choice.ts";
 import { type BuiltModel, trainableVariables } from "./built_model.ts";
 import type {
@@ -47,7 +47,7 @@ function explainStep(
   built: BuiltModel,
   { batchSize, loss, optimizer }: Omit<ExplanationRequest, "modelPackage" | "args">,
 ): Pick<ModelExplanation, "plan" | "notCompiled"> {
-  const dataset = sampleDataset(built, loss);
+  const items = itemKind(sampleDataset(built, loss));
   const inputShape = built.model.inputs[0]!.shape.slice(1);
   if (inputShape.includes(null)) {
     return { plan: null, notCompiled: `its input shape [${inputShape.map(shown)}] is open` };
@@ -55,7 +55,7 @@ function explainStep(
   try {
     const settings = { loss, optimizer: { name: optimizer, args: {} } };
     const sizes = { train: [batchSize], evaluate: [] };
-    const compiler = new StepCompiler(built, settings, dataset, sizes, chosenArithmetic());
+    const compiler = new StepCompiler(built, settings, items, sizes, chosenArithmetic());
     const plan = compiler.compile("train", batchSize, 1, {});
     const calls = plan.calls.map(({ value, kernel }) => ({
       operation: operationText(value, kernel),

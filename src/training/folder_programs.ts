@@ -1,6 +1,6 @@
 /** Compiled steps in a folder, for the workers of later processes. */
-import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { sha256 } from "../core/model_package.ts";
 import { decodeProgram, encodeProgram } from "./program_file.ts";
 import type { ProgramStore } from "./program_store.ts";
 import type { ModelProgram } from "./step/program.ts";
@@ -8,7 +8,8 @@ import type { ModelProgram } from "./step/program.ts";
 /** Programs of models that are kept at a time. */
 const KEPT = 32;
 const EXTENSION = ".steps";
-const HASH_BYTES = 32;
+/** A file starts with the hash of the rest, in hex. */
+const HASH_BYTES = 64;
 
 /**
  * Keeps programs as files of a folder, which is made when the first is kept.
@@ -37,7 +38,8 @@ export class FolderPrograms implements ProgramStore {
       const file = await Deno.readFile(this.#path(key));
       const body = file.subarray(HASH_BYTES);
       // A file that was cut off or damaged would compute something else.
-      if (!equal(file.subarray(0, HASH_BYTES), hash(body))) return null;
+      const hash = new TextDecoder().decode(file.subarray(0, HASH_BYTES));
+      if (hash !== sha256(body)) return null;
       return decodeProgram(body);
     } catch {
       return null;
@@ -47,7 +49,7 @@ export class FolderPrograms implements ProgramStore {
   async put(key: string, program: ModelProgram): Promise<void> {
     const body = encodeProgram(program);
     const file = new Uint8Array(HASH_BYTES + body.length);
-    file.set(hash(body));
+    file.set(new TextEncoder().encode(sha256(body)));
     file.set(body, HASH_BYTES);
     await Deno.mkdir(this.#folder, { recursive: true });
     const path = this.#path(key);
@@ -58,7 +60,7 @@ export class FolderPrograms implements ProgramStore {
   }
 
   #path(key: string): string {
-    const name = createHash("sha256").update(`${this.#stamp}\n${key}`).digest("hex").slice(0, 32);
+    const name = sha256(`${this.#stamp}\n${key}`).slice(0, 32);
     return join(this.#folder, name + EXTENSION);
   }
 
@@ -73,12 +75,4 @@ export class FolderPrograms implements ProgramStore {
     files.sort((a, b) => b.written - a.written);
     for (const { path } of files.slice(KEPT)) await Deno.remove(path);
   }
-}
-
-function hash(bytes: Uint8Array): Uint8Array {
-  return createHash("sha256").update(bytes).digest();
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

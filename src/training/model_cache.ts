@@ -3,7 +3,7 @@ import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Device } from "../core/metrics.ts";
 import { allIndices, seeded } from "../core/prng.ts";
 import { allocateWeights } from "../core/weights.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset, ItemKind } from "../data/dataset.ts";
 import { areKernelsStarted, startKernels, tf } from "./backend.ts";
 import { type BuiltModel, copyWeights, describeBuilt, variableOf } from "./built_model.ts";
 import { chosenArithmetic } from "./arithmetic_choice.ts";
@@ -168,10 +168,10 @@ export class ModelCache {
    */
   async compilerFor(
     source: ModelSource,
-    dataset: Dataset,
+    items: ItemKind,
     { settings, batches }: LearnerNeeds,
   ): Promise<StepCompiler> {
-    return new StepCompiler(await this.of(source), settings, dataset, batches, chosenArithmetic());
+    return new StepCompiler(await this.of(source), settings, items, batches, chosenArithmetic());
   }
 
   /** The compiled steps of the model built last for datasets of this kind; null if there are none. */

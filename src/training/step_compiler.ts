@@ -1,5 +1,5 @@
 /** From a model to its compiled steps: records each once, and writes one WebAssembly module for it. */
-import type { Dataset } from "../data/dataset.ts";
+import type { ItemKind } from "../data/dataset.ts";
 import {
   type Arithmetic,
   loadBatch,
@@ -33,14 +33,14 @@ export class StepCompiler {
   /**
    * Records the first step. The others are recorded when they are compiled.
    *
-   * @param dataset whose items all steps read, or one with items of the same type and shape
+   * @param items that all steps read
    * @param batchSizes of training and of evaluation, those that will be needed for certain
    * @throws {NotRecordable} the model's step cannot be recorded; a step of another size throws the same
    */
   constructor(
     readonly built: BuiltModel,
     private readonly settings: LearnerSettings,
-    private readonly dataset: Dataset,
+    private readonly items: ItemKind,
     batchSizes: BatchSizes,
     private readonly arithmetic: Arithmetic,
   ) {
@@ -86,7 +86,7 @@ export class StepCompiler {
   ): ExplainedProgram {
     const { residence } = this;
     const graph = optimise(recorded, padded);
-    const shape = loadShape(this.dataset, samples, lanes);
+    const shape = loadShape(this.items, samples, lanes);
     let staging = 0;
     const extra: ExtraCalls = (module, { blocks, inputs, randoms }, arena, parts) => {
       const draws = randoms.map(({ address, elements: floats, batched, ...places }) => ({

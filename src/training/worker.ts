@@ -174,7 +174,7 @@ async function perform<K extends JobKind>(message: JobMessage<K>) {
   } catch (error) {
     if (error instanceof Cancelled) return post({ id, kind: "cancelled" });
     // What a step that failed leaves, such as ended threads, must not meet the next job.
-    await models.forget();
+    models.forget();
     const name = error instanceof Error ? error.name : "Error";
     post({ id, kind: "failed", error: name, reason: messageOf(error) });
   }

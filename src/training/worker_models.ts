@@ -2,7 +2,7 @@
  * The models of a worker. One whose steps were compiled before runs by these alone: it is built, and
  * what builds models is loaded, only when something else is asked of it.
  */
-import type { Dataset } from "../data/dataset.ts";
+import { type Dataset, itemKind } from "../data/dataset.ts";
 import { chosenArithmetic } from "./arithmetic_choice.ts";
 import { AwaitingLearner } from "./awaiting_learner.ts";
 import { CompiledLearner } from "./compiled_learner.ts";
@@ -10,7 +10,13 @@ import type { DeviceChoice } from "./device_choice.ts";
 import type { Learner, LearnerNeeds } from "./learner.ts";
 import type { ModelCache } from "./model_cache.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
-import { datasetKind, type ModelFacts, type ModelProgram, settingsKey } from "./step/program.ts";
+import {
+  datasetKind,
+  type LearnerProgram,
+  type ModelFacts,
+  type ModelProgram,
+  settingsKey,
+} from "./step/program.ts";
 import { modelKey } from "./model_key.ts";
 import type { EndFlag } from "./threads/barrier.ts";
 import type { ModelSource } from "./trainer.ts";
@@ -59,7 +65,8 @@ export class WorkerModels {
     device: "cpu",
     ended: new Int32Array(new SharedArrayBuffer(4)),
   };
-  #cache: Promise<ModelCache> | null = null;
+  #opening: Promise<ModelCache> | null = null;
+  #cache: ModelCache | null = null;
   #running: Running | null = null;
   /** The model whose program is known to others, and how many steps of it. */
   #told = { key: "", steps: 0 };
@@ -78,10 +85,11 @@ export class WorkerModels {
 
   /** What builds models; loaded when it is first needed. */
   async cache(): Promise<ModelCache> {
-    this.#cache ??= import("./guarded_models.ts").then(({ openModels }) =>
+    this.#opening ??= import("./guarded_models.ts").then(({ openModels }) =>
       openModels(this.#notice)
     );
-    return Object.assign(await this.#cache, this.#settings);
+    this.#cache = await this.#opening;
+    return Object.assign(this.#cache, this.#settings);
   }
 
   /**
@@ -124,9 +132,9 @@ export class WorkerModels {
   }
 
   /** Frees the models that are kept. */
-  async forget(): Promise<void> {
+  forget(): void {
     this.#forgetRunning();
-    (await this.#cache)?.forget();
+    this.#cache?.forget();
   }
 
   #programmed(
@@ -150,19 +158,7 @@ export class WorkerModels {
         }
         let learner = learners.get(key);
         if (learner === undefined) {
-          const { threads, ended } = this.#settings;
-          const options = { threads, ended, onNotice: this.#notice };
-          const own = new CompiledLearner(
-            program,
-            needs.settings,
-            dataset,
-            { program: kept },
-            options,
-          );
-          learner = new AwaitingLearner(
-            own,
-            async () => (await this.cache()).compilerFor(source, dataset, needs),
-          );
+          learner = this.#learner(source, program, kept, dataset, needs);
           learners.set(key, learner);
         }
         learner.useDataset(dataset);
@@ -178,6 +174,23 @@ export class WorkerModels {
         }
       },
     };
+  }
+
+  /** A learner that holds on to no dataset but the one that it was told to use last. */
+  #learner(
+    source: ModelSource,
+    program: ModelProgram,
+    kept: LearnerProgram,
+    dataset: Dataset,
+    needs: LearnerNeeds,
+  ): AwaitingLearner {
+    const { threads, ended } = this.#settings;
+    const options = { threads, ended, onNotice: this.#notice };
+    const items = itemKind(dataset);
+    return new AwaitingLearner(
+      new CompiledLearner(program, needs.settings, dataset, { program: kept }, options),
+      async () => (await this.cache()).compilerFor(source, items, needs),
+    );
   }
 
   async #built(

@@ -2,22 +2,7 @@ import assert from "node:assert/strict";
 import { startBackend } from "../../src/training/backend.ts";
 import { copyWeights } from "../../src/training/built_model.ts";
 import { ModelCache } from "../../src/training/model_cache.ts";
-import { packageOf } from "./tiny.ts";
-
-/** A model of one dense layer, made after some code. */
-function denseAfter(code: string) {
-  return {
-    args: {},
-    modelPackage: packageOf({
-      "model.js": `export default ({ tf }) => {
-        ${code}
-        return tf.sequential({ layers: [
-          tf.layers.dense({ units: 3, inputShape: [3], kernelInitializer: "ones" }),
-        ] });
-      };`,
-    }),
-  };
-}
+import { denseAfter } from "./tiny.ts";
 
 /** The weights of a model that the cache gives for training. */
 async function weightsOf(source: ReturnType<typeof denseAfter>): Promise<number[]> {

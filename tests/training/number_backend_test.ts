@@ -3,29 +3,16 @@ import assert from "node:assert/strict";
 import { areKernelsStarted, startNumbers, tf } from "../../src/training/backend.ts";
 import { copyWeights, setWeights } from "../../src/training/built_model.ts";
 import { ModelCache } from "../../src/training/model_cache.ts";
-import { packageOf } from "./tiny.ts";
-
-/** A model of one dense layer from 2 numbers to 1, made after some code. */
-function denseAfter(code: string) {
-  return {
-    args: {},
-    modelPackage: packageOf({
-      "model.js": `export default ({ tf }) => {
-        ${code}
-        return tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
-      };`,
-    }),
-  };
-}
+import { denseAfter } from "./tiny.ts";
 
 Deno.test("ModelCache.of() loads kernels only for a model whose code computes", async () => {
   await startNumbers();
   const before = tf.tensor1d([1, 2, 3]);
   const models = new ModelCache(() => {});
   const plain = await models.of(denseAfter(""));
-  const given = Float32Array.of(2, 3, 4);
+  const given = Float32Array.from({ length: 12 }, (_, i) => i + 2);
   setWeights(plain, given);
-  const taken = new Float32Array(3);
+  const taken = new Float32Array(12);
   await copyWeights(plain, taken);
   assert.deepEqual(taken, given);
   assert.equal(areKernelsStarted(), false);

@@ -15,6 +15,21 @@ export function packageOf(files: Readonly<Record<string, string>>, id = "tiny"):
   return modelPackage(id, Object.fromEntries(bytes));
 }
 
+/** A model of one dense layer of 3 x 3 weights and 3 biases, made after some code. */
+export function denseAfter(code: string) {
+  return {
+    args: {},
+    modelPackage: packageOf({
+      "model.js": `export default ({ tf }) => {
+        ${code}
+        return tf.sequential({ layers: [
+          tf.layers.dense({ units: 3, inputShape: [3], kernelInitializer: "ones" }),
+        ] });
+      };`,
+    }),
+  };
+}
+
 /** A linear classifier of 2 x 2 images in 2 classes. */
 export const LINEAR = packageOf({
   "model.js": `export default ({ tf }, args) => tf.sequential({ layers: [
