@@ -1,5 +1,6 @@
 /** Rounds that end with too few updates: which are given up, and when the run fails of them. Pure. */
 import { SessionFailedError } from "../core/errors.ts";
+import { byName } from "../core/ids.ts";
 import { openRound, type SessionState } from "./state.ts";
 
 /**
@@ -25,7 +26,9 @@ export function reasonToGiveUp(state: SessionState, updates: number): string {
     : before === 1
     ? `, and round ${round - 1} was given up`
     : `, and rounds ${round - before} to ${round - 1} were given up`;
-  const reasons = failures.map(({ client, reason }) => `${client.name}: ${reason}`);
+  // Who fails first is chance, and no part of the reason.
+  const reasons = failures.toSorted((a, b) => byName(a.client, b.client))
+    .map(({ client, reason }) => `${client.name}: ${reason}`);
   throw new SessionFailedError(`Round ${round} has ${shortage}${since}: ${reasons.join("; ")}`);
 }
 
