@@ -5,7 +5,8 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ExitCode, FlotillaError, UsageError } from "../src/core/errors.ts";
-import { allIndices, deriveSeed, seeded, shuffle } from "../src/core/prng.ts";
+import { allIndices, seeded, shuffle } from "../src/core/prng.ts";
+import { deriveSeed } from "../src/core/derive_seed.ts";
 import type { RawData } from "../src/data/dataset.ts";
 import { encodeIdx } from "../src/data/idx.ts";
 import { readMnist } from "../src/data/mnist.ts";

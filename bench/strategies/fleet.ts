@@ -11,7 +11,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makePartition } from "../../src/cli/partition_folder.ts";
-import { allIndices, deriveSeed, seeded, shuffle } from "../../src/core/prng.ts";
+import { allIndices, seeded, shuffle } from "../../src/core/prng.ts";
+import { deriveSeed } from "../../src/core/derive_seed.ts";
 import type { RawData } from "../../src/data/dataset.ts";
 import { pickRows } from "../../src/data/pick_rows.ts";
 import { openSource } from "../../src/data/sources.ts";

@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { messageOf, UsageError } from "../core/errors.ts";
-import { allIndices, deriveSeed, seeded, shuffle } from "../core/prng.ts";
+import { allIndices, seeded, shuffle } from "../core/prng.ts";
+import { deriveSeed } from "../core/derive_seed.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { checkedDataset, countLabels } from "../data/load.ts";
 import { pickRows } from "../data/pick_rows.ts";

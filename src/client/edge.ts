@@ -3,8 +3,8 @@ import { crashPoint } from "../core/crash_point.ts";
 import { DataError, messageOf, RpcError } from "../core/errors.ts";
 import type { ClientName, WeightsId } from "../core/ids.ts";
 import type { Benchmark, Evaluation } from "../core/metrics.ts";
-import { deriveSeed } from "../core/prng.ts";
-import { weightsId } from "../core/weights.ts";
+import { deriveSeed } from "../core/derive_seed.ts";
+import { weightsId } from "../core/weights_id.ts";
 import type { DatasetDescription } from "../discovery/discovery.ts";
 import type { Logger } from "../log/log.ts";
 import type {

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { messageOf } from "../core/errors.ts";
-import { weightsId } from "../core/weights.ts";
+import { weightsId } from "../core/weights_id.ts";
 import type { Logger } from "../log/log.ts";
 import type { FinishedUpdate, TrainJob, UpdateHeader } from "../rpc/transport.ts";
 import { writeFileAtomically } from "../state/atomic_file.ts";

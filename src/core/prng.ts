@@ -2,21 +2,9 @@
  * Seeded randomness. Everything random in a run derives from the session's seed by name, so that a
  * run can be repeated bit for bit.
  */
-import { createHash } from "node:crypto";
 
 /** A source of uniform numbers in [0, 1). */
 export type Prng = () => number;
-
-/**
- * The seed of one random purpose: the first 32 bits of SHA-256 over the parts. The same parts give
- * the same seed on every machine.
- */
-export function deriveSeed(...parts: readonly (string | number)[]): number {
-  const hash = createHash("sha256");
-  // A length before each part keeps ("ab", "c") and ("a", "bc") apart.
-  for (const part of parts.map(String)) hash.update(`${part.length}:${part}`);
-  return hash.digest().readUInt32BE(0);
-}
 
 /**
  * xoshiro128** (Blackman and Vigna, 2018), its state filled from a 32-bit seed by SplitMix32;

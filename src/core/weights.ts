@@ -5,8 +5,6 @@
  * length (little-endian), a JSON header, then the tensors' bytes.
  */
 import { WeightsError } from "./errors.ts";
-import type { WeightsId } from "./ids.ts";
-import { sha256 } from "./model_package.ts";
 
 /** One tensor's place in the flat array. */
 export interface TensorSpec {
@@ -75,11 +73,6 @@ export function encodeWeights(weights: Weights): EncodedWeights {
   const encoded = allocateWeights(weights.layout);
   encoded.values.set(weights.values);
   return encoded;
-}
-
-/** The identity of encoded weights. */
-export function weightsId(bytes: Uint8Array): WeightsId {
-  return sha256(bytes);
 }
 
 /**

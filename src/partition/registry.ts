@@ -1,6 +1,7 @@
 /** The registry of partition modes, and the one door to them: checks that hold for all. */
 import { UsageError } from "../core/errors.ts";
-import { deriveSeed, seeded } from "../core/prng.ts";
+import { seeded } from "../core/prng.ts";
+import { deriveSeed } from "../core/derive_seed.ts";
 import { column } from "./modes/column.ts";
 import { dirichlet } from "./modes/dirichlet.ts";
 import { equalLabel } from "./modes/equal_label.ts";

@@ -4,7 +4,7 @@
  * same bytes.
  */
 import type { ClientName } from "../core/ids.ts";
-import { deriveSeed } from "../core/prng.ts";
+import { deriveSeed } from "../core/derive_seed.ts";
 
 /** Seed of the initial weights. */
 export function initialWeightsSeed(sessionSeed: number): number {

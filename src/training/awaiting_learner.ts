@@ -6,18 +6,21 @@ import type { Dataset } from "../data/dataset.ts";
 import type { CompiledLearner } from "./compiled_learner.ts";
 import type { BatchOutcome, Learner, TrainingStart } from "./learner.ts";
 import type { LearnerProgram, Mode } from "./step/program.ts";
-import type { StepCompiler } from "./step_compiler.ts";
+import type { Compiler } from "./step_compiler.ts";
+
+/** A compiler that has the step for batches of a size. */
+export type CompilerOf = (mode: Mode, size: number) => Promise<Compiler>;
 
 /** A learner whose compiler comes when it is called for. */
 export class AwaitingLearner implements Learner {
   readonly device = "cpu";
   readonly #learner: CompiledLearner;
-  readonly #compiler: () => Promise<StepCompiler>;
+  readonly #compiler: CompilerOf;
   /** The end of all steps that wait. */
   #waiting: Promise<void> | null = null;
 
   /** @param compiler for the same model, settings and items */
-  constructor(learner: CompiledLearner, compiler: () => Promise<StepCompiler>) {
+  constructor(learner: CompiledLearner, compiler: CompilerOf) {
     this.#learner = learner;
     this.#compiler = compiler;
   }
@@ -28,6 +31,11 @@ export class AwaitingLearner implements Learner {
 
   get program(): LearnerProgram {
     return this.#learner.program;
+  }
+
+  /** Whether the step for batches of this size is there. */
+  has(mode: Mode, size: number): boolean {
+    return this.#learner.has(mode, size);
   }
 
   useDataset(dataset: Dataset): void {
@@ -69,7 +77,9 @@ export class AwaitingLearner implements Learner {
     // Whoever asks may shuffle the order that the batch is a part of meanwhile.
     const own = batch.slice();
     const turn = (this.#waiting ?? Promise.resolve()).then(async () => {
-      if (!this.#learner.has(mode, size)) this.#learner.useCompiler(await this.#compiler());
+      if (!this.#learner.has(mode, size)) {
+        this.#learner.useCompiler(await this.#compiler(mode, size));
+      }
       return run(own);
     });
     const end = turn.then(() => {}, () => {}).then(() => {

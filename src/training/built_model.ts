@@ -2,6 +2,8 @@
 import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { tf } from "./backend.ts";
+import type { ModelEnds } from "./fit_check.ts";
+import { lossOf } from "./losses.ts";
 import { describeModel, type ModelDescription } from "./layout_names.ts";
 
 /** A model and what the training must know of it. */
@@ -23,6 +25,26 @@ export function describeBuilt(model: LayersModel): BuiltModel {
     outputShape: model.outputs[0]!.shape.slice(1) as number[],
     isProbability: last.getClassName() === "Softmax" ||
       last.getConfig()["activation"] === "softmax",
+  };
+}
+
+/**
+ * What of it has to fit a dataset.
+ *
+ * @throws {ModelError} unknown loss
+ */
+export function endsOf(
+  { model, description: { nameOf } }: BuiltModel,
+  loss: string,
+): ModelEnds {
+  // tfjs's input layer only holds the place of the data.
+  const first = model.layers.find((layer) => layer.getClassName() !== "InputLayer");
+  return {
+    input: model.inputs[0]!.shape.slice(1),
+    inputLayer: nameOf(first ?? model.layers[0]!),
+    output: model.outputs[0]!.shape.slice(1),
+    outputLayer: nameOf(model.outputs[0]!.sourceLayer),
+    loss: { name: loss, takesClasses: lossOf(loss).takesClasses },
   };
 }
 

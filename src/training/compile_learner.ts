@@ -1,11 +1,11 @@
 /** Learners of models that are built. */
 import type { Arithmetic } from "../kernels/mod.ts";
 import { type Dataset, itemKind } from "../data/dataset.ts";
-import { chosenArithmetic } from "./arithmetic_choice.ts";
+import { chosenArithmetic } from "./chosen_arithmetic.ts";
 import type { BuiltModel } from "./built_model.ts";
 import { CompiledLearner, type RunOptions } from "./compiled_learner.ts";
 import type { BatchSizes, LearnerSettings } from "./learner.ts";
-import { StepCompiler } from "./step_compiler.ts";
+import { RecordingCompiler } from "./recording_compiler.ts";
 
 /** What steps are compiled for. */
 export interface CompileOptions extends RunOptions {
@@ -28,7 +28,9 @@ export function compileLearner(
   batchSizes: BatchSizes,
   { arithmetic = chosenArithmetic(), ...options }: CompileOptions = {},
 ): CompiledLearner {
-  const compiler = new StepCompiler(built, settings, itemKind(dataset), batchSizes, arithmetic);
+  const items = itemKind(dataset);
+  const compiler = new RecordingCompiler(built, settings, items, batchSizes, arithmetic);
   const { description: { layout }, outputShape } = built;
-  return new CompiledLearner({ layout, outputShape }, settings, dataset, { compiler }, options);
+  const source = { residence: compiler.residence, compiler };
+  return new CompiledLearner({ layout, outputShape }, settings, dataset, source, options);
 }

@@ -11,7 +11,7 @@ import type { BatchOutcome, Learner, LearnerSettings, TrainingStart } from "./le
 import { optimizerRule, type StepScalars } from "./optimizer_rules.ts";
 import { type BlockPlaces, blockPlaces } from "./step/blocks.ts";
 import type { LearnerProgram, Mode, ModelFacts, Residence, StepProgram } from "./step/program.ts";
-import type { StepCompiler } from "./step_compiler.ts";
+import type { Compiler } from "./step_compiler.ts";
 import { fillTargets } from "./targets.ts";
 import type { EndFlag } from "./threads/barrier.ts";
 import { StepThreads } from "./threads/step_threads.ts";
@@ -38,12 +38,14 @@ export interface RunOptions {
   readonly onNotice?: (text: string) => void;
 }
 
-/** Where a learner's steps come from; one of them is there. */
+/** Where a learner's steps come from. */
 export interface StepSource {
+  /** Places of what outlives a step. */
+  readonly residence: Residence;
   /** Steps that were compiled before. @default none */
-  readonly program?: LearnerProgram;
-  /** Compiles the others. @default null */
-  readonly compiler?: StepCompiler | null;
+  readonly steps?: LearnerProgram["steps"];
+  /** Compiles the others. @default null, until it is given one */
+  readonly compiler?: Compiler | null;
 }
 
 /** Trains and evaluates by programs. */
@@ -57,7 +59,7 @@ export class CompiledLearner implements Learner {
   readonly #loaded = new Map<string, LoadedStep>();
   readonly #scalars: StepScalars;
   readonly #residence: Residence;
-  #compiler: StepCompiler | null;
+  #compiler: Compiler | null;
   #threads: number;
   #dataset: Dataset;
   #rows: Rows;
@@ -71,13 +73,13 @@ export class CompiledLearner implements Learner {
     facts: ModelFacts,
     { optimizer }: LearnerSettings,
     dataset: Dataset,
-    { program, compiler = null }: StepSource,
+    { residence, steps, compiler = null }: StepSource,
     { threads = 1, ended, startLimitMs, onNotice = () => {} }: RunOptions,
   ) {
     this.#facts = facts;
     this.#compiler = compiler;
-    this.#programs = { ...program?.steps };
-    this.#residence = (program ?? compiler)!.residence;
+    this.#programs = { ...steps };
+    this.#residence = residence;
     const { rule, args } = optimizer === null
       ? { rule: null, args: {} }
       : optimizerRule(optimizer.name, optimizer.args);
@@ -108,7 +110,7 @@ export class CompiledLearner implements Learner {
    *
    * @throws {TypeError} it is for another model or another way of training
    */
-  useCompiler(compiler: StepCompiler): void {
+  useCompiler(compiler: Compiler): void {
     if (JSON.stringify(compiler.residence) !== JSON.stringify(this.#residence)) {
       throw new TypeError("Cannot compile steps for weights that lie elsewhere");
     }
@@ -187,7 +189,8 @@ export class CompiledLearner implements Learner {
 
   /** Whether the step for batches of this size is there, or can be made. */
   has(mode: Mode, size: number): boolean {
-    return this.#compiler !== null || stepKey(mode, batchShape(size)) in this.#programs;
+    const isCompiled = stepKey(mode, batchShape(size)) in this.#programs;
+    return isCompiled || (this.#compiler?.has(mode, size) ?? false);
   }
 
   #load(key: string, mode: Mode, size: number): LoadedStep {

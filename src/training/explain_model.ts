@@ -1,7 +1,7 @@
 /** Explains a built model: its layers, and the plan that its training step becomes. */
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { type Dataset, itemKind } from "../data/dataset.ts";
-import { chosenArithmetic } from "./arithmetic_choice.ts";
+import { chosenArithmetic } from "./chosen_arithmetic.ts";
 import { type BuiltModel, trainableVariables } from "./built_model.ts";
 import type {
   ExplanationRequest,
@@ -11,7 +11,7 @@ import type {
 } from "./explanation.ts";
 import { lossOf } from "./losses.ts";
 import { optimizerRule } from "./optimizer_rules.ts";
-import { StepCompiler } from "./step_compiler.ts";
+import { RecordingCompiler } from "./recording_compiler.ts";
 import { operationText } from "./step/operation_text.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import { sizeOf } from "./step/graph.ts";
@@ -55,7 +55,7 @@ function explainStep(
   try {
     const settings = { loss, optimizer: { name: optimizer, args: {} } };
     const sizes = { train: [batchSize], evaluate: [] };
-    const compiler = new StepCompiler(built, settings, items, sizes, chosenArithmetic());
+    const compiler = new RecordingCompiler(built, settings, items, sizes, chosenArithmetic());
     const plan = compiler.compile("train", batchSize, 1, {});
     const calls = plan.calls.map(({ value, kernel }) => ({
       operation: operationText(value, kernel),

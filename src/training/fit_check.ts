@@ -1,9 +1,22 @@
 /** Checks before any training that a model and a dataset belong together. */
-import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { ModelError } from "../core/errors.ts";
 import type { Dataset } from "../data/dataset.ts";
-import type { ModelDescription } from "./layout_names.ts";
-import { lossOf } from "./losses.ts";
+
+type Shape = readonly (number | null)[];
+
+/** What of a model has to fit a dataset; null is a length that it leaves open. */
+export interface ModelEnds {
+  /** Shape of one item that it takes. */
+  readonly input: Shape;
+  /** Name of the layer that the data meet first. */
+  readonly inputLayer: string;
+  /** Shape of one item that it gives. */
+  readonly output: Shape;
+  /** Name of the layer that gives it. */
+  readonly outputLayer: string;
+  /** The loss on what it gives, and whether that asks for class numbers. */
+  readonly loss: { readonly name: string; readonly takesClasses: boolean };
+}
 
 /**
  * Checks that items fit the first layer, and labels the last one.
@@ -11,40 +24,28 @@ import { lossOf } from "./losses.ts";
  * @throws {ModelError} naming the layer and both shapes
  */
 export function checkFit(
-  model: LayersModel,
-  { nameOf }: ModelDescription,
+  { input, inputLayer, output, outputLayer, loss }: ModelEnds,
   dataset: Dataset,
-  lossName: string,
 ): void {
-  const loss = lossOf(lossName);
-  const input = itemShapeOf(model.inputs[0]!.shape);
   if (!fits(input, dataset.shape)) {
     throw new ModelError(
-      `Cannot feed dataset ${dataset.name} to layer "${nameOf(inputLayer(model))}" ` +
+      `Cannot feed dataset ${dataset.name} to layer "${inputLayer}" ` +
         `as its items have shape [${dataset.shape}]: the layer takes [${input.map(shown)}]`,
     );
   }
-  const output = itemShapeOf(model.outputs[0]!.shape);
-  const wanted = targetShape(dataset, output, loss.takesClasses, lossName);
+  const wanted = targetShape(dataset, output, loss);
   if (!fits(output, wanted.shape)) {
-    const layer = nameOf(model.outputs[0]!.sourceLayer);
     throw new ModelError(
-      `Cannot train layer "${layer}" of output shape [${output.map(shown)}] ` +
+      `Cannot train layer "${outputLayer}" of output shape [${output.map(shown)}] ` +
         `on dataset ${dataset.name}: ${wanted.reason} [${wanted.shape}]`,
     );
   }
 }
 
-/** The layer that the data meet first: tfjs's input layer only holds their place. */
-function inputLayer(model: LayersModel): { readonly name: string } {
-  return model.layers.find((layer) => layer.getClassName() !== "InputLayer") ?? model.layers[0]!;
-}
-
 function targetShape(
   { name, classes, classesDeclared, targetShape }: Dataset,
-  output: readonly (number | null)[],
-  takesClasses: boolean,
-  loss: string,
+  output: Shape,
+  { name: loss, takesClasses }: ModelEnds["loss"],
 ): { shape: readonly number[]; reason: string } {
   if (classes === null) {
     if (takesClasses) {
@@ -69,11 +70,7 @@ function targetShape(
   };
 }
 
-function itemShapeOf(shape: readonly (number | null)[]): readonly (number | null)[] {
-  return shape.slice(1);
-}
-
-function fits(open: readonly (number | null)[], shape: readonly number[]): boolean {
+function fits(open: Shape, shape: readonly number[]): boolean {
   return open.length === shape.length &&
     open.every((size, axis) => size === null || size === shape[axis]);
 }

@@ -3,6 +3,8 @@ import type { JsonObject } from "../core/json.ts";
 import type { Device } from "../core/metrics.ts";
 import type { Prng } from "../core/prng.ts";
 import type { Dataset } from "../data/dataset.ts";
+import type { Mode } from "./step/program.ts";
+import type { TrainingSettings } from "./trainer.ts";
 
 /** The model's loss and how it is optimised; null for evaluation alone. */
 export interface LearnerSettings {
@@ -15,10 +17,28 @@ export interface LearnerSettings {
   } | null;
 }
 
+/** What a learner needs to know of a training. */
+export function trainingSettings(settings: TrainingSettings): LearnerSettings {
+  const { loss, optimizer, optimizerArgs, proximalMu = 0 } = settings;
+  return { loss, optimizer: { name: optimizer, args: optimizerArgs, proximalMu } };
+}
+
+/** What a learner needs to know of an evaluation. */
+export function evaluationSettings(loss: string): LearnerSettings {
+  return { loss, optimizer: null };
+}
+
 /** Sizes of batches to come. */
 export interface BatchSizes {
   readonly train: readonly number[];
   readonly evaluate: readonly number[];
+}
+
+/** The step that tells where a learner keeps what outlives its steps, with the size of its batch. */
+export function firstStep(settings: LearnerSettings, batches: BatchSizes): [Mode, number] {
+  const mode = settings.optimizer === null ? "evaluate" : "train";
+  // What has no batch at all still has weights, which need places.
+  return [mode, batches[mode][0] ?? 1];
 }
 
 /** What a learner is needed for. */

@@ -1,41 +1,21 @@
-/** The model that the worker used last, with what was compiled for it: rounds repeat it. */
-import type { LayersModel } from "@tensorflow/tfjs-layers";
+/** The model that tfjs itself trains, or that is tried on several devices, with its learners. */
 import type { Device } from "../core/metrics.ts";
 import { allIndices, seeded } from "../core/prng.ts";
-import { allocateWeights } from "../core/weights.ts";
-import type { Dataset, ItemKind } from "../data/dataset.ts";
-import { areKernelsStarted, startKernels, tf } from "./backend.ts";
-import { type BuiltModel, copyWeights, describeBuilt, variableOf } from "./built_model.ts";
-import { chosenArithmetic } from "./arithmetic_choice.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { startKernels } from "./backend.ts";
+import { type BuiltModel, copyWeights, describeBuilt, endsOf } from "./built_model.ts";
 import { compileLearner } from "./compile_learner.ts";
-import { CompiledLearner } from "./compiled_learner.ts";
 import { chooseByTrial, type DeviceChoice } from "./device_choice.ts";
 import type { Contestant } from "./device_trial.ts";
-import type { Learner, LearnerNeeds, LearnerSettings } from "./learner.ts";
+import type { Learner, LearnerNeeds } from "./learner.ts";
 import { checkFit } from "./fit_check.ts";
-import { modelKey } from "./model_key.ts";
+import { KeptModel } from "./kept_model.ts";
 import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
-import { datasetKind, type ModelProgram, settingsKey } from "./step/program.ts";
-import { StepCompiler } from "./step_compiler.ts";
+import { datasetKind, settingsKey } from "./step/program.ts";
 import type { EndFlag } from "./threads/barrier.ts";
 import type { InitialModel, ModelSource } from "./trainer.ts";
-import { withUnsetWeights } from "./unset_weights.ts";
 import { startWebGpu } from "./webgpu.ts";
-
-interface Cached {
-  readonly key: string;
-  readonly source: ModelSource;
-  readonly built: BuiltModel;
-  readonly learners: Map<string, CachedLearner>;
-}
-
-interface CachedLearner {
-  readonly learner: Learner;
-  readonly settings: LearnerSettings;
-  /** Of the dataset that it was made for. */
-  readonly kind: string;
-}
 
 /** One built model and its learners. */
 export class ModelCache {
@@ -47,7 +27,9 @@ export class ModelCache {
   device: DeviceChoice = "cpu";
   /** Ends these threads. */
   ended: EndFlag = new Int32Array(new SharedArrayBuffer(4));
-  #cached: Cached | null = null;
+  readonly #model = new KeptModel();
+  #opened: { readonly source: ModelSource; readonly built: BuiltModel } | null = null;
+  readonly #learners = new Map<string, Learner>();
 
   /** @param notice told what a person should know, such as of a model that cannot be compiled */
   constructor(notice: (text: string) => void) {
@@ -55,73 +37,45 @@ export class ModelCache {
   }
 
   /**
-   * Builds a model with seeded initial weights, in place of the one that was kept.
+   * As of {@link KeptModel}.
    *
    * @throws {ModelError} as `buildModel`
    */
   async build(source: ModelSource, seed: number): Promise<BuiltModel> {
-    await startKernels();
-    return await this.#keep(source, () => buildModel(source, seed));
-  }
-
-  async #keep(source: ModelSource, build: () => Promise<LayersModel>): Promise<BuiltModel> {
-    this.forget();
-    // Everything that its code makes lives until the model is forgotten.
-    tf.engine().startScope();
-    try {
-      const built = describeBuilt(await build());
-      this.#cached = { key: modelKey(source), source, built, learners: new Map() };
-      return built;
-    } catch (error) {
-      endModel();
-      throw error;
-    }
+    this.#disposeLearners();
+    return await this.#model.build(source, seed);
   }
 
   /**
-   * Initial weights of a model, and what else its first round needs; no model is kept.
+   * As of {@link KeptModel}.
    *
    * @throws {ModelError} as `buildModel`
    */
   async initialise(source: ModelSource, seed: number): Promise<InitialModel> {
-    const built = await this.build(source, seed);
-    const { layout, topology } = built.description;
-    const encoded = allocateWeights(layout);
-    await copyWeights(built, encoded.values);
-    this.forget();
-    return {
-      ...{ weights: encoded.bytes, layout, topology },
-      inputShape: built.model.inputs[0]!.shape.slice(1) as number[],
-      outputShape: built.outputShape,
-    };
+    this.#disposeLearners();
+    return await this.#model.initialise(source, seed);
+  }
+
+  /** Whether this source's model is the one that was opened last. */
+  has(source: ModelSource): boolean {
+    return this.#model.has(source);
   }
 
   /**
-   * The model of a source, whatever its weights are.
+   * Opens a model for work on a dataset.
    *
-   * @throws {ModelError} as `buildModel`
+   * @throws {ModelError} as `buildModel`, or the model does not fit the dataset
    */
-  async of(source: ModelSource): Promise<BuiltModel> {
-    if (this.#cached?.key === modelKey(source)) return this.#cached.built;
-    const built = await this.#keepUnset(source);
-    // Variables that are no weights of the model keep what they begin with, so that must be drawn.
-    return hasOtherVariables(built) ? await this.build(source, 0) : built;
-  }
-
-  async #keepUnset(source: ModelSource): Promise<BuiltModel> {
-    const keep = () => this.#keep(source, () => withUnsetWeights(() => buildModel(source, 0)));
-    if (areKernelsStarted()) return await keep();
-    try {
-      return await keep();
-    } catch {
-      // Few models compute something when they are built; what else is wrong is so again.
-      await startKernels();
-      return await keep();
-    }
+  async open(source: ModelSource, dataset: Dataset, loss: string): Promise<BuiltModel> {
+    if (!this.#model.has(source)) this.#disposeLearners();
+    const built = await this.#model.of(source);
+    checkFit(endsOf(built, loss), dataset);
+    this.#opened = { source, built };
+    return built;
   }
 
   /**
-   * Gives work to what trains and evaluates the model built last. If one of its steps turns out not
+   * Gives work to what trains and evaluates the model opened last. If one of its steps turns out not
    * to be one that can be compiled, the work is done again by tfjs.
    *
    * @param throwIfCancelled called before each step of a trial of devices
@@ -134,14 +88,14 @@ export class ModelCache {
     throwIfCancelled: () => void,
     task: (learner: Learner) => Promise<T>,
   ): Promise<T> {
-    const { built, learners } = this.#cached!;
+    const { built } = this.#opened!;
     const { settings } = needs;
     const kind = datasetKind(dataset);
     const key = `${this.device} ${settingsKey(settings)} ${kind}`;
-    let learner = learners.get(key)?.learner;
+    let learner = this.#learners.get(key);
     if (learner === undefined) {
       learner = await this.#makeLearner(built, dataset, needs, throwIfCancelled);
-      learners.set(key, { learner, settings, kind });
+      this.#learners.set(key, learner);
     }
     learner.useDataset(dataset);
     try {
@@ -149,43 +103,9 @@ export class ModelCache {
     } catch (error) {
       const eager = await this.#eagerLearner(built, dataset, needs, error);
       learner.dispose();
-      learners.set(key, { learner: eager, settings, kind });
+      this.#learners.set(key, eager);
       return await task(eager);
     }
-  }
-
-  /** @throws {ModelError} the model built last does not fit the dataset, as `checkFit` has it */
-  checkFit(dataset: Dataset, loss: string): void {
-    const { model, description } = this.#cached!.built;
-    checkFit(model, description, dataset, loss);
-  }
-
-  /**
-   * What compiles steps of a model, for learners that have some already.
-   *
-   * @throws {ModelError} as `buildModel`
-   * @throws {NotRecordable} its steps cannot be recorded
-   */
-  async compilerFor(
-    source: ModelSource,
-    items: ItemKind,
-    { settings, batches }: LearnerNeeds,
-  ): Promise<StepCompiler> {
-    return new StepCompiler(await this.of(source), settings, items, batches, chosenArithmetic());
-  }
-
-  /** The compiled steps of the model built last for datasets of this kind; null if there are none. */
-  programFor(dataset: Dataset): ModelProgram | null {
-    const { built: { description: { layout }, outputShape }, learners } = this.#cached!;
-    const kind = datasetKind(dataset);
-    const programs = [...learners.values()].flatMap(({ learner, settings, kind: own }) =>
-      own === kind && learner instanceof CompiledLearner
-        ? [[settingsKey(settings), learner.program] as const]
-        : []
-    );
-    if (programs.length === 0) return null;
-    const facts = { layout, outputShape, arithmetic: chosenArithmetic(), dataset: kind };
-    return { ...facts, learners: Object.fromEntries(programs) };
   }
 
   async #makeLearner(
@@ -215,7 +135,7 @@ export class ModelCache {
   async #webGpuLearner(dataset: Dataset, { settings }: LearnerNeeds): Promise<Learner> {
     await startWebGpu();
     await startKernels();
-    const built = describeBuilt(await buildModel(this.#cached!.source, 0));
+    const built = describeBuilt(await buildModel(this.#opened!.source, 0));
     const { EagerLearner } = await import("./eager_learner.ts");
     return new EagerLearner(built, settings, dataset, "webgpu");
   }
@@ -257,12 +177,16 @@ export class ModelCache {
     this.#notice(text);
   }
 
-  /** Frees the model that was kept. */
+  /** Frees the model that was opened last. */
   forget(): void {
-    if (this.#cached === null) return;
-    for (const { learner } of this.#cached.learners.values()) learner.dispose();
-    this.#cached = null;
-    endModel();
+    this.#disposeLearners();
+    this.#model.forget();
+  }
+
+  #disposeLearners(): void {
+    for (const learner of this.#learners.values()) learner.dispose();
+    this.#learners.clear();
+    this.#opened = null;
   }
 }
 
@@ -288,14 +212,4 @@ async function contestant(
       await (trains ? learner.train(batch) : learner.evaluate(batch));
     },
   };
-}
-
-function hasOtherVariables({ model }: BuiltModel): boolean {
-  const own = new Set(model.weights.map(variableOf));
-  return Object.values(tf.engine().registeredVariables).some((variable) => !own.has(variable));
-}
-
-function endModel(): void {
-  tf.engine().endScope();
-  tf.disposeVariables();
 }

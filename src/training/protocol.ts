@@ -1,9 +1,9 @@
 /** The messages between a trainer and its worker: plain data, one job at a time. */
 import type { DatasetSpec } from "../data/dataset.ts";
-import type { ExplanationRequest, ModelExplanation } from "./explanation.ts";
+import type { QuestionAnswers, QuestionKind, Questions } from "./model_worker/protocol.ts";
+import type { PassedError } from "./passed_error.ts";
 import type {
   EvaluationRequest,
-  InitialModel,
   ModelSource,
   OnProgress,
   TrainingRequest,
@@ -15,26 +15,23 @@ import type { EndFlag } from "./threads/barrier.ts";
 import type { ThreadsChoice } from "./threads_choice.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import type { ModelProgram } from "./step/program.ts";
+import type { TrainingSeeds } from "./train_loop.ts";
 
 /** A request with its dataset folder read into a description; the worker itself never sleeps. */
 type WithDataset<T> = Omit<T, "datasetFolder" | "slowdown"> & { readonly dataset: DatasetSpec };
 
 /** A job by kind. */
 export interface Jobs {
-  /** Loads what builds models. */
+  /** Loads what compiles steps. */
   readonly prepare: null;
-  readonly initialise: { readonly source: ModelSource; readonly seed: number };
-  readonly explain: ExplanationRequest;
   readonly check: WithDataset<{ readonly source: ModelSource; readonly loss: string }>;
-  readonly train: WithDataset<TrainingRequest>;
+  readonly train: WithDataset<Omit<TrainingRequest, "seed">> & { readonly seeds: TrainingSeeds };
   readonly evaluate: WithDataset<EvaluationRequest>;
 }
 
 /** What each kind of job gives. */
 export interface Answers {
   readonly prepare: null;
-  readonly initialise: InitialModel;
-  readonly explain: ModelExplanation;
   readonly check: null;
   readonly train: TrainingResult;
   readonly evaluate: {
@@ -59,6 +56,14 @@ export interface EngineSettings {
 }
 
 /** To the worker. */
+export type ToWorker = JobMessage | AnswerToQuestion;
+
+/** The answer to a question of the worker. */
+export type AnswerToQuestion =
+  & { readonly id: number; readonly kind: "answer" }
+  & ({ readonly answer: QuestionAnswers[QuestionKind] } | { readonly error: PassedError });
+
+/** A job for the worker. */
 export interface JobMessage<K extends JobKind = JobKind> {
   readonly id: number;
   readonly kind: K;
@@ -91,9 +96,23 @@ export type WorkerMessage =
   | {
     readonly id: number;
     readonly kind: "failed";
-    readonly error: string;
-    readonly reason: string;
+    readonly error: PassedError;
   }
   | { readonly id: number; readonly kind: "cancelled" }
+  | QuestionsOfWorker
   /** Something that a person should know; belongs to no job. */
   | { readonly id: 0; readonly kind: "notice"; readonly text: string };
+
+/** Questions for a model worker, all that are asked at a time. */
+export interface QuestionsOfWorker {
+  readonly id: 0;
+  readonly kind: "questions";
+  readonly questions: readonly QuestionOfWorker[];
+}
+
+/** A question, with a number of the training worker's own. */
+export interface QuestionOfWorker {
+  readonly id: number;
+  readonly kind: QuestionKind;
+  readonly question: Questions[QuestionKind];
+}

@@ -1,7 +1,7 @@
 /** Local training: epochs of shuffled mini-batches until they are done or a limit is reached. */
 import { ModelError } from "../core/errors.ts";
 import type { TrainingMetrics } from "../core/metrics.ts";
-import { deriveSeed, seeded, shuffle } from "../core/prng.ts";
+import { seeded, shuffle } from "../core/prng.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { collectGarbage } from "./garbage.ts";
 import type { BatchOutcome, Learner } from "./learner.ts";
@@ -25,10 +25,17 @@ interface AskedStep {
   readonly outcome: BatchOutcome | Promise<BatchOutcome>;
 }
 
+/** Seeds of what is random in a training. */
+export interface TrainingSeeds {
+  /** Of the order of items. */
+  readonly order: number;
+  /** Of random layers. */
+  readonly layers: number;
+}
+
 /**
  * Trains a learner's weights on the items with these indices of the dataset it uses.
  *
- * @param seed of the order of items and of random layers
  * @throws {ModelError} the loss is no longer a number
  */
 export async function trainItems(
@@ -36,14 +43,14 @@ export async function trainItems(
   dataset: Dataset,
   indices: Int32Array,
   settings: TrainingSettings,
-  seed: number,
+  seeds: TrainingSeeds,
   { onProgress, throwIfCancelled, now }: LoopContext,
 ): Promise<Omit<TrainingMetrics, "test">> {
   const { batchSize, epochs, maxMiniBatches, timeLimitSeconds } = settings;
-  const random = seeded(deriveSeed(seed, "random layers"));
+  const random = seeded(seeds.layers);
   learner.startTraining({ learningRate: settings.learningRate, random });
   const order = indices.slice();
-  const prng = seeded(seed);
+  const prng = seeded(seeds.order);
   const batchesAnEpoch = Math.ceil(order.length / batchSize);
   const batchesTotal = Math.min(batchesAnEpoch * epochs, maxMiniBatches ?? Infinity);
   const startedMs = now();

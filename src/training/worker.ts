@@ -1,18 +1,31 @@
 /**
  * The worker in which all training happens, one job after another. It may read one dataset's folder
- * and nothing else, as a model package's code runs in it.
+ * and nothing else, as the code of a model whose steps cannot be compiled runs in it.
  */
-import { messageOf } from "../core/errors.ts";
 import { allocateWeights, checkWeights, decodeWeights } from "../core/weights.ts";
 import type { Dataset, DatasetSpec } from "../data/dataset.ts";
 import { fileStamps } from "../data/file_stamps.ts";
 import { loadWithin } from "../data/load.ts";
-import { chooseArithmetic, chosenArithmetic } from "./arithmetic_choice.ts";
+import { chooseArithmetic } from "./arithmetic_choice.ts";
+import { chosenArithmetic } from "./chosen_arithmetic.ts";
+import { loadCompiler } from "./asked_compiler.ts";
 import { batchSizes } from "./batch_shape.ts";
 import { evaluateItems, evaluationBatch } from "./evaluate.ts";
 import { endLoopsBy } from "./endable_loops.ts";
 import { collectGarbage, leaveGarbage } from "./garbage.ts";
-import type { Answers, JobKind, JobMessage, Jobs, WorkerMessage } from "./protocol.ts";
+import { evaluationSettings, trainingSettings } from "./learner.ts";
+import type { Ask } from "./model_worker/protocol.ts";
+import { errorOf, passed } from "./passed_error.ts";
+import type {
+  Answers,
+  AnswerToQuestion,
+  JobKind,
+  JobMessage,
+  Jobs,
+  QuestionOfWorker,
+  ToWorker,
+  WorkerMessage,
+} from "./protocol.ts";
 import { allIndices } from "../core/prng.ts";
 import { splitIndices } from "./split.ts";
 import { threadsFor } from "./threads_choice.ts";
@@ -28,27 +41,14 @@ type Handler<K extends JobKind> = (job: Jobs[K], context: JobContext) => Promise
 
 const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
   async prepare() {
-    await models.cache();
+    await loadCompiler();
     return null;
-  },
-  async initialise({ source, seed }) {
-    const cache = await models.cache();
-    return await cache.initialise(source, seed);
-  },
-  async explain({ batchSize, loss, optimizer, ...source }) {
-    const { explainModel } = await import("./explain_model.ts");
-    const cache = await models.cache();
-    try {
-      return explainModel(await cache.build(source, 0), { batchSize, loss, optimizer });
-    } finally {
-      cache.forget();
-    }
   },
   async check({ source, dataset: spec, loss }) {
     await models.open(source, load(spec), loss, null);
     return null;
   },
-  async train({ dataset: spec, weights, settings, splitSeed, seed, ...source }, context) {
+  async train({ dataset: spec, weights, settings, splitSeed, seeds, ...source }, context) {
     const opened = await models.open(source, load(spec), settings.loss, context.program);
     const { dataset, facts: { layout } } = opened;
     const given = decodeWeights(weights);
@@ -56,14 +56,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     const { train, test } = splitIndices(dataset.count, splitSeed);
     const { throwIfCancelled } = context;
     const needs = {
-      settings: {
-        loss: settings.loss,
-        optimizer: {
-          name: settings.optimizer,
-          args: settings.optimizerArgs,
-          proximalMu: settings.proximalMu ?? 0,
-        },
-      },
+      settings: trainingSettings(settings),
       batches: {
         train: batchSizes(train.length, settings.batchSize),
         evaluate: batchSizes(test.length, evaluationBatch(settings.batchSize)),
@@ -72,7 +65,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     const loop = { ...context, now: () => performance.now() };
     return await opened.work(needs, throwIfCancelled, async (learner) => {
       learner.setWeights(given.values);
-      const trained = await trainItems(learner, dataset, train, settings, seed, loop);
+      const trained = await trainItems(learner, dataset, train, settings, seeds, loop);
       const tested = await evaluateItems(learner, test, settings.batchSize, throwIfCancelled);
       const encoded = allocateWeights(layout);
       await learner.copyWeights(encoded.values);
@@ -101,7 +94,7 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
       : splitIndices(dataset.count, splitSeed).test;
     const { throwIfCancelled } = context;
     const needs = {
-      settings: { loss, optimizer: null },
+      settings: evaluationSettings(loss),
       batches: { train: [], evaluate: batchSizes(indices.length, evaluationBatch(batchSize)) },
     };
     return await opened.work(needs, throwIfCancelled, async (learner) => {
@@ -116,7 +109,24 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
   },
 };
 
-const models = new WorkerModels((text) => post({ id: 0, kind: "notice", text }));
+/** Questions about models that wait for their answers, by number. */
+const waiting = new Map<number, PromiseWithResolvers<never>>();
+/** Questions that were not sent yet. */
+const questions: QuestionOfWorker[] = [];
+let lastQuestion = 0;
+
+const ask: Ask = (kind, question) => {
+  const id = ++lastQuestion;
+  const answer = Promise.withResolvers<never>();
+  waiting.set(id, answer);
+  // Those asked together go together, so that whoever answers knows when all are answered.
+  if (questions.push({ id, kind, question }) === 1) {
+    queueMicrotask(() => post({ id: 0, kind: "questions", questions: questions.splice(0) }));
+  }
+  return answer.promise;
+};
+
+const models = new WorkerModels((text) => post({ id: 0, kind: "notice", text }), ask);
 let loaded: { readonly key: string; readonly dataset: Dataset } | null = null;
 
 /** What a dataset's items may take in memory. */
@@ -143,15 +153,25 @@ function closeItems(dataset: Dataset | undefined): void {
 
 const scope = self as unknown as {
   postMessage(message: WorkerMessage, transfer?: Transferable[]): void;
-  onmessage: (event: MessageEvent<JobMessage>) => void;
+  onmessage: (event: MessageEvent<ToWorker>) => void;
 };
 // Kept before any model's code runs, which may change what is global.
 const post = scope.postMessage.bind(scope);
 let last: Promise<void> = Promise.resolve();
 
 scope.onmessage = ({ data }) => {
-  last = last.then(() => perform(data));
+  if (data.kind !== "answer") last = last.then(() => perform(data));
+  else take(data);
 };
+
+/** Takes an answer, which a job waits for. */
+function take(message: AnswerToQuestion): void {
+  const question = waiting.get(message.id);
+  waiting.delete(message.id);
+  if ("error" in message) question?.reject(errorOf(message.error));
+  // Of the kind that was asked for.
+  else question?.resolve(message.answer as never);
+}
 
 async function perform<K extends JobKind>(message: JobMessage<K>) {
   const { id, kind, job, program, engine, cancel, ended } = message;
@@ -175,7 +195,8 @@ async function perform<K extends JobKind>(message: JobMessage<K>) {
     if (error instanceof Cancelled) return post({ id, kind: "cancelled" });
     // What a step that failed leaves, such as ended threads, must not meet the next job.
     models.forget();
-    const name = error instanceof Error ? error.name : "Error";
-    post({ id, kind: "failed", error: name, reason: messageOf(error) });
+    // What a job waits for is ended when the job is cancelled.
+    if (Atomics.load(cancel, 0) !== 0) post({ id, kind: "cancelled" });
+    else post({ id, kind: "failed", error: passed(error) });
   }
 }

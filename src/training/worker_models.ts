@@ -1,23 +1,26 @@
 /**
- * The models of a worker. One whose steps were compiled before runs by these alone: it is built, and
- * what builds models is loaded, only when something else is asked of it.
+ * The models of a worker. Their steps are compiled here, or were compiled before; their code runs
+ * elsewhere, out of reach of the data, unless a step turns out to be one that only tfjs can run.
  */
 import { type Dataset, itemKind } from "../data/dataset.ts";
-import { chosenArithmetic } from "./arithmetic_choice.ts";
+import { chosenArithmetic } from "./chosen_arithmetic.ts";
+import { AskedCompiler, loadCompiler, practise } from "./asked_compiler.ts";
 import { AwaitingLearner } from "./awaiting_learner.ts";
 import { CompiledLearner } from "./compiled_learner.ts";
 import type { DeviceChoice } from "./device_choice.ts";
+import { checkFit } from "./fit_check.ts";
 import type { Learner, LearnerNeeds } from "./learner.ts";
 import type { ModelCache } from "./model_cache.ts";
+import { modelKey } from "./model_key.ts";
+import type { Ask } from "./model_worker/protocol.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import {
   datasetKind,
-  type LearnerProgram,
+  lossIn,
   type ModelFacts,
   type ModelProgram,
   settingsKey,
 } from "./step/program.ts";
-import { modelKey } from "./model_key.ts";
 import type { EndFlag } from "./threads/barrier.ts";
 import type { ModelSource } from "./trainer.ts";
 
@@ -48,11 +51,18 @@ export interface OpenModel {
   ): Promise<T>;
 }
 
-/** A model that runs by its program. */
-interface Running {
-  readonly key: string;
+/** A model whose steps are compiled, for one kind of dataset. */
+interface CompiledModel {
+  /** What is known of it, with the steps that were compiled before. */
   readonly program: ModelProgram;
-  readonly learners: Map<string, AwaitingLearner>;
+  /** The losses with which it was found to fit the dataset. */
+  readonly losses: Set<string>;
+  readonly learners: Map<string, KeptLearner>;
+}
+
+interface KeptLearner {
+  readonly learner: AwaitingLearner;
+  readonly compiler: AskedCompiler;
 }
 
 /** A worker of many clients meets many sizes of last batches; to tell of each would cost more than it gains. */
@@ -60,36 +70,36 @@ const MOST_TOLD = 16;
 
 export class WorkerModels {
   readonly #notice: (text: string) => void;
+  readonly #ask: Ask;
   #settings: ModelSettings = {
     threads: 1,
     device: "cpu",
     ended: new Int32Array(new SharedArrayBuffer(4)),
   };
   #opening: Promise<ModelCache> | null = null;
+  /** Models that tfjs runs; null as long as there was none. */
   #cache: ModelCache | null = null;
-  #running: Running | null = null;
-  /** The model whose program is known to others, and how many steps of it. */
-  #told = { key: "", steps: 0 };
-  /** The program of that model as it is after the last work. */
+  /** The model that was opened last. */
+  #key = "";
+  /** It, by kind of dataset. */
+  readonly #compiled = new Map<string, CompiledModel>();
+  /** How many of its steps are known to others. */
+  #toldSteps = 0;
+  /** Its program as it is after the last work. */
   #latest: ModelProgram | null = null;
 
-  /** @param notice told what a person should know, such as of a model that cannot be compiled */
-  constructor(notice: (text: string) => void) {
+  /**
+   * @param notice told what a person should know, such as of a model that cannot be compiled
+   * @param ask who runs the code of models
+   */
+  constructor(notice: (text: string) => void, ask: Ask) {
     this.#notice = notice;
+    this.#ask = ask;
   }
 
   /** Takes the settings of the jobs that follow. */
   use(settings: ModelSettings): void {
     this.#settings = settings;
-  }
-
-  /** What builds models; loaded when it is first needed. */
-  async cache(): Promise<ModelCache> {
-    this.#opening ??= import("./guarded_models.ts").then(({ openModels }) =>
-      openModels(this.#notice)
-    );
-    this.#cache = await this.#opening;
-    return Object.assign(this.#cache, this.#settings);
   }
 
   /**
@@ -105,20 +115,39 @@ export class WorkerModels {
     loss: string,
     program: ModelProgram | null,
   ): Promise<OpenModel> {
-    // Nothing of this job may go on when the next one starts, so each way ends both.
     this.#latest = null;
     const key = modelKey(source);
-    if (key !== this.#told.key) this.#told = { key, steps: 0 };
-    if (program !== null) this.#run(key, program);
-    const running = this.#running?.key === key ? this.#running : null;
-    if (running !== null && running.program.arithmetic === chosenArithmetic()) {
+    if (key !== this.#key) this.forget();
+    this.#key = key;
+    if (program !== null) this.#take(program);
+    const isCompiled = this.#settings.device === "cpu" && !this.#cache?.has(source);
+    if (!isCompiled) return await this.#openCached(source, await reading, loss);
+    let isFirst = false;
+    if (this.#compiled.size > 0) {
       const dataset = await reading;
-      if (this.#settings.device === "cpu" && datasetKind(dataset) === running.program.dataset) {
-        return this.#programmed(running, source, dataset, loss);
-      }
+      const known = this.#compiled.get(datasetKind(dataset));
+      if (known?.losses.has(loss)) return this.#openCompiled(known, source, dataset, loss);
+    } else {
+      void loadCompiler();
+      isFirst = true;
     }
-    this.#forgetRunning();
-    return await this.#built(source, reading, loss);
+    // Nothing of this job may go on when the next one starts, so each way ends both.
+    const both = Promise.allSettled([reading, this.#ask("facts", { source, loss })]);
+    if (isFirst) await reading.then(practise, () => {});
+    const [read, asked] = await both;
+    if (read.status === "rejected") throw read.reason;
+    if (asked.status === "rejected") throw asked.reason;
+    const dataset = read.value;
+    const { ends, ...facts } = asked.value;
+    checkFit(ends, dataset);
+    const kind = datasetKind(dataset);
+    let model = this.#compiled.get(kind);
+    if (model === undefined) {
+      const none = { ...facts, arithmetic: chosenArithmetic(), dataset: kind, learners: {} };
+      model = this.#keep(none);
+    }
+    model.losses.add(loss);
+    return this.#openCompiled(model, source, dataset, loss);
   }
 
   /** The program of the model opened last, if its steps have become more since it was last told. */
@@ -126,106 +155,117 @@ export class WorkerModels {
     const latest = this.#latest;
     if (latest === null) return null;
     const steps = stepsIn(latest);
-    if (steps === this.#told.steps || steps > MOST_TOLD) return null;
-    this.#told = { ...this.#told, steps };
+    if (steps === this.#toldSteps || steps > MOST_TOLD) return null;
+    this.#toldSteps = steps;
     return latest;
   }
 
   /** Frees the models that are kept. */
   forget(): void {
-    this.#forgetRunning();
+    for (const { program } of this.#compiled.values()) this.#drop(program.dataset);
     this.#cache?.forget();
+    this.#toldSteps = 0;
   }
 
-  #programmed(
-    running: Running,
+  #openCompiled(
+    model: CompiledModel,
     source: ModelSource,
     dataset: Dataset,
     loss: string,
   ): OpenModel {
-    const { program, learners } = running;
-    const build = () => this.#built(source, Promise.resolve(dataset), loss);
+    const { program, learners } = model;
     return {
       facts: program,
       dataset,
       work: async (needs, throwIfCancelled, task) => {
         const key = settingsKey(needs.settings);
-        const kept = program.learners[key];
-        if (kept === undefined) {
-          const result = await (await build()).work(needs, throwIfCancelled, task);
-          this.#latest &&= withLearners(program, this.#latest.learners);
-          return result;
-        }
-        let learner = learners.get(key);
-        if (learner === undefined) {
-          learner = this.#learner(source, program, kept, dataset, needs);
-          learners.set(key, learner);
-        }
-        learner.useDataset(dataset);
         try {
+          let kept = learners.get(key);
+          if (kept === undefined) {
+            kept = await this.#makeLearner(program, source, dataset, needs);
+            learners.set(key, kept);
+          } else {
+            const { learner, compiler } = kept;
+            compiler.expect(needs.batches, (mode, size) => learner.has(mode, size));
+          }
+          const { learner } = kept;
+          learner.useDataset(dataset);
           const result = await task(learner);
-          const used = Array.from(learners, ([key, { program }]) => [key, program] as const);
-          this.#latest = withLearners(program, Object.fromEntries(used));
+          this.#latest = withLearners(program, learners);
           return result;
         } catch (error) {
-          if (!(error instanceof NotRecordable || isForeign(error))) throw error;
-          this.#forgetRunning();
-          return await (await build()).work(needs, throwIfCancelled, task);
+          if (error instanceof NotRecordable) {
+            this.#drop(program.dataset);
+            const cached = await this.#openCached(source, dataset, loss);
+            return await cached.work(needs, throwIfCancelled, task);
+          }
+          if (!(isForeign(error) && key in program.learners)) throw error;
+          // What was compiled before is compiled again.
+          const model = this.#keep({ ...program, learners: {} });
+          model.losses.add(loss);
+          const again = this.#openCompiled(model, source, dataset, loss);
+          return await again.work(needs, throwIfCancelled, task);
         }
       },
     };
   }
 
   /** A learner that holds on to no dataset but the one that it was told to use last. */
-  #learner(
-    source: ModelSource,
+  async #makeLearner(
     program: ModelProgram,
-    kept: LearnerProgram,
+    source: ModelSource,
     dataset: Dataset,
     needs: LearnerNeeds,
-  ): AwaitingLearner {
+  ): Promise<KeptLearner> {
+    const { settings, batches } = needs;
+    const compiler = new AskedCompiler(this.#ask, source, settings, itemKind(dataset));
+    let kept = program.learners[settingsKey(settings)];
+    if (kept === undefined) {
+      compiler.expect(batches);
+      kept = { residence: await compiler.residence(program, needs), steps: {} };
+    }
+    const { residence } = kept;
     const { threads, ended } = this.#settings;
     const options = { threads, ended, onNotice: this.#notice };
-    const items = itemKind(dataset);
-    return new AwaitingLearner(
-      new CompiledLearner(program, needs.settings, dataset, { program: kept }, options),
-      async () => (await this.cache()).compilerFor(source, items, needs),
+    const learner = new AwaitingLearner(
+      new CompiledLearner(program, settings, dataset, kept, options),
+      (mode, size) => compiler.having(mode, size, residence),
     );
+    return { learner, compiler };
   }
 
-  async #built(
-    source: ModelSource,
-    reading: Promise<Dataset>,
-    loss: string,
-  ): Promise<OpenModel> {
-    const building = this.cache().then(async (cache) => ({ cache, built: await cache.of(source) }));
-    const [read, made] = await Promise.allSettled([reading, building]);
-    if (read.status === "rejected") throw read.reason;
-    if (made.status === "rejected") throw made.reason;
-    const dataset = read.value;
-    const { cache, built } = made.value;
-    cache.checkFit(dataset, loss);
-    const { description: { layout }, outputShape } = built;
+  async #openCached(source: ModelSource, dataset: Dataset, loss: string): Promise<OpenModel> {
+    this.#opening ??= import("./guarded_models.ts").then(({ openModels }) =>
+      openModels(this.#notice)
+    );
+    const cache = Object.assign(await this.#opening, this.#settings);
+    this.#cache = cache;
+    const { description: { layout }, outputShape } = await cache.open(source, dataset, loss);
     return {
       facts: { layout, outputShape },
       dataset,
-      work: async (needs, throwIfCancelled, task) => {
-        const result = await cache.work(dataset, needs, throwIfCancelled, task);
-        this.#latest = cache.programFor(dataset);
-        return result;
-      },
+      work: (needs, throwIfCancelled, task) => cache.work(dataset, needs, throwIfCancelled, task),
     };
   }
 
-  #run(key: string, program: ModelProgram): void {
-    this.#forgetRunning();
-    this.#running = { key, program, learners: new Map() };
-    this.#told = { key, steps: stepsIn(program) };
+  /** Takes a program that was kept elsewhere. */
+  #take(program: ModelProgram): void {
+    this.#toldSteps = stepsIn(program);
+    if (program.arithmetic !== chosenArithmetic()) return;
+    const { losses } = this.#keep(program);
+    for (const key of Object.keys(program.learners)) losses.add(lossIn(key));
   }
 
-  #forgetRunning(): void {
-    for (const learner of this.#running?.learners.values() ?? []) learner.dispose();
-    this.#running = null;
+  #keep(program: ModelProgram): CompiledModel {
+    this.#drop(program.dataset);
+    const model = { program, losses: new Set<string>(), learners: new Map() };
+    this.#compiled.set(program.dataset, model);
+    return model;
+  }
+
+  #drop(kind: string): void {
+    for (const { learner } of this.#compiled.get(kind)?.learners.values() ?? []) learner.dispose();
+    this.#compiled.delete(kind);
   }
 }
 
@@ -236,9 +276,10 @@ function isForeign(error: unknown): boolean {
 
 function withLearners(
   program: ModelProgram,
-  learners: ModelProgram["learners"],
+  learners: ReadonlyMap<string, KeptLearner>,
 ): ModelProgram {
-  return { ...program, learners: { ...program.learners, ...learners } };
+  const used = Array.from(learners, ([key, { learner }]) => [key, learner.program] as const);
+  return { ...program, learners: { ...program.learners, ...Object.fromEntries(used) } };
 }
 
 function stepsIn({ learners }: ModelProgram): number {

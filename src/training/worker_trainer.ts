@@ -1,12 +1,14 @@
 /**
  * The real trainer: hands each call to a worker that may read one dataset's folder and nothing
- * else, and starts a new worker when another dataset is asked for or the old one died.
+ * else, and starts a new worker when another dataset is asked for or the old one died. The code of
+ * models runs in a worker of its own, which may read nothing.
  */
 import { fileURLToPath } from "node:url";
 import type { EndFlag } from "./threads/barrier.ts";
 import { threadsFor, threadsNotice } from "./threads_choice.ts";
+import { deriveSeed } from "../core/derive_seed.ts";
 import { systemClock } from "../core/clock.ts";
-import { DataError, FlotillaError, ModelError, WeightsError } from "../core/errors.ts";
+import { FlotillaError, ModelError } from "../core/errors.ts";
 import type { Evaluation } from "../core/metrics.ts";
 import { readDatasetSpec } from "../data/spec.ts";
 import type { DatasetSpec } from "../data/dataset.ts";
@@ -17,9 +19,16 @@ import type {
   JobKind,
   JobMessage,
   Jobs,
+  QuestionOfWorker,
+  ToWorker,
   WorkerMessage,
 } from "./protocol.ts";
+import { evaluationBatch } from "./evaluate.ts";
+import { evaluationSettings, trainingSettings } from "./learner.ts";
 import { modelKey } from "./model_key.ts";
+import { ModelWorker } from "./model_worker/model_worker.ts";
+import type { QuestionAnswers, QuestionKind, Questions } from "./model_worker/protocol.ts";
+import { errorOf, passed } from "./passed_error.ts";
 import { MemoryPrograms, type ProgramStore } from "./program_store.ts";
 import { SlowerDevice } from "./slower_device.ts";
 import type { ModelProgram } from "./step/program.ts";
@@ -100,6 +109,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   readonly #onNotice: (text: string) => void;
   readonly #programs: ProgramStore;
   readonly #unpacked: UnpackedDatasets;
+  readonly #models: ModelWorker;
   #running: RunningWorker | null = null;
   #inFlight: CallInFlight | null = null;
   #lastId = 0;
@@ -124,6 +134,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     this.#abortGraceMs = abortGraceMs;
     this.#onNotice = onNotice;
     this.#programs = programs;
+    this.#models = new ModelWorker(engine.arithmetic);
     this.#unpacked = new UnpackedDatasets({
       budgetBytes: engine.datasetBytes ?? Infinity,
       ...(scratchFolder !== undefined && { scratchFolder }),
@@ -134,17 +145,19 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   }
 
   initialise(source: ModelSource, seed: number): Promise<InitialModel> {
-    return this.#inTurn(() => this.#callWithin("initialise", { source, seed }, null));
+    return this.#inTurn(() => this.#askWithin("initialise", { source, seed }));
   }
 
   explain(request: ExplanationRequest): Promise<ModelExplanation> {
-    return this.#inTurn(() => this.#callWithin("explain", request, null));
+    return this.#inTurn(() => this.#askWithin("explain", request));
   }
 
   async check(source: ModelSource, datasetFolder: string, loss: string): Promise<void> {
     await this.#inTurn(async () => {
       const spec = await this.#dataset(datasetFolder);
-      return this.#callWithin("check", { source, loss, dataset: spec }, spec);
+      return this.#withinLimit((signal) =>
+        this.#call("check", { source, loss, dataset: spec }, spec, signal)
+      );
     });
   }
 
@@ -153,7 +166,8 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     onProgress: OnProgress,
     signal: AbortSignal,
   ): Promise<TrainingResult> {
-    const { datasetFolder, slowdown, ...job } = request;
+    const { datasetFolder, slowdown, seed, ...job } = request;
+    const seeds = { order: seed, layers: deriveSeed(seed, "random layers") };
     const device = this.#device(slowdown, signal);
     const timeLimitSeconds = device.ownSeconds(job.settings.timeLimitSeconds);
     const { metrics, ...trained } = await this.#inTurn(async () => {
@@ -161,7 +175,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       const settings = { ...job.settings, timeLimitSeconds };
       return this.#call(
         "train",
-        { ...job, settings, dataset: spec },
+        { ...job, settings, seeds, dataset: spec },
         spec,
         signal,
         (progress, seconds) => device.tell(seconds, () => onProgress(progress)),
@@ -187,8 +201,9 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       // Loading its modules is the greater part of what the first step waits for. Of many clients
       // in a process the first that trains starts it for all.
       if (this.#closed.signal.aborted || this.#sharedFolders.length > 0) return;
+      // With programs kept, most likely nothing will be recorded or compiled.
+      if (this.#programs.isEmpty) this.#models.start();
       this.#workerFor(spec.folder);
-      // With programs kept, most likely nothing will be compiled.
       if (this.#programs.isEmpty) await this.#call("prepare", null, spec, this.#closed.signal);
     }).catch(() => {});
   }
@@ -196,6 +211,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   close(): void {
     this.#closed.abort(new FlotillaError("Cannot use a trainer that was closed"));
     this.#endWorker(this.#closed.signal.reason);
+    this.#models.end(this.#closed.signal.reason);
     this.#unpacked.close();
   }
 
@@ -221,18 +237,28 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     return turn;
   }
 
-  /** A call that has no signal of its own gets one from the time limit. */
-  async #callWithin<K extends JobKind>(kind: K, job: Jobs[K], dataset: DatasetSpec | null) {
+  /** What has no signal of its own gets one from the time limit. */
+  async #withinLimit<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const limit = new AbortController();
     const seconds = this.#buildLimitMs / 1000;
     const timer = setTimeout(() => {
       limit.abort(new ModelError(`Cannot build the model as it takes over ${seconds} s`));
     }, this.#buildLimitMs);
     try {
-      return await this.#call(kind, job, dataset, limit.signal);
+      return await run(limit.signal);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #askWithin<K extends QuestionKind>(
+    kind: K,
+    question: Questions[K],
+  ): Promise<QuestionAnswers[K]> {
+    return this.#withinLimit((signal) => {
+      signal.addEventListener("abort", () => this.#models.end(signal.reason));
+      return this.#models.ask(kind, question);
+    });
   }
 
   async #call<K extends JobKind>(
@@ -245,6 +271,8 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     const key = job !== null && "weights" in job ? programKey(job, this.#engine) : null;
     const kept = key === null ? null : await this.#programs.get(key);
     signal.throwIfAborted();
+    // Its worker starts before the other one, as it takes longer to have its first answer.
+    if (kept === null && this.#running?.programKey !== key) this.#expect(kind, job);
     const running = this.#workerFor(dataset?.folder ?? null);
     const { worker, ended } = running;
     const program = running.programKey === key ? null : kept;
@@ -254,6 +282,8 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     let graceTimer: ReturnType<typeof setTimeout> | undefined;
     const stop = () => {
       Atomics.store(cancel, 0, 1);
+      // What the worker may wait for.
+      if (!this.#models.isIdle) this.#models.end(signal.reason);
       // A worker inside a model's own endless loop sees no flag.
       graceTimer = setTimeout(() => this.#endWorker(signal.reason), this.#abortGraceMs);
     };
@@ -277,6 +307,8 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       clearTimeout(graceTimer);
       signal.removeEventListener("abort", stop);
       this.#inFlight = null;
+      this.#models.expectNothing();
+      if (kind !== "prepare") this.#restModels();
     }
   }
 
@@ -311,7 +343,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     });
     const flag = new Int32Array(new SharedArrayBuffer(4));
     this.#running = { worker, folders, ended: flag, programKey: null };
-    worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => this.#receive(data);
+    worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => this.#receive(worker, data);
     worker.onerror = (event) => {
       event.preventDefault();
       if (this.#running?.worker !== worker) return;
@@ -324,8 +356,45 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     return this.#running;
   }
 
-  #receive(message: WorkerMessage): void {
+  /** Has the first of a job's questions answered before its worker has started. */
+  #expect<K extends JobKind>(kind: K, job: Jobs[K]): void {
+    if ((this.#engine.device ?? "cpu") !== "cpu") return;
+    // Which kind it is says of which it is the job.
+    const question = firstQuestion({ kind, job } as JobOfKind);
+    if (question === null) return;
+    const { source, loss, ...step } = question;
+    this.#models.expect("facts", { source, loss });
+    this.#models.expect("record", { source, ...step });
+  }
+
+  /** Answers what a training worker asks. */
+  async #answer(to: Worker, { id, kind, question }: QuestionOfWorker): Promise<void> {
+    let answer;
+    try {
+      answer = { answer: await this.#models.ask(kind, question) };
+    } catch (error) {
+      answer = { error: passed(error) };
+    }
+    const message: ToWorker = { id, kind: "answer", ...answer };
+    if (this.#running?.worker === to) to.postMessage(message);
+    if (kind === "record") this.#restModels();
+  }
+
+  /**
+   * Ends the worker of models when all steps of a job are recorded, so that a client that trains is
+   * small. Clients that share a trainer need steps for other batches all the time.
+   */
+  #restModels(): void {
+    if (this.#sharedFolders.length > 0 || !this.#models.isIdle) return;
+    this.#models.end(new FlotillaError("The model worker has nothing to do"));
+  }
+
+  #receive(worker: Worker, message: WorkerMessage): void {
     if (message.kind === "notice") return this.#onNotice(message.text);
+    if (message.kind === "questions") {
+      for (const question of message.questions) void this.#answer(worker, question);
+      return;
+    }
     const call = this.#inFlight;
     if (call === null || message.id !== call.id) return;
     switch (message.kind) {
@@ -339,7 +408,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       case "failed":
         // What failed left the worker without any model.
         if (this.#running !== null) this.#running.programKey = null;
-        return call.reject(errorOf(message.error, message.reason));
+        return call.reject(errorOf(message.error));
     }
   }
 
@@ -359,6 +428,27 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   }
 }
 
+/** A job with its kind. */
+type JobOfKind = { [K in JobKind]: { readonly kind: K; readonly job: Jobs[K] } }[JobKind];
+
+/** What a job's worker will ask first, unless its dataset is smaller than a batch. */
+function firstQuestion({ kind, job }: JobOfKind) {
+  if (kind === "train") {
+    const { modelPackage, args } = job;
+    const { batchSize: size } = job.settings;
+    const settings = trainingSettings(job.settings);
+    const source = { modelPackage, args };
+    return { source, loss: settings.loss, settings, mode: "train", size } as const;
+  }
+  if (kind === "evaluate") {
+    const { modelPackage, args, loss, batchSize } = job;
+    const settings = evaluationSettings(loss);
+    const source = { modelPackage, args };
+    return { source, loss, settings, mode: "evaluate", size: evaluationBatch(batchSize) } as const;
+  }
+  return null;
+}
+
 /** All that a program is compiled from, as far as is known before the dataset is read. */
 function programKey(
   { dataset: { classes, normalise }, ...source }: Jobs["train"] | Jobs["evaluate"],
@@ -370,19 +460,3 @@ function programKey(
 
 /** The worker's word that it saw the flag. */
 class Cancellation extends Error {}
-
-/** An error of the class that was thrown in the worker. */
-function errorOf(name: string, reason: string): Error {
-  switch (name) {
-    case "DataError":
-      return new DataError(reason);
-    case "ModelError":
-      return new ModelError(reason);
-    case "FlotillaError":
-      return new FlotillaError(reason);
-    case "WeightsError":
-      return new WeightsError(reason);
-    default:
-      return new FlotillaError(`Training failed: ${reason}`);
-  }
-}

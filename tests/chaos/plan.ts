@@ -3,7 +3,8 @@
  * started, and the services and networks around them a row of disturbances.
  */
 import type { CrashPoint } from "../../src/core/crash_point.ts";
-import { deriveSeed, type Prng, seeded } from "../../src/core/prng.ts";
+import { type Prng, seeded } from "../../src/core/prng.ts";
+import { deriveSeed } from "../../src/core/derive_seed.ts";
 
 /** How a process will die. */
 export type Fate =

@@ -1,7 +1,7 @@
 /** A client's handlers that remember what they were given, for tests of transports. */
 import { Buffer } from "node:buffer";
 import type { ModelPackage } from "../../src/core/model_package.ts";
-import { weightsId } from "../../src/core/weights.ts";
+import { weightsId } from "../../src/core/weights_id.ts";
 import type { EdgeHandlers, FinishedUpdate, TrainJob } from "../../src/rpc/transport.ts";
 
 /** Handlers that accept everything, and what they have accepted. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { ModelError, RpcError, type RpcFailure } from "../../src/core/errors.ts";
 import { modelPackage } from "../../src/core/model_package.ts";
-import { weightsId } from "../../src/core/weights.ts";
+import { weightsId } from "../../src/core/weights_id.ts";
 import type {
   CallOptions,
   ClientLink,

@@ -14,8 +14,8 @@ import {
   layoutOf,
   sizeOf,
   type Weights,
-  weightsId,
 } from "../../src/core/weights.ts";
+import { weightsId } from "../../src/core/weights_id.ts";
 import { safetensors } from "../fixtures/safetensors.ts";
 
 /** Small models: any names but those that JavaScript sorts as numbers, scalars and empty tensors. */

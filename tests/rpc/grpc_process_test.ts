@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import http2 from "node:http2";
-import { weightsId } from "../../src/core/weights.ts";
+import { weightsId } from "../../src/core/weights_id.ts";
 import { createGrpcTransport } from "../../src/rpc/grpc_transport.ts";
 import { edgeRpcs } from "../../src/rpc/services.ts";
 import type { ClientEndpoints, ClientLink } from "../../src/rpc/transport.ts";

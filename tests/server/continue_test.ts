@@ -1,7 +1,7 @@
 /** Runs that go on after they have ended, forks, and what is kept for them. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { weightsId } from "../../src/core/weights.ts";
+import { weightsId } from "../../src/core/weights_id.ts";
 import { CheckpointFolder } from "../../src/server/checkpoint_folder.ts";
 import { UnknownSessionError } from "../../src/server/session_service.ts";
 import { openMemoryStore } from "../../src/state/memory.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FileAccessError } from "../../src/core/errors.ts";
-import { encodeWeights, weightsId } from "../../src/core/weights.ts";
+import { encodeWeights } from "../../src/core/weights.ts";
+import { weightsId } from "../../src/core/weights_id.ts";
 import { RunsFolder } from "../../src/server/runs_folder.ts";
 import type { SessionEntry, SessionEvent } from "../../src/session/events.ts";
 import { fold } from "../../src/session/state.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { RpcError, SessionFailedError } from "../../src/core/errors.ts";
-import { decodeWeights, encodeWeights, weightsId } from "../../src/core/weights.ts";
+import { decodeWeights, encodeWeights } from "../../src/core/weights.ts";
+import { weightsId } from "../../src/core/weights_id.ts";
 import { runSession, StopRequest } from "../../src/session/engine.ts";
 import { openMemoryStore } from "../../src/state/memory.ts";
 import { VirtualClock } from "../fixtures/virtual_clock.ts";

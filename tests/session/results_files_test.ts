@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { encodeWeights, layoutOf, weightsId } from "../../src/core/weights.ts";
+import { encodeWeights, layoutOf } from "../../src/core/weights.ts";
+import { weightsId } from "../../src/core/weights_id.ts";
 import { fold } from "../../src/session/state.ts";
 import { writeResults } from "../../src/session/write_results.ts";
 import { failedRun, finishedRun } from "../fixtures/recorded_run.ts";

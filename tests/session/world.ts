@@ -15,8 +15,8 @@ import {
   encodeWeights,
   type Layout,
   layoutOf,
-  weightsId,
 } from "../../src/core/weights.ts";
+import { weightsId } from "../../src/core/weights_id.ts";
 import { silentLogger } from "../../src/log/log.ts";
 import { createInProcessTransport, type InProcessCall } from "../../src/rpc/in_process.ts";
 import type { EdgeHandlers, FinishedUpdate, TrainJob } from "../../src/rpc/transport.ts";

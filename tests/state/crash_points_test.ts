@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FileAccessError } from "../../src/core/errors.ts";
-import { weightsId } from "../../src/core/weights.ts";
+import { weightsId } from "../../src/core/weights_id.ts";
 import { writeFileAtomically } from "../../src/state/atomic_file.ts";
 import { BlobFolder } from "../../src/state/blob_folder.ts";
 import { openSqliteStore } from "../../src/state/sqlite.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Arithmetic, detectArithmetic } from "../../src/kernels/mod.ts";
-import { arithmeticFor } from "../../src/training/arithmetic_choice.ts";
+import { arithmeticFor } from "../../src/training/chosen_arithmetic.ts";
 import { seeded } from "../../src/core/prng.ts";
 import { compileLearner } from "../../src/training/compile_learner.ts";
 import { OPTIMIZER_NAMES } from "../../src/training/optimizer_rules.ts";

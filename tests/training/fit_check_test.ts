@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { startBackend, tf } from "../../src/training/backend.ts";
-import { describeModel } from "../../src/training/layout_names.ts";
+import { describeBuilt, endsOf } from "../../src/training/built_model.ts";
 import { checkFit } from "../../src/training/fit_check.ts";
 
 await startBackend();
@@ -25,7 +25,7 @@ function check(inputShape: number[], units: number, dataset: Dataset, loss = "cr
     layers: [tf.layers.flatten({ inputShape }), tf.layers.dense({ units, name: "scores" })],
   });
   try {
-    checkFit(model, describeModel(model), dataset, loss);
+    checkFit(endsOf(describeBuilt(model), loss), dataset);
   } finally {
     model.dispose();
   }

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { areKernelsStarted, startNumbers, tf } from "../../src/training/backend.ts";
 import { copyWeights, setWeights } from "../../src/training/built_model.ts";
-import { ModelCache } from "../../src/training/model_cache.ts";
+import { KeptModel } from "../../src/training/kept_model.ts";
 import { denseAfter } from "./tiny.ts";
 
-Deno.test("ModelCache.of() loads kernels only for a model whose code computes", async () => {
+Deno.test("KeptModel.of() loads kernels only for a model whose code computes", async () => {
   await startNumbers();
   const before = tf.tensor1d([1, 2, 3]);
-  const models = new ModelCache(() => {});
+  const models = new KeptModel();
   const plain = await models.of(denseAfter(""));
   const given = Float32Array.from({ length: 12 }, (_, i) => i + 2);
   setWeights(plain, given);

@@ -7,7 +7,7 @@ import { MemoryPrograms, type ProgramStore } from "../../src/training/program_st
 import type { ModelProgram } from "../../src/training/step/program.ts";
 import type { TrainingRequest, TrainingSettings } from "../../src/training/trainer.ts";
 import type { WorkerTrainerOptions } from "../../src/training/worker_trainer.ts";
-import { LINEAR, linearRequest, never, packageOf, withTrainer, writeHalves } from "./tiny.ts";
+import { LINEAR, linearRequest, never, notCompilable, withTrainer, writeHalves } from "./tiny.ts";
 
 /** The package without its files: with the same hash, but nothing to build a model of. */
 const UNBUILDABLE = { ...LINEAR, files: {} };
@@ -128,20 +128,7 @@ Deno.test("kept steps that the runtime cannot run are compiled again, and replac
 
 Deno.test("a model whose step cannot be compiled leaves nothing to keep", async () => {
   const programs = new MemoryPrograms();
-  const modelPackage = packageOf({
-    "model.js": `export default ({ tf }) => {
-      class Odd extends tf.layers.Layer {
-        call(x) { const [one] = [x].flat(); one.dataSync; return tf.tensor(one.arraySync()); }
-        computeOutputShape(shape) { return shape; }
-        static className = "Odd";
-      }
-      tf.serialization.registerClass(Odd);
-      return tf.sequential({ layers: [
-        tf.layers.flatten({ inputShape: [2, 2, 1] }), new Odd(), tf.layers.dense({ units: 2 }),
-      ] });
-    };`,
-  });
-  const odd = (request: TrainingRequest) => ({ ...request, modelPackage });
+  const odd = (request: TrainingRequest) => ({ ...request, modelPackage: notCompilable() });
   await train({}, { programs }, odd);
   assert.equal(programs.isEmpty, true);
 });

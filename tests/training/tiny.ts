@@ -99,3 +99,25 @@ export async function linearRequest(
     seed: 2,
   };
 }
+
+/**
+ * A model whose step can be run by tfjs alone, as a layer of it reads numbers.
+ *
+ * @param first code that its function begins with
+ */
+export function notCompilable(first = ""): ModelPackage {
+  return packageOf({
+    "model.js": `export default async ({ tf }) => {
+      ${first}
+      class Odd extends tf.layers.Layer {
+        call(x) { const [one] = [x].flat(); one.dataSync; return tf.tensor(one.arraySync()); }
+        computeOutputShape(shape) { return shape; }
+        static className = "Odd";
+      }
+      tf.serialization.registerClass(Odd);
+      return tf.sequential({ layers: [
+        tf.layers.flatten({ inputShape: [2, 2, 1] }), new Odd(), tf.layers.dense({ units: 2 }),
+      ] });
+    };`,
+  });
+}

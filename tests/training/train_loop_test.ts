@@ -51,7 +51,7 @@ class CountingLearner implements Learner {
 
 /** Trains 250 batches of 4. */
 function trainAll(learner: CountingLearner, throwIfCancelled = () => {}, reported: number[] = []) {
-  return trainItems(learner, ITEMS, allIndices(1000), SETTINGS, 1, {
+  return trainItems(learner, ITEMS, allIndices(1000), SETTINGS, { order: 1, layers: 1 }, {
     now: learner.now,
     throwIfCancelled,
     onProgress: () => reported.push(learner.nowMs),

@@ -4,12 +4,13 @@ import { untilWorkers } from "../fixtures/worker_threads.ts";
 import { sha256 } from "../../src/core/model_package.ts";
 import { DataError, FlotillaError, ModelError, WeightsError } from "../../src/core/errors.ts";
 import { decodeWeights } from "../../src/core/weights.ts";
-import { arithmeticFor } from "../../src/training/arithmetic_choice.ts";
+import { arithmeticFor } from "../../src/training/chosen_arithmetic.ts";
 import { createWorkerTrainer } from "../../src/training/worker_trainer.ts";
 import {
   LINEAR,
   linearRequest,
   never,
+  notCompilable,
   packageOf,
   SETTINGS,
   withTrainer,
@@ -399,7 +400,22 @@ Deno.test("a model in TypeScript may import types, and read where it is", () =>
     assert.deepEqual(outputShape, [2]);
   }));
 
-Deno.test("the worker may read its dataset's folder and not the one before", () =>
+Deno.test("a model's code that trains may not even read its dataset", () =>
+  withTrainer(async (trainer, folder) => {
+    await writeHalves(folder, 20);
+    const request = await linearRequest(trainer, folder);
+    const spy = packageOf({
+      "model.js": `export default async () => { await Deno.readFile("${folder}/images"); };`,
+    });
+    await assert.rejects(
+      trainer.train({ ...request, modelPackage: spy }, ignore, never),
+      (error) =>
+        error instanceof ModelError &&
+        error.message.includes(`Requires read access to "${folder}/images"`),
+    );
+  }));
+
+Deno.test("a model that only tfjs can run may read its dataset's folder and not the one before", () =>
   withTrainer(async (trainer, folder) => {
     const [first, second] = [`${folder}/first`, `${folder}/second`];
     for (const each of [first, second]) {
@@ -407,13 +423,11 @@ Deno.test("the worker may read its dataset's folder and not the one before", () 
       await writeHalves(each, 20);
     }
     const request = await linearRequest(trainer, first);
-    await trainer.train(request, ignore, never);
-    const spy = packageOf({
-      "model.js": `export default async ({ tf }) => {
-        await Deno.readFile("${second}/images");
-        await Deno.readFile("${first}/images");
-      };`,
-    });
+    await trainer.train({ ...request, modelPackage: notCompilable() }, ignore, never);
+    const spy = notCompilable(`
+      const mayRead = await Deno.readFile("${second}/images").then(() => true, () => false);
+      if (mayRead) await Deno.readFile("${first}/images");
+    `);
     await assert.rejects(
       trainer.train({ ...request, datasetFolder: second, modelPackage: spy }, ignore, never),
       (error) => error instanceof ModelError && error.message.includes(`"${first}/images"`),
@@ -424,7 +438,7 @@ for (
   const [what, [code, expected]] of Object.entries({
     "throws outside of its call": [
       'setTimeout(() => { throw new Error("late trouble"); }, 0); await new Promise(() => {});',
-      /Training worker failed: .*late trouble/,
+      /Model worker failed: .*late trouble/,
     ],
     "ends its worker": [
       "self.close();",
@@ -449,6 +463,24 @@ for (
     if (Deno.build.os === "linux") await untilWorkers(0, "busy");
   });
 }
+
+Deno.test("an abort while a model is being built ends its code, and the next call works", async () => {
+  await withTrainer(async (trainer, folder) => {
+    await writeHalves(folder, 20);
+    const request = await linearRequest(trainer, folder);
+    const modelPackage = packageOf({ "model.js": "export default () => { while (true); };" });
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(new Error("enough")), 1000);
+    await assert.rejects(
+      trainer.train({ ...request, modelPackage }, ignore, abort.signal),
+      /enough/,
+    );
+    const { samples } = await trainer.train(request, ignore, never);
+    assert.equal(samples, 19);
+    // Until then a training worker that did not heed the abort would be left alone.
+  }, { abortGraceMs: 2 ** 30 });
+  if (Deno.build.os === "linux") await untilWorkers(0, "busy");
+});
 
 Deno.test("close() rejects the calls in flight and those that come after", async () => {
   const folder = await Deno.makeTempDir();

@@ -2,7 +2,7 @@
 import type { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import { broadcast_util, type TensorInfo } from "@tensorflow/tfjs-core";
 import { gemm, ModuleBuilder, transpose } from "../../kernels/mod.ts";
-import { chosenArithmetic } from "../arithmetic_choice.ts";
+import { chosenArithmetic } from "../chosen_arithmetic.ts";
 import { sizeOf } from "../step/graph.ts";
 import { Arena } from "../step/memory_plan.ts";
 import { KernelMemory } from "../kernel_memory.ts";

@@ -5,7 +5,7 @@
  */
 import type { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import type { NamedAttrMap, NamedTensorInfoMap, TensorInfo } from "@tensorflow/tfjs-core";
-import { chosenArithmetic } from "../arithmetic_choice.ts";
+import { chosenArithmetic } from "../chosen_arithmetic.ts";
 import { sizeOf, type Value } from "../step/graph.ts";
 import { Arena } from "../step/memory_plan.ts";
 import { NotRecordable } from "../step/not_recordable.ts";

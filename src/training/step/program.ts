@@ -1,15 +1,27 @@
 /**
- * Compiled steps as plain data. What runs them needs neither the model nor what compiled them, so
- * they can be sent, kept, and used again by a later worker.
+ * Recorded and compiled steps as plain data. What compiles a recorded step needs no model, and what
+ * runs a compiled one needs nothing else, so they can be sent, kept, and used again by others.
  */
 import type { Layout } from "../../core/weights.ts";
 import { type Dataset, typeOf } from "../../data/dataset.ts";
 import type { Arithmetic } from "../../kernels/mod.ts";
 import type { LearnerSettings } from "../learner.ts";
+import type { StepGraph } from "./graph.ts";
 import type { Plan } from "./plan.ts";
 import type { Resident } from "./sources.ts";
 
-/** A step for batches of one size. */
+/** A step as a graph. */
+export interface RecordedStep {
+  readonly graph: StepGraph;
+  /** Dims of all variables by slot: the model's weights in their order, then moments, anchors. */
+  readonly variables: readonly (readonly number[])[];
+  /** Slots that hold, while training, the weights that it started from. */
+  readonly anchors: readonly { readonly slot: number; readonly of: number }[];
+  /** Numbers that are written before each step, those of every optimizer apart. */
+  readonly scalars: readonly string[];
+}
+
+/** A compiled step for batches of one size. */
 export interface StepProgram extends Omit<Plan, "calls"> {
   readonly samples: number;
   readonly lanes: number;
@@ -67,4 +79,10 @@ export function datasetKind(dataset: Dataset): string {
 /** What a learner's steps depend on besides model and dataset. */
 export function settingsKey({ loss, optimizer }: LearnerSettings): string {
   return JSON.stringify([loss, optimizer]);
+}
+
+/** The loss in a key of {@link settingsKey}. */
+export function lossIn(key: string): string {
+  const [loss] = JSON.parse(key);
+  return loss;
 }

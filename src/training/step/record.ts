@@ -5,12 +5,14 @@
 import * as core from "@tensorflow/tfjs-core";
 import type { JsonObject } from "../../core/json.ts";
 import { tf } from "../backend.ts";
+import type { BatchShape } from "../batch_shape.ts";
 import { type BuiltModel, trainableVariables, variableOf } from "../built_model.ts";
+import type { LearnerSettings } from "../learner.ts";
 import { lossOf } from "../losses.ts";
-import type { StepScalars } from "../optimizer_rules.ts";
 import type { StepGraph, Update } from "./graph.ts";
 import { NotRecordable } from "./not_recordable.ts";
 import { appendOptimizer } from "./optimizer_updates.ts";
+import type { Mode, RecordedStep } from "./program.ts";
 import { Recording, recordWith, tensorOf } from "./recorder.ts";
 import { batched, materialised, plain } from "./symbol.ts";
 
@@ -23,14 +25,27 @@ export interface StepSettings {
   readonly proximalMu?: number;
 }
 
-/** A step as a graph. */
-export interface RecordedStep {
-  readonly graph: StepGraph;
-  /** Dims of all variables by slot: the model's weights in their order, then moments, anchors. */
-  readonly variables: readonly (readonly number[])[];
-  /** Slots that hold, while training, the weights that it started from. */
-  readonly anchors: readonly { readonly slot: number; readonly of: number }[];
-  readonly scalars: StepScalars;
+/**
+ * Records a model's step of training or of evaluation. The model is left as it was.
+ *
+ * @throws {NotRecordable} the step cannot be recorded
+ * @throws {ModelError} unknown loss or optimizer
+ */
+export function record(
+  built: BuiltModel,
+  { loss, optimizer }: LearnerSettings,
+  mode: Mode,
+  { samples, padded }: BatchShape,
+): RecordedStep {
+  if (mode === "evaluate") {
+    const graph = recordEvaluation(built, loss, samples, padded);
+    const variables = built.description.layout.map(({ shape }) => shape);
+    return { graph, variables, anchors: [], scalars: [] };
+  }
+  if (optimizer === null) throw new TypeError("Cannot train without an optimizer");
+  const { name, args, proximalMu = 0 } = optimizer;
+  const settings = { loss, optimizer: name, optimizerArgs: args, proximalMu };
+  return recordStep(built, settings, samples, padded);
 }
 
 /**
@@ -95,7 +110,7 @@ export function recordStep(
         ...[...optimized.moments, ...optimized.anchors].map(({ of }) => weights[of]!.shape),
       ],
       anchors: optimized.anchors,
-      scalars: optimized.scalars,
+      scalars: Object.keys(optimized.scalars),
     };
   } finally {
     for (const { variable, copy, dataId } of kept) {
@@ -105,13 +120,8 @@ export function recordStep(
   }
 }
 
-/**
- * Records the outputs and the loss of a batch as evaluation has them, with nothing updated.
- *
- * @param samples as for {@link recordStep}
- * @throws {NotRecordable} the model cannot be recorded
- */
-export function recordEvaluation(
+/** The outputs and the loss of a batch as evaluation has them, with nothing updated. */
+function recordEvaluation(
   built: BuiltModel,
   lossName: string,
   samples: number,
