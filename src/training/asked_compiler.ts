@@ -15,22 +15,6 @@ export function loadCompiler(): Promise<typeof import("./step_compiler.ts")> {
 
 let loading: Promise<typeof import("./step_compiler.ts")> | null = null;
 
-/** Compiles something, so that it takes less time to compile what is needed. */
-export async function practise(): Promise<void> {
-  const { settle, StepCompiler } = await loadCompiler();
-  const { PRACTICE_ITEM: shape, PRACTICE_SAMPLES: size, practiceStep } = await import(
-    "./practice_step.ts"
-  );
-  const step = practiceStep();
-  const compiler = new StepCompiler(
-    settle([], step),
-    { type: "u8", shape, normalise: null },
-    chosenArithmetic(),
-  );
-  compiler.add("train", size, step);
-  compiler.compile("train", size, 1, {});
-}
-
 /** Asks for recorded steps of one model, for one way of training or for evaluation. */
 export class AskedCompiler {
   readonly #ask: Ask;

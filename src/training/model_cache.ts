@@ -14,13 +14,12 @@ import { buildModel } from "./model_source.ts";
 import { NotRecordable } from "./step/not_recordable.ts";
 import { datasetKind, settingsKey } from "./step/program.ts";
 import type { EndFlag } from "./threads/barrier.ts";
-import type { InitialModel, ModelSource } from "./trainer.ts";
+import type { ModelSource } from "./trainer.ts";
 import { startWebGpu } from "./webgpu.ts";
 
 /** One built model and its learners. */
 export class ModelCache {
   readonly #notice: (text: string) => void;
-  readonly #noticed = new Set<string>();
   /** Threads that share the steps of learners made from now on. */
   threads = 1;
   /** Where learners made from now on compute. */
@@ -34,26 +33,6 @@ export class ModelCache {
   /** @param notice told what a person should know, such as of a model that cannot be compiled */
   constructor(notice: (text: string) => void) {
     this.#notice = notice;
-  }
-
-  /**
-   * As of {@link KeptModel}.
-   *
-   * @throws {ModelError} as `buildModel`
-   */
-  async build(source: ModelSource, seed: number): Promise<BuiltModel> {
-    this.#disposeLearners();
-    return await this.#model.build(source, seed);
-  }
-
-  /**
-   * As of {@link KeptModel}.
-   *
-   * @throws {ModelError} as `buildModel`
-   */
-  async initialise(source: ModelSource, seed: number): Promise<InitialModel> {
-    this.#disposeLearners();
-    return await this.#model.initialise(source, seed);
   }
 
   /** Whether this source's model is the one that was opened last. */
@@ -126,7 +105,7 @@ export class ModelCache {
       return await contestant(learner, built, needs, throwIfCancelled);
     });
     throwIfCancelled();
-    this.noticeOnce(text);
+    this.#notice(text);
     for (const [other, learner] of made) if (other !== device) learner.dispose();
     return made.get(device) ?? await make(device);
   }
@@ -145,7 +124,7 @@ export class ModelCache {
       return compileLearner(built, needs.settings, dataset, needs.batches, {
         threads: this.threads,
         ended: this.ended,
-        onNotice: (text) => this.noticeOnce(text),
+        onNotice: this.#notice,
       });
     } catch (error) {
       return await this.#eagerLearner(built, dataset, needs, error);
@@ -161,20 +140,13 @@ export class ModelCache {
   ): Promise<Learner> {
     if (!(error instanceof NotRecordable)) throw error;
     const alone = this.threads > 1 ? " and on one thread" : "";
-    this.noticeOnce(
+    this.#notice(
       `Model trains slowly, kernel by kernel in tfjs${alone}, as its step cannot be compiled: ` +
         error.reason,
     );
     await startKernels();
     const { EagerLearner } = await import("./eager_learner.ts");
     return new EagerLearner(built, settings, dataset);
-  }
-
-  /** Tells a person something, the first time. */
-  noticeOnce(text: string): void {
-    if (this.#noticed.has(text)) return;
-    this.#noticed.add(text);
-    this.#notice(text);
   }
 
   /** Frees the model that was opened last. */

@@ -3,18 +3,29 @@
  * engine compiles a function of ours when it is first called, which takes as long as the work of the
  * function itself, so a compiler that has done one step does the next sooner.
  */
+import { loadCompiler } from "./asked_compiler.ts";
+import { chosenArithmetic } from "./chosen_arithmetic.ts";
 import { call } from "./step/expression.ts";
 import { GraphBuilder, type Value } from "./step/graph.ts";
 import type { RecordedStep } from "./step/program.ts";
 
-/** Samples of its batch. */
-export const PRACTICE_SAMPLES = 32;
+const SAMPLES = 32;
 
 /** Shape of its items. */
-export const PRACTICE_ITEM = [6, 6, 4];
+const SHAPE = [6, 6, 4];
+
+/** Compiles it. */
+export async function practise(): Promise<void> {
+  const { settle, StepCompiler } = await loadCompiler();
+  const step = practiceStep();
+  const items = { type: "u8", shape: SHAPE, normalise: null } as const;
+  const compiler = new StepCompiler(settle([], step), items, chosenArithmetic());
+  compiler.add("train", SAMPLES, step);
+  compiler.compile("train", SAMPLES, 1, {});
+}
 
 /** A convolution with what follows one in training. What it computes is of no use. */
-export function practiceStep(): RecordedStep {
+function practiceStep(): RecordedStep {
   const graph = new GraphBuilder(false);
   const [height, width, channels] = [4, 4, 8];
   const shape = {
@@ -29,7 +40,7 @@ export function practiceStep(): RecordedStep {
     graph.make({ kind: "variable", slot }, [], dims, false)
   ) as [Value, Value];
   const rate = graph.make({ kind: "scalar", name: "minus learning rate" }, [], [1, 1, 1, 1], false);
-  const items = graph.make({ kind: "input", name: "items" }, [], PRACTICE_ITEM, true);
+  const items = graph.make({ kind: "input", name: "items" }, [], SHAPE, true);
   const conv2d = { kind: "conv2d", shape, finish: {} } as const;
   const sums = graph.make({ ...conv2d, part: "forward" }, [items, kernel], image, true);
   const outputs = graph.map((a, b) => call("max", call("add", a, b), 0), [sums, bias], image);
@@ -49,7 +60,7 @@ export function practiceStep(): RecordedStep {
   const loss = graph.reshape(graph.make(all, [slopes], [1, 1, 1], false), []);
   const updates = [{ slot: 0, value }];
   return {
-    graph: { samples: PRACTICE_SAMPLES, loss, outputs, updates },
+    graph: { samples: SAMPLES, loss, outputs, updates },
     ...{ variables, anchors: [], scalars: [] },
   };
 }

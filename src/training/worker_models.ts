@@ -4,7 +4,7 @@
  */
 import { type Dataset, itemKind } from "../data/dataset.ts";
 import { chosenArithmetic } from "./chosen_arithmetic.ts";
-import { AskedCompiler, loadCompiler, practise } from "./asked_compiler.ts";
+import { AskedCompiler, loadCompiler } from "./asked_compiler.ts";
 import { AwaitingLearner } from "./awaiting_learner.ts";
 import { CompiledLearner } from "./compiled_learner.ts";
 import type { DeviceChoice } from "./device_choice.ts";
@@ -79,6 +79,8 @@ export class WorkerModels {
   #opening: Promise<ModelCache> | null = null;
   /** Models that tfjs runs; null as long as there was none. */
   #cache: ModelCache | null = null;
+  /** Something was compiled, so that the compiler itself is. */
+  #hasPractised = false;
   /** The model that was opened last. */
   #key = "";
   /** It, by kind of dataset. */
@@ -89,11 +91,15 @@ export class WorkerModels {
   #latest: ModelProgram | null = null;
 
   /**
-   * @param notice told what a person should know, such as of a model that cannot be compiled
+   * @param notice told once what a person should know, such as of a model that cannot be compiled
    * @param ask who runs the code of models
    */
   constructor(notice: (text: string) => void, ask: Ask) {
-    this.#notice = notice;
+    const told = new Set<string>();
+    this.#notice = (text) => {
+      if (!told.has(text)) notice(text);
+      told.add(text);
+    };
     this.#ask = ask;
   }
 
@@ -122,18 +128,18 @@ export class WorkerModels {
     if (program !== null) this.#take(program);
     const isCompiled = this.#settings.device === "cpu" && !this.#cache?.has(source);
     if (!isCompiled) return await this.#openCached(source, await reading, loss);
-    let isFirst = false;
     if (this.#compiled.size > 0) {
       const dataset = await reading;
       const known = this.#compiled.get(datasetKind(dataset));
       if (known?.losses.has(loss)) return this.#openCompiled(known, source, dataset, loss);
-    } else {
-      void loadCompiler();
-      isFirst = true;
     }
+    void loadCompiler();
     // Nothing of this job may go on when the next one starts, so each way ends both.
     const both = Promise.allSettled([reading, this.#ask("facts", { source, loss })]);
-    if (isFirst) await reading.then(practise, () => {});
+    if (!this.#hasPractised) {
+      this.#hasPractised = true;
+      await reading.then(practise, () => {}); // what is wrong is told below
+    }
     const [read, asked] = await both;
     if (read.status === "rejected") throw read.reason;
     if (asked.status === "rejected") throw asked.reason;
@@ -267,6 +273,11 @@ export class WorkerModels {
     for (const { learner } of this.#compiled.get(kind)?.learners.values() ?? []) learner.dispose();
     this.#compiled.delete(kind);
   }
+}
+
+async function practise(): Promise<void> {
+  const practice = await import("./practice_step.ts");
+  await practice.practise();
 }
 
 /** Whether a kept module is none that this runtime can run. */

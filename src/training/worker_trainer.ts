@@ -3,7 +3,6 @@
  * else, and starts a new worker when another dataset is asked for or the old one died. The code of
  * models runs in a worker of its own, which may read nothing.
  */
-import { fileURLToPath } from "node:url";
 import type { EndFlag } from "./threads/barrier.ts";
 import { threadsFor, threadsNotice } from "./threads_choice.ts";
 import { deriveSeed } from "../core/derive_seed.ts";
@@ -23,13 +22,13 @@ import type {
   ToWorker,
   WorkerMessage,
 } from "./protocol.ts";
-import { evaluationBatch } from "./evaluate.ts";
-import { evaluationSettings, trainingSettings } from "./learner.ts";
-import { modelKey } from "./model_key.ts";
+import { firstQuestion, type JobOfKind } from "./first_question.ts";
 import { ModelWorker } from "./model_worker/model_worker.ts";
 import type { QuestionAnswers, QuestionKind, Questions } from "./model_worker/protocol.ts";
 import { errorOf, passed } from "./passed_error.ts";
+import { programKey } from "./program_key.ts";
 import { MemoryPrograms, type ProgramStore } from "./program_store.ts";
+import { startTrainingWorker } from "./start_training_worker.ts";
 import { SlowerDevice } from "./slower_device.ts";
 import type { ModelProgram } from "./step/program.ts";
 import type { LoopContext } from "./train_loop.ts";
@@ -43,8 +42,6 @@ import type {
   TrainingResult,
 } from "./trainer.ts";
 import { UnpackedDatasets } from "./unpacked_datasets.ts";
-
-const THREAD_MODULES = fileURLToPath(new URL("./threads/", import.meta.url));
 
 /** Limits of a trainer. */
 export interface WorkerTrainerOptions {
@@ -264,7 +261,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   async #call<K extends JobKind>(
     kind: K,
     job: Jobs[K],
-    dataset: DatasetSpec | null,
+    dataset: DatasetSpec,
     signal: AbortSignal,
     onProgress: LoopContext["onProgress"] = () => {},
   ): Promise<Answers[K]> {
@@ -273,7 +270,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     signal.throwIfAborted();
     // Its worker starts before the other one, as it takes longer to have its first answer.
     if (kept === null && this.#running?.programKey !== key) this.#expect(kind, job);
-    const running = this.#workerFor(dataset?.folder ?? null);
+    const running = this.#workerFor(dataset.folder);
     const { worker, ended } = running;
     const program = running.programKey === key ? null : kept;
     if (key !== null) running.programKey = key;
@@ -312,35 +309,17 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     }
   }
 
-  /** The running worker if it may read this folder (or none is needed), else a new one. */
-  #workerFor(folder: string | null): RunningWorker {
+  /** The running worker if it may read this folder, else a new one. */
+  #workerFor(folder: string): RunningWorker {
     const running = this.#running;
     // Where datasets share a worker, so do those that were unpacked.
     const root = this.#sharedFolders.length > 0 ? this.#unpacked.root : null;
     const shared = root === null ? this.#sharedFolders : [...this.#sharedFolders, root];
-    const readAs = root !== null && folder !== null && this.#unpacked.holds(folder) ? root : folder;
-    if (running !== null && (readAs === null || running.folders.includes(readAs))) return running;
-    const folders = readAs === null || shared.includes(readAs) ? shared : [readAs];
+    const readAs = root !== null && this.#unpacked.holds(folder) ? root : folder;
+    if (running?.folders.includes(readAs)) return running;
+    const folders = shared.includes(readAs) ? shared : [readAs];
     this.#endWorker(new FlotillaError("The training worker was replaced"));
-    // A worker starts threads of its own only from modules that it may read.
-    const isAlone = threadsFor(this.#engine.threads ?? 1) === 1;
-    const readable = isAlone ? folders : [...folders, THREAD_MODULES];
-    const worker = new Worker(new URL("./worker.ts", import.meta.url).href, {
-      type: "module",
-      name: "training",
-      deno: {
-        permissions: {
-          read: readable.length === 0 ? false : [...readable],
-          write: false,
-          net: false,
-          env: false,
-          sys: false,
-          run: false,
-          ffi: false,
-          import: false,
-        },
-      },
-    });
+    const worker = startTrainingWorker(folders, threadsFor(this.#engine.threads ?? 1));
     const flag = new Int32Array(new SharedArrayBuffer(4));
     this.#running = { worker, folders, ended: flag, programKey: null };
     worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => this.#receive(worker, data);
@@ -426,36 +405,6 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     this.#inFlight?.reject(reason);
     this.#inFlight = null;
   }
-}
-
-/** A job with its kind. */
-type JobOfKind = { [K in JobKind]: { readonly kind: K; readonly job: Jobs[K] } }[JobKind];
-
-/** What a job's worker will ask first, unless its dataset is smaller than a batch. */
-function firstQuestion({ kind, job }: JobOfKind) {
-  if (kind === "train") {
-    const { modelPackage, args } = job;
-    const { batchSize: size } = job.settings;
-    const settings = trainingSettings(job.settings);
-    const source = { modelPackage, args };
-    return { source, loss: settings.loss, settings, mode: "train", size } as const;
-  }
-  if (kind === "evaluate") {
-    const { modelPackage, args, loss, batchSize } = job;
-    const settings = evaluationSettings(loss);
-    const source = { modelPackage, args };
-    return { source, loss, settings, mode: "evaluate", size: evaluationBatch(batchSize) } as const;
-  }
-  return null;
-}
-
-/** All that a program is compiled from, as far as is known before the dataset is read. */
-function programKey(
-  { dataset: { classes, normalise }, ...source }: Jobs["train"] | Jobs["evaluate"],
-  { arithmetic, threads = 1, device = "cpu" }: EngineSettings,
-): string {
-  const dataset = [classes, normalise];
-  return JSON.stringify([modelKey(source), arithmetic, threadsFor(threads), device, dataset]);
 }
 
 /** The worker's word that it saw the flag. */
