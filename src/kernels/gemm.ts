@@ -8,7 +8,7 @@
  * offset costs a bounds check of its own.
  */
 import type { FunctionBuilder } from "./emitter/function_builder.ts";
-import { f32x4, v128 } from "./emitter/instructions.ts";
+import { f32x4, i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local, V128 } from "./emitter/value.ts";
 import {
@@ -16,6 +16,7 @@ import {
   epilogueKey,
   type EpilogueOperand,
   epilogueOperands,
+  storeLanes,
   storeResult,
 } from "./epilogue.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
@@ -39,16 +40,23 @@ export interface GemmShape {
   /** @default the plain sums */
   readonly epilogue?: Epilogue;
   /**
-   * The outer loop: `columns` keeps a panel of B in the cache, `rows` a strip of A.
-   * @default "columns", unless there are few rows and B fits the first-level cache
+   * The outer loop: `columns` keeps a panel of B in the first-level cache, `rows` a strip of A and
+   * reads A and C once.
+   * @default "rows" if B fits a cache and what is read of A lies close together
    */
   readonly outer?: "rows" | "columns";
   /**
-   * Copies each panel of B to scratch before its rows are computed, so that a B whose rows lie far
-   * apart does not crowd a few sets of the cache. Needs `outer: "columns"`.
+   * Copies the panels of B to scratch, so that a B whose rows lie far apart does not crowd a few
+   * sets of the cache: one after the other, or with `outer: "rows"` all at once.
    * @default whether there are rows enough to pay for the copy
    */
   readonly pack?: boolean;
+  /**
+   * Copies each strip of A to scratch, for the same reason. Needs `outer: "rows"`, an `aRow` of 1 and
+   * no blocks.
+   * @default whether A has such rows and fits no cache
+   */
+  readonly packStrip?: boolean;
   /** Blocks that the columns of A lie in. @default one */
   readonly aBlocks?: Blocks;
 }
@@ -57,6 +65,10 @@ const ZERO = f32x4.const(0);
 const UNROLL = 4;
 /** A matrix up to this size stays in the first-level cache (32 KiB) beside a strip of the other. */
 const CACHED_BYTES = 20 * 1024;
+/** Panels up to this size stay in the second-level cache, or nearly. */
+const PANELS_BYTES = 1024 * 1024;
+/** An A of this size is in no cache of a core; smaller ones do not pay for the copies. */
+const STRIPS_BYTES = 1024 * 1024;
 /** With so many rows a copy of B's panel is soon paid back: measured 1.1 to 2.9 times as fast. */
 const PACKING_ROWS = 12;
 
@@ -65,27 +77,50 @@ export function packPays(m: number): boolean {
   return m >= PACKING_ROWS;
 }
 
+/** What the shape leaves open. */
+function loopsOf(shape: GemmShape): Required<Pick<GemmShape, "outer" | "pack" | "packStrip">> {
+  const { m, n, k, aRow, aDepth, pack = shape.outer !== "rows" && packPays(m) } = shape;
+  const bBytes = k * n * 4;
+  if (!pack) {
+    const { outer = m < PACKING_ROWS && bBytes <= CACHED_BYTES ? "rows" : "columns" } = shape;
+    return { outer, pack, packStrip: shape.packStrip ?? false };
+  }
+  const panelsFit = bBytes <= PANELS_BYTES;
+  const canPackStrip = shape.outer !== "columns" && aRow === 1 && shape.aBlocks === undefined;
+  const { packStrip = canPackStrip && panelsFit && m * k * 4 > STRIPS_BYTES } = shape;
+  const { outer = panelsFit && (aDepth === 1 || packStrip) ? "rows" : "columns" } = shape;
+  return { outer, pack, packStrip };
+}
+
 /** Operands `a`, `b`, `c`, then those of the epilogue, then `scratch` if `scratchBytes` is not 0. */
 export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
   const { m, n, k, aRow, aDepth, bDepth, cRow, epilogue = {} } = shape;
-  const outer = shape.outer ??
-    (shape.pack !== true && m < PACKING_ROWS && k * n * 4 <= CACHED_BYTES ? "rows" : "columns");
-  const pack = outer === "columns" && (shape.pack ?? packPays(m));
+  const { outer, pack, packStrip } = loopsOf(shape);
+  const strip = module.arithmetic === "fused" ? 6 : 5;
+  // A panel, or all of them and a strip.
+  const panelBytes = pack ? k * 16 * (outer === "rows" ? Math.ceil(n / 4) : 2) : 0;
+  const scratchBytes = panelBytes + (packStrip ? k * strip * 4 : 0);
   return defineKernel(module, {
-    key: `gemm ${[m, n, k, aRow, aDepth, bDepth, cRow, outer, pack, epilogueKey(epilogue)]}${
-      shape.aBlocks === undefined ? "" : ` ${JSON.stringify(shape.aBlocks)}`
-    }`,
-    params: ["a", "b", "c", ...epilogueOperands(epilogue), ...(pack ? ["scratch" as const] : [])],
+    key: `gemm ${[m, n, k, aRow, aDepth, bDepth, cRow, outer, pack, packStrip]} ${
+      epilogueKey(epilogue)
+    }${shape.aBlocks === undefined ? "" : ` ${JSON.stringify(shape.aBlocks)}`}`,
+    params: [
+      ...["a" as const, "b" as const, "c" as const],
+      ...epilogueOperands(epilogue),
+      ...(scratchBytes > 0 ? ["scratch" as const] : []),
+    ],
     flops: 2 * m * n * k,
-    scratchBytes: pack ? k * 32 : 0,
+    scratchBytes,
     build(f, args) {
       const scale = args.scale === undefined ? undefined : f.let(v128.load32Splat(args.scale));
       // Panels are multiplied as they are copied: they are fewer numbers than there are results.
       const panelScale = pack ? scale : undefined;
       const rest = panelScale === undefined ? epilogue : { ...epilogue, scale: 1 };
       const restScale = pack ? undefined : scale;
-      const rowRuns = splitEvenly(m, module.arithmetic === "fused" ? 6 : 5);
+      const rowRuns = splitEvenly(m, strip);
       const columnRuns = columnTiles(n);
+      const packsAll = pack && outer === "rows";
+      if (packsAll) packPanels();
       const nest = outer === "rows"
         ? [rowLoop, columnLoop] as const
         : [columnLoop, rowLoop] as const;
@@ -98,7 +133,11 @@ export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
         const next = copyPointers(f, at, ["a", "c", "mask", "bias"]);
         for (const { size, count } of rowRuns) {
           f.loop(count, () => {
-            body({ rows: size }, next);
+            if (packStrip) {
+              const copy = f.let(i32.add(args.scratch, panelBytes));
+              packRows(f, next.a, copy, k, aDepth, size);
+              body({ rows: size, aRow: 1, aDepth: size }, { ...next, a: copy });
+            } else body({ rows: size }, next);
             f.bump(next.a, size * aRow * 4);
             f.bump(next.c, size * cRow * 4);
             if (next.mask !== undefined) f.bump(next.mask, size * cRow * 4);
@@ -108,18 +147,31 @@ export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
       }
 
       function columnLoop(at: Pointers, body: TileBody): void {
-        const next = copyPointers(f, at, ["b", "c", "mask", "bias"]);
+        const from = packsAll ? { ...at, b: args.scratch } : at;
+        const next = copyPointers(f, from, ["b", "c", "mask", "bias"]);
         for (const { count, ...columns } of columnRuns) {
           f.loop(count, () => {
             const bytes = columns.vectors * 16;
-            if (pack) {
-              packPanel(f, next.b, args.scratch, k, bDepth, columns.vectors, panelScale);
-              body({ ...columns, bDepth: columns.vectors * 4 }, { ...next, b: args.scratch });
+            const packed = { ...columns, bDepth: columns.vectors * 4 };
+            if (packsAll) body(packed, next);
+            else if (pack) {
+              packPanel(f, next.b, f.let(args.scratch), k, bDepth, columns.vectors, panelScale);
+              body(packed, { ...next, b: args.scratch });
             } else body(columns, next);
-            f.bump(next.b, bytes);
+            f.bump(next.b, packsAll ? bytes * k : bytes);
             f.bump(next.c, bytes);
             if (next.mask !== undefined) f.bump(next.mask, bytes);
             if (next.bias !== undefined && epilogue.bias === "column") f.bump(next.bias, bytes);
+          });
+        }
+      }
+
+      function packPanels(): void {
+        const from = f.let(args.b), to = f.let(args.scratch);
+        for (const { count, vectors } of columnRuns) {
+          f.loop(count, () => {
+            packPanel(f, from, to, k, bDepth, vectors, panelScale);
+            f.bump(from, vectors * 16);
           });
         }
       }
@@ -132,7 +184,7 @@ type Pointers =
   & Record<"a" | "b" | "c", Local<"i32">>
   & Partial<Record<EpilogueOperand, Local<"i32">>>;
 
-interface Tile {
+interface Tile extends Pick<GemmShape, "aRow" | "aDepth"> {
   readonly bDepth: number;
   readonly rows: number;
   readonly vectors: number;
@@ -152,18 +204,21 @@ function columnTiles(n: number): (Pick<Tile, "vectors" | "lastLanes"> & { count:
   return tiles.filter(({ count }) => count > 0);
 }
 
-/** Copies `k` pieces of 1 or 2 vectors, `bDepth` floats apart, one behind the other, times `scale`. */
+/**
+ * Copies `k` pieces of 1 or 2 vectors, `bDepth` floats apart, one behind the other, times `scale`.
+ *
+ * @param to ends behind the last
+ */
 function packPanel(
   f: FunctionBuilder,
   panel: Local<"i32">,
-  scratch: Local<"i32">,
+  to: Local<"i32">,
   k: number,
   bDepth: number,
   vectors: number,
   scale: V128 | undefined,
 ): void {
   const from = f.let(panel);
-  const to = f.let(scratch);
   f.unrolledLoop(k, UNROLL, () => {
     for (const v of range(vectors)) {
       const own = v128.load(from, v * 16);
@@ -171,6 +226,28 @@ function packPanel(
     }
     f.bump(from, bDepth * 4);
     f.bump(to, vectors * 16);
+  });
+}
+
+/** Copies `k` pieces of up to 6 floats, `aDepth` floats apart, one behind the other. */
+function packRows(
+  f: FunctionBuilder,
+  strip: Local<"i32">,
+  scratch: Local<"i32">,
+  k: number,
+  aDepth: number,
+  rows: number,
+): void {
+  const from = f.let(strip), to = f.let(scratch);
+  const pieces = [[4, v128.load], [2, v128.load64Zero], [1, v128.load32Zero]] as const;
+  f.unrolledLoop(k, UNROLL, () => {
+    for (let row = 0; row < rows;) {
+      const [size, load] = pieces.find(([size]) => size <= rows - row)!;
+      storeLanes(f, to, load(from, row * 4), row * 4, size);
+      row += size;
+    }
+    f.bump(from, aDepth * 4);
+    f.bump(to, rows * 4);
   });
 }
 

@@ -12,6 +12,7 @@ interface Case {
   readonly epilogue?: Epilogue;
   readonly outer?: "rows" | "columns";
   readonly pack?: boolean;
+  readonly packStrip?: boolean;
 }
 
 function check({ m, n, k, transposedA = false, gap = 0, ...rest }: Case): void {
@@ -57,6 +58,22 @@ Deno.test("gemm() gives the same product for each order of loops and with packin
       for (const pack of [false, true]) check({ m: 17, n, k: 21, outer, pack });
     }
   }
+});
+
+Deno.test("gemm() copies strips of any size", () => {
+  for (const m of [1, 2, 3, 4, 5, 6, 7, 17]) {
+    for (const pack of [false, true]) {
+      const own = { outer: "rows", pack, packStrip: true, transposedA: true } as const;
+      check({ m, n: 7, k: 9, ...own });
+      check({ m, n: 12, k: 9, ...own, epilogue: { scale: "operand", bias: "row" } });
+    }
+  }
+});
+
+Deno.test("gemm() gives the same product whatever fits the caches", () => {
+  check({ m: 40, n: 8, k: 7000, transposedA: true }); // strips and panels copied
+  check({ m: 40, n: 48, k: 7000 }); // panels one by one
+  check({ m: 13, n: 48, k: 7000, transposedA: true });
 });
 
 Deno.test("gemm() applies each epilogue", () => {
