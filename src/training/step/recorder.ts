@@ -67,10 +67,11 @@ export class Recording {
     if (values.length > 0 && typeof values[0] !== "number") {
       throw new NotRecordable("it holds a tensor of texts");
     }
-    const floats = Float32Array.from(values as ArrayLike<number>);
-    const uniform = floats.length > 0 && floats.every((value) => Object.is(value, floats[0]));
+    const numbers = values as ArrayLike<number>;
+    const uniform = isConstant(numbers);
     const dims = uniform ? shape.map(() => 1) : shape;
-    const value = this.graph.constant(uniform ? floats.slice(0, 1) : floats, dims);
+    const floats = Float32Array.from(uniform ? [numbers[0]!] : numbers);
+    const value = this.graph.constant(floats, dims);
     return { ...plain(value, shape), dtype };
   }
 
@@ -82,6 +83,15 @@ export class Recording {
     const value: Value = this.graph.make(operation, [], dims, isBatch);
     return { value, shape, batchAxis: isBatch ? 0 : null, inner: null };
   }
+}
+
+/** Whether numbers are all the same, as those of a gradient of a sum are: millions in a large model. */
+function isConstant(values: ArrayLike<number>): boolean {
+  // A loop, as the engine compiles it while it runs, which it does not do with `every`.
+  for (let i = 1; i < values.length; i++) {
+    if (!Object.is(values[i], values[0])) return false;
+  }
+  return values.length > 0;
 }
 
 /** Whether numbers are those that tfjs makes of one draw for `randomUniform(shape, 0, 1)`. */
