@@ -2,7 +2,7 @@
  * The whole workflow in one command: makes data, starts a server and two clients as processes of
  * their own, submits the quickstart, shows it, and ends everything it has started.
  */
-import { projectRoot, V8_FLAGS } from "./project.ts";
+import { MALLOC_ENV, projectRoot, V8_FLAGS } from "./project.ts";
 
 const DATA = "data/quickstart";
 const LOGS = `${DATA}/logs`;
@@ -50,6 +50,7 @@ function start(name: string, args: readonly string[]): Service {
   const file = Deno.openSync(log, { write: true, create: true, truncate: true });
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-A", V8_FLAGS, "main.ts", ...args],
+    env: MALLOC_ENV,
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -88,6 +89,7 @@ async function serverAnswers(): Promise<void> {
 async function flotilla(args: readonly string[]): Promise<number> {
   const { code } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-A", V8_FLAGS, "main.ts", ...args],
+    env: MALLOC_ENV,
     stdout: "inherit",
     stderr: "inherit",
   }).spawn().status;
