@@ -40,7 +40,7 @@ export class AskedCompiler {
    *
    * @param has whether a step is there already
    */
-  expect(batches: BatchSizes, has: (mode: Mode, size: number) => boolean = () => false): void {
+  expect(batches: BatchSizes, has: (mode: Mode, size: number) => boolean): void {
     for (const mode of ["train", "evaluate"] as const) {
       for (const size of batches[mode]) {
         if (!has(mode, size)) void this.#recorded(mode, size);

@@ -16,13 +16,18 @@ export class AwaitingLearner implements Learner {
   readonly device = "cpu";
   readonly #learner: CompiledLearner;
   readonly #compiler: CompilerOf;
+  readonly #onStep: () => void;
   /** The end of all steps that wait. */
   #waiting: Promise<void> | null = null;
 
-  /** @param compiler for the same model, settings and items */
-  constructor(learner: CompiledLearner, compiler: CompilerOf) {
+  /**
+   * @param compiler for the same model, settings and items
+   * @param onStep called when a step is done that had to be compiled
+   */
+  constructor(learner: CompiledLearner, compiler: CompilerOf, onStep: () => void = () => {}) {
     this.#learner = learner;
     this.#compiler = compiler;
+    this.#onStep = onStep;
   }
 
   get threads(): number {
@@ -77,10 +82,11 @@ export class AwaitingLearner implements Learner {
     // Whoever asks may shuffle the order that the batch is a part of meanwhile.
     const own = batch.slice();
     const turn = (this.#waiting ?? Promise.resolve()).then(async () => {
-      if (!this.#learner.has(mode, size)) {
-        this.#learner.useCompiler(await this.#compiler(mode, size));
-      }
-      return run(own);
+      if (this.#learner.has(mode, size)) return run(own);
+      this.#learner.useCompiler(await this.#compiler(mode, size));
+      const outcome = run(own);
+      this.#onStep();
+      return outcome;
     });
     const end = turn.then(() => {}, () => {}).then(() => {
       if (this.#waiting === end) this.#waiting = null;

@@ -227,15 +227,16 @@ export class WorkerModels {
     const compiler = new AskedCompiler(this.#ask, source, settings, itemKind(dataset));
     let kept = program.learners[settingsKey(settings)];
     if (kept === undefined) {
-      compiler.expect(batches);
       kept = { residence: await compiler.residence(program, needs), steps: {} };
     }
     const { residence } = kept;
     const { threads, ended } = this.#settings;
     const options = { threads, ended, onNotice: this.#notice };
-    const learner = new AwaitingLearner(
+    const learner: AwaitingLearner = new AwaitingLearner(
       new CompiledLearner(program, settings, dataset, kept, options),
       (mode, size) => compiler.having(mode, size, residence),
+      // Not before, as the recording of others would slow the first.
+      () => compiler.expect(batches, (mode, size) => learner.has(mode, size)),
     );
     return { learner, compiler };
   }

@@ -94,6 +94,8 @@ interface CallInFlight {
   /** Under which programs of its model are kept. */
   readonly programKey: string | null;
   readonly onProgress: LoopContext["onProgress"];
+  /** Its first step is done, and what else it needs of its model was asked for before. */
+  hasProgress: boolean;
   readonly resolve: (answer: Answers[JobKind]) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -288,7 +290,10 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     try {
       return await new Promise<Answers[K]>((resolve, reject) => {
         const answer = resolve as CallInFlight["resolve"];
-        this.#inFlight = { id, programKey: key, onProgress, resolve: answer, reject };
+        this.#inFlight = {
+          ...{ id, programKey: key, onProgress, hasProgress: false },
+          ...{ resolve: answer, reject },
+        };
         const message: JobMessage<K> = {
           ...{ id, kind, job, program },
           engine: this.#engine,
@@ -356,7 +361,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     }
     const message: ToWorker = { id, kind: "answer", ...answer };
     if (this.#running?.worker === to) to.postMessage(message);
-    if (kind === "record") this.#restModels();
+    if (kind === "record" && this.#inFlight?.hasProgress === true) this.#restModels();
   }
 
   /**
@@ -378,6 +383,10 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     if (call === null || message.id !== call.id) return;
     switch (message.kind) {
       case "progress":
+        if (!call.hasProgress) {
+          call.hasProgress = true;
+          this.#restModels();
+        }
         return call.onProgress(message.progress, message.seconds);
       case "done":
         this.#keep(call.programKey, message.program);
