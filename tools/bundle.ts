@@ -12,6 +12,9 @@ const ASSETS = ["proto", "config", "models", "examples", "LICENSE"];
 /** Workers that may read nothing but their own folder, and so share no code with others. */
 const ALONE = ["src/training/threads/step_thread.ts"];
 
+/** Modules that change how packages are loaded, which in a bundle none is. */
+const OF_PACKAGES = ["src/training/model_worker/small_core.ts"];
+
 /** What to bundle. */
 export interface BundleOptions {
   /** Folder to write to; emptied first. */
@@ -74,6 +77,10 @@ async function stageSources(stage: string, first: readonly string[]): Promise<st
   const workers = new Set<string>();
   for (const file of [...filesUnder("src", ".ts"), ...first]) {
     const source = await readFile(`${projectRoot}/${file}`, "utf8");
+    if (OF_PACKAGES.includes(file)) {
+      await write(`${stage}/${file}`, "export {};\n");
+      continue;
+    }
     for (const worker of workersIn(source, file)) workers.add(worker);
     await write(`${stage}/${file}`, withNamedImports(withAbsolutePlace(source, file)));
   }

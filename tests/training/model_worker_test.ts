@@ -1,6 +1,7 @@
 /** The worker in which the code of models runs, and what it tells those who train. */
 import assert from "node:assert/strict";
 import { FlotillaError, ModelError } from "../../src/core/errors.ts";
+import { decodeWeights } from "../../src/core/weights.ts";
 import type { ItemKind } from "../../src/data/dataset.ts";
 import { batchShape } from "../../src/training/batch_shape.ts";
 import { ModelWorker } from "../../src/training/model_worker/model_worker.ts";
@@ -95,6 +96,16 @@ Deno.test("a model worker passes on what is wrong, and answers what is asked aft
     assert.ok(code instanceof ModelError && /default export is number/.test(code.message));
     assert.ok(odd instanceof NotRecordable);
     assert.equal(right, null);
+  }));
+
+Deno.test("a model worker has tfjs's smallest file, and its kernels for the cpu run on that", () =>
+  withModelWorker(async (models) => {
+    const tells = "export default ({ tf }) => { throw new Error(tf.KernelBackend.name); };";
+    const source = { modelPackage: packageOf({ "model.js": tells }), args: {} };
+    const reason = await models.ask("facts", { source, loss: "crossentropy" }).catch((e) => e);
+    assert.match(String(reason), /PlainKernelBackend/);
+    const { weights } = await models.ask("initialise", { source: SOURCE, seed: 1 });
+    assert.ok(decodeWeights(weights).values.some((weight) => weight !== 0));
   }));
 
 Deno.test("what is expected to be asked is answered once", () =>
