@@ -57,9 +57,23 @@ export interface GemmShape {
    * @default whether A has such rows and fits no cache
    */
   readonly packStrip?: boolean;
+  /**
+   * So many rows of B are multiplied with their columns of A at a time, so that both stay in the
+   * first-level cache; the sums wait in C meanwhile. Needs an epilogue that does not accumulate, and
+   * no `aBlocks`.
+   * @default k, unless A is read across its rows and k is large
+   */
+  readonly depth?: number;
   /** Blocks that the columns of A lie in. @default one */
   readonly aBlocks?: Blocks;
 }
+
+/** A product that may go on with the sums that C holds. */
+interface ProductShape extends GemmShape {
+  readonly continues?: boolean;
+}
+
+type Loops = Required<Pick<GemmShape, "outer" | "pack" | "packStrip" | "depth">>;
 
 const ZERO = f32x4.const(0);
 const UNROLL = 4;
@@ -69,6 +83,11 @@ const CACHED_BYTES = 20 * 1024;
 const PANELS_BYTES = 1024 * 1024;
 /** An A of this size is in no cache of a core; smaller ones do not pay for the copies. */
 const STRIPS_BYTES = 1024 * 1024;
+/** Depths that were the fastest of those from 64 to 256, with strips copied and without. */
+const STRIP_DEPTH = 64;
+const PANEL_DEPTH = 256;
+/** From this depth on blocks gain more than the code of three products costs. */
+const LARGE_DEPTH = 512;
 /** With so many rows a copy of B's panel is soon paid back: measured 1.1 to 2.9 times as fast. */
 const PACKING_ROWS = 12;
 
@@ -78,30 +97,70 @@ export function packPays(m: number): boolean {
 }
 
 /** What the shape leaves open. */
-function loopsOf(shape: GemmShape): Required<Pick<GemmShape, "outer" | "pack" | "packStrip">> {
-  const { m, n, k, aRow, aDepth, pack = shape.outer !== "rows" && packPays(m) } = shape;
+function loopsOf(shape: GemmShape): Loops {
+  const { m, n, k, aRow, aDepth, epilogue, pack = shape.outer !== "rows" && packPays(m) } = shape;
   const bBytes = k * n * 4;
   if (!pack) {
     const { outer = m < PACKING_ROWS && bBytes <= CACHED_BYTES ? "rows" : "columns" } = shape;
-    return { outer, pack, packStrip: shape.packStrip ?? false };
+    return { outer, pack, packStrip: shape.packStrip ?? false, depth: shape.depth ?? k };
   }
   const panelsFit = bBytes <= PANELS_BYTES;
   const canPackStrip = shape.outer !== "columns" && aRow === 1 && shape.aBlocks === undefined;
   const { packStrip = canPackStrip && panelsFit && m * k * 4 > STRIPS_BYTES } = shape;
   const { outer = panelsFit && (aDepth === 1 || packStrip) ? "rows" : "columns" } = shape;
-  return { outer, pack, packStrip };
+  const canWait = epilogue?.accumulate !== true && shape.aBlocks === undefined;
+  const isDeep = canWait && aDepth !== 1 && k >= LARGE_DEPTH;
+  const { depth = isDeep ? packStrip ? STRIP_DEPTH : PANEL_DEPTH : k } = shape;
+  return { outer, pack, packStrip, depth };
 }
 
 /** Operands `a`, `b`, `c`, then those of the epilogue, then `scratch` if `scratchBytes` is not 0. */
 export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
-  const { m, n, k, aRow, aDepth, bDepth, cRow, epilogue = {} } = shape;
-  const { outer, pack, packStrip } = loopsOf(shape);
+  const loops = loopsOf(shape);
+  return loops.depth < shape.k
+    ? blockedProduct(module, shape, loops)
+    : product(module, shape, loops);
+}
+
+/** A product as several, each of which goes on with the sums of the one before. */
+function blockedProduct(module: ModuleBuilder, shape: GemmShape, loops: Loops): Kernel {
+  const { epilogue = {}, ...plain } = shape;
+  const { depth } = loops;
+  const blocks = Math.ceil(shape.k / depth);
+  const lastDepth = shape.k - (blocks - 1) * depth;
+  const first = product(module, { ...plain, k: depth }, loops);
+  const next = product(module, { ...plain, k: depth, continues: true }, loops);
+  const last = product(module, { ...plain, k: lastDepth, epilogue, continues: true }, loops);
+  return defineKernel(module, {
+    key: `gemm in blocks ${JSON.stringify([shape, loops])}`,
+    params: last.params as readonly Operand[],
+    flops: 2 * shape.m * shape.n * shape.k,
+    scratchBytes: Math.max(first.scratchBytes, last.scratchBytes),
+    build(f, args) {
+      const add = ({ func, params }: Kernel) => {
+        f.call(func, ...(params as readonly Operand[]).map((name) => args[name]));
+        f.bump(args.a, depth * shape.aDepth * 4);
+        f.bump(args.b, depth * shape.bDepth * 4);
+      };
+      add(first);
+      f.loop(blocks - 2, () => add(next));
+      add(last);
+    },
+  });
+}
+
+function product(
+  module: ModuleBuilder,
+  shape: ProductShape,
+  { outer, pack, packStrip }: Loops,
+): Kernel {
+  const { m, n, k, aRow, aDepth, bDepth, cRow, epilogue = {}, continues = false } = shape;
   const strip = module.arithmetic === "fused" ? 6 : 5;
   // A panel, or all of them and a strip.
   const panelBytes = pack ? k * 16 * (outer === "rows" ? Math.ceil(n / 4) : 2) : 0;
   const scratchBytes = panelBytes + (packStrip ? k * strip * 4 : 0);
   return defineKernel(module, {
-    key: `gemm ${[m, n, k, aRow, aDepth, bDepth, cRow, outer, pack, packStrip]} ${
+    key: `gemm ${[m, n, k, aRow, aDepth, bDepth, cRow, outer, pack, packStrip, continues]} ${
       epilogueKey(epilogue)
     }${shape.aBlocks === undefined ? "" : ` ${JSON.stringify(shape.aBlocks)}`}`,
     params: [
@@ -178,6 +237,8 @@ export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
     },
   });
 }
+
+type Operand = "a" | "b" | "c" | "scratch" | EpilogueOperand;
 
 /** Where the current tile begins in each operand. */
 type Pointers =
@@ -263,13 +324,16 @@ function copyPointers(f: FunctionBuilder, at: Pointers, names: (keyof Pointers)[
 
 function tile(
   f: FunctionBuilder,
-  shape: GemmShape & Partial<Tile> & { epilogue: Epilogue },
+  shape: ProductShape & Partial<Tile> & { epilogue: Epilogue },
   at: Pointers,
   scale: Local<"v128"> | undefined,
 ): void {
   const { k, aRow, aDepth, bDepth, cRow, rows = 1, vectors = 1, lastLanes = 4, epilogue } = shape;
   const { count, stride } = shape.aBlocks ?? { count: 1, stride: k * aDepth };
-  const sums = range(rows).map(() => range(vectors).map(() => f.let(ZERO)));
+  const place = (row: number, vector: number) => row * cRow * 4 + vector * 16;
+  const start = (row: number, vector: number) =>
+    shape.continues === true ? v128.load(at.c, place(row, vector)) : ZERO;
+  const sums = range(rows).map((r) => range(vectors).map((v) => f.let(start(r, v))));
   const a = splatRows(f, at.a, rows, aRow * 4);
   const b = f.let(at.b);
   f.loop(count, () => {
@@ -289,8 +353,8 @@ function tile(
       const bias = at.bias &&
         (epilogue.bias === "row" ? v128.load32Splat(at.bias, r * 4) : v128.load(at.bias, v * 16));
       const lanes = v === vectors - 1 ? lastLanes : 4;
-      const offset = r * cRow * 4 + v * 16;
-      storeResult(f, epilogue, sum, { c: at.c, offset, lanes, mask: at.mask, bias, scale });
+      const { c, mask } = at;
+      storeResult(f, epilogue, sum, { c, offset: place(r, v), lanes, mask, bias, scale });
     }
   }
 }

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Epilogue, gemm, type GemmShape } from "../../src/kernels/mod.ts";
 import { referenceGemm } from "../../src/kernels/reference/mod.ts";
@@ -13,6 +14,7 @@ interface Case {
   readonly outer?: "rows" | "columns";
   readonly pack?: boolean;
   readonly packStrip?: boolean;
+  readonly depth?: number;
 }
 
 function check({ m, n, k, transposedA = false, gap = 0, ...rest }: Case): void {
@@ -67,6 +69,22 @@ Deno.test("gemm() copies strips of any size", () => {
       check({ m, n: 7, k: 9, ...own });
       check({ m, n: 12, k: 9, ...own, epilogue: { scale: "operand", bias: "row" } });
     }
+  }
+});
+
+Deno.test("gemm() gives the same bits in blocks of any depth", () => {
+  const [m, n, k] = [13, 10, 33];
+  const a = noise(m * k, 1), b = noise(k * 12, 2), c = noise(m * n + 2, 3), bias = noise(16, 4);
+  const shape = { m, n, k, aRow: 1, aDepth: m, bDepth: 12, cRow: n };
+  const epilogue = { bias: "row", activation: "relu" } as const;
+  for (const arithmetic of arithmetics) {
+    const results = [33, 32, 17, 16, 11, 1].flatMap((depth) =>
+      (["rows", "columns"] as const).map((outer) => {
+        const own = { ...shape, epilogue, depth, outer, packStrip: outer === "rows" };
+        return runKernel(arithmetic, (module) => gemm(module, own), { a, b, c, bias }).c;
+      })
+    );
+    for (const result of results) assert.deepEqual(result, results[0]);
   }
 });
 
