@@ -4,7 +4,8 @@
  *
  * Register tile: 6 input channels x 2 output channels, a vector over samples each (12 sums, 2 of dy,
  * 1 of x), 5 x 2 without fused multiply-add. Blocks of pixels stay in the second-level cache while
- * all tiles pass; between blocks the sums wait in scratch, and lanes are added once, at the end.
+ * all tiles pass; between blocks the sums wait in scratch, and lanes are added once, at the end. Where
+ * the sums of all output channels would crowd that cache, a group of channels follows the other.
  */
 import { conv2dAxes, type Conv2dShape, metOutputs } from "./conv2d_shape.ts";
 import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
@@ -21,8 +22,12 @@ import {
 } from "./lane_sums.ts";
 import { range, splitEvenly } from "./tiles.ts";
 
+type Operand = "x" | "dy" | "dw" | "scale" | "scratch";
+
 /** What a block of pixels may take of the second-level cache. */
 const BLOCK_BYTES = 192 * 1024;
+/** What the sums that wait may take of it; those of more output channels are computed in turn. */
+const SUMS_BYTES = 256 * 1024;
 
 /** As `conv2dWeightGradient` for kernels of 1 x 1. */
 export function pointwiseWeightGradient(
@@ -37,6 +42,8 @@ export function pointwiseWeightGradient(
   const lanes = batch / blocks.count * 4;
   const xPixel = inputChannels * lanes, dyPixel = outputChannels * lanes;
   const weights = inputChannels * part;
+  const most = Math.max(2, Math.floor(SUMS_BYTES / inputChannels / 16));
+  if (part > most) return inGroups(module, shape, epilogue, part, most);
   const key = `pointwise weight gradient ${JSON.stringify([shape, sumEpilogueKey(epilogue)])}${
     part === outputChannels ? "" : ` of ${part}`
   }`;
@@ -45,7 +52,10 @@ export function pointwiseWeightGradient(
   const joined = columns.stride === 1 && x.count === columns.input && x.count === columns.output &&
     rows.stride === 1;
   const [lines, pixels] = joined ? [1, y.count * x.count] : [y.count, x.count];
-  const blockPixels = Math.max(1, Math.floor(BLOCK_BYTES / blocks.count / (xPixel + dyPixel)));
+  const blockPixels = Math.max(
+    1,
+    Math.floor(BLOCK_BYTES / blocks.count / (inputChannels + part) / lanes),
+  );
   return defineKernel(module, {
     key,
     params: ["x", "dy", "dw", ...sumEpilogueOperands(epilogue), "scratch"],
@@ -130,4 +140,37 @@ export function pointwiseWeightGradient(
       for (const [o, sum] of row.entries()) f.store(at.sums, sum, place(i, o));
     }
   }
+}
+
+/** The gradients of all output channels, at most so many at a time. */
+function inGroups(
+  module: ModuleBuilder,
+  shape: Conv2dShape,
+  epilogue: SumEpilogue,
+  part: number,
+  most: number,
+): Kernel {
+  const groups = splitEvenly(part, most).map(({ size, count }) => ({
+    ...{ size, count },
+    kernel: pointwiseWeightGradient(module, shape, epilogue, size),
+  }));
+  const [{ kernel: { params } }] = groups as [typeof groups[0]];
+  const lanes = shape.batch / (shape.blocks?.count ?? 1) * 4;
+  return defineKernel(module, {
+    key: `pointwise weight gradient in groups ${
+      JSON.stringify([shape, sumEpilogueKey(epilogue), part])
+    }`,
+    params: params as readonly Operand[],
+    flops: groups.reduce((sum, { count, kernel }) => sum + count * kernel.flops, 0),
+    scratchBytes: Math.max(...groups.map(({ kernel }) => kernel.scratchBytes)),
+    build(f, args) {
+      for (const { size, count, kernel } of groups) {
+        f.loop(count, () => {
+          f.call(kernel.func, ...(params as readonly Operand[]).map((name) => args[name]));
+          f.bump(args.dy, size * lanes);
+          f.bump(args.dw, size * 4);
+        });
+      }
+    },
+  });
 }

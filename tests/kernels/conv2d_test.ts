@@ -105,6 +105,13 @@ Deno.test("conv2d kernels cut many pixels of 1 x 1 kernels into blocks", () => {
   check({ ...wide, inputWidth: 38, kernelHeight: 1, kernelWidth: 1, strideWidth: 2, padLeft: 1 });
 });
 
+Deno.test("conv2d kernels take many channels of 1 x 1 kernels in groups", () => {
+  const deep = { batch: 8, inputHeight: 3, inputWidth: 2, inputChannels: 800, outputChannels: 47 };
+  const shape = { ...deep, kernelHeight: 1, kernelWidth: 1 };
+  check(shape);
+  check({ ...shape, strideHeight: 2 }, { weights: { accumulate: true, scale: "operand" } });
+});
+
 Deno.test("conv2d kernels go by tiles where that pays, and say so by their scratch", () => {
   const wide = { ...base, inputChannels: 16, outputChannels: 18, inputHeight: 9, ...padded(1) };
   check(wide);
