@@ -11,6 +11,8 @@ import { createWideInjector } from "./windows.ts";
 
 /** Silence of a connection after which the system looks whether the caller is there. */
 const KEEPALIVE_AFTER_MS = 30_000;
+/** How long closing waits for connections that were cut. Some runtimes never tell of the last one. */
+const CLOSE_DEADLINE_MS = 1_000;
 
 /** A port that is served. */
 export interface Listening {
@@ -59,11 +61,14 @@ export async function listen(
   return {
     address: `${host.includes(":") ? `[${host}]` : host}:${bound.port}`,
     async close() {
-      const closed = once(listener, "close");
+      const deadline = new AbortController();
+      const timer = setTimeout(() => deadline.abort(), CLOSE_DEADLINE_MS);
+      const closed = once(listener, "close", { signal: deadline.signal }).catch(() => {});
       listener.close();
       for (const socket of sockets) socket.destroy();
       server.forceShutdown();
       await closed;
+      clearTimeout(timer);
     },
   };
 }
