@@ -19,7 +19,7 @@ import {
   storeLanes,
   storeResult,
 } from "./epilogue.ts";
-import { defineKernel, type Kernel } from "./kernel.ts";
+import { callKernel, defineKernel, type Kernel } from "./kernel.ts";
 import { splatRows } from "./splat_rows.ts";
 import { type Blocks, range, splitEvenly } from "./tiles.ts";
 
@@ -137,8 +137,8 @@ function blockedProduct(module: ModuleBuilder, shape: GemmShape, loops: Loops): 
     flops: 2 * shape.m * shape.n * shape.k,
     scratchBytes: Math.max(first.scratchBytes, last.scratchBytes),
     build(f, args) {
-      const add = ({ func, params }: Kernel) => {
-        f.call(func, ...(params as readonly Operand[]).map((name) => args[name]));
+      const add = (kernel: Kernel) => {
+        callKernel(f, kernel, args);
         f.bump(args.a, depth * shape.aDepth * 4);
         f.bump(args.b, depth * shape.bDepth * 4);
       };

@@ -18,6 +18,15 @@ export interface Kernel {
   readonly scratchBytes: number;
 }
 
+/** Calls a kernel with those of some operands that it takes, by name. */
+export function callKernel(
+  f: FunctionBuilder,
+  { func, params }: Kernel,
+  operands: Readonly<Record<string, Local<"i32">>>,
+): void {
+  f.call(func, ...params.map((name) => operands[name]!));
+}
+
 /** What a template says about its kernel. */
 export interface KernelDefinition<P extends string> {
   /** Name of the template and everything of the shape that changes its code. */

@@ -12,7 +12,7 @@ import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder
 import { i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local } from "./emitter/value.ts";
-import { defineKernel, type Kernel } from "./kernel.ts";
+import { callKernel, defineKernel, type Kernel } from "./kernel.ts";
 import {
   partialSums,
   storeLaneSums,
@@ -166,7 +166,7 @@ function inGroups(
     build(f, args) {
       for (const { size, count, kernel } of groups) {
         f.loop(count, () => {
-          f.call(kernel.func, ...(params as readonly Operand[]).map((name) => args[name]));
+          callKernel(f, kernel, args);
           f.bump(args.dy, size * lanes);
           f.bump(args.dw, size * 4);
         });

@@ -24,7 +24,7 @@ export class AwaitingLearner implements Learner {
    * @param compiler for the same model, settings and items
    * @param onStep called when a step is done that had to be compiled
    */
-  constructor(learner: CompiledLearner, compiler: CompilerOf, onStep: () => void = () => {}) {
+  constructor(learner: CompiledLearner, compiler: CompilerOf, onStep: () => void) {
     this.#learner = learner;
     this.#compiler = compiler;
     this.#onStep = onStep;
