@@ -8,12 +8,14 @@ import {
   type Arithmetic,
   detectArithmetic,
   f32x4,
+  hasWideVectors,
   type Kernel,
   loadBatch,
   type LoadShape,
   ModuleBuilder,
   uniform,
   type V128,
+  WORKBENCH_BYTES,
 } from "../src/kernels/mod.ts";
 import { startBackend } from "../src/training/backend.ts";
 import { describeBuilt } from "../src/training/built_model.ts";
@@ -120,14 +122,15 @@ function milliseconds(call: () => void): number {
 /** Measures and prints the kernels of one model. */
 async function measureModel(model: string, arithmetic: Arithmetic, only = ""): Promise<void> {
   const graph = await stepOf(model);
-  const module = new ModuleBuilder({ arithmetic });
+  const plain = new ModuleBuilder({ arithmetic });
+  const module = hasWideVectors() ? plain.withWorkbench(1024, WORKBENCH_BYTES) : plain;
   const entries = kernelsOfStep(module, graph, model).filter(({ name }) => name.includes(only));
   peakFunction(module);
   for (const [i, { kernel }] of entries.entries()) module.export(`${i}`, kernel.func);
   // Not a multiple of 4096, which would put all operands into the same places of the caches.
   const slotBytes = Math.ceil(largestOperand(graph, entries) / PAGE_BYTES) * PAGE_BYTES + 320;
   const slots = Math.max(...entries.map(({ kernel }) => kernel.params.length));
-  const pages = Math.ceil((4096 + slots * slotBytes) / PAGE_BYTES);
+  const pages = Math.ceil((8192 + slots * slotBytes) / PAGE_BYTES);
   const memory = new WebAssembly.Memory({ initial: pages });
   const floats = new Float32Array(memory.buffer);
   for (let i = 0; i < floats.length; i++) floats[i] = (i % 1000) / 1000 - 0.5;
@@ -144,7 +147,7 @@ async function measureModel(model: string, arithmetic: Arithmetic, only = ""): P
   line(`${model}, batch ${BATCH}, ${arithmetic}`, "calls", "GFLOP/s", "µs", "of peak");
   let total = 0, flops = 0;
   for (const [i, { name, kernel, calls }] of entries.entries()) {
-    const addresses = kernel.params.map((_, slot) => 4096 + slot * slotBytes);
+    const addresses = kernel.params.map((_, slot) => 8192 + slot * slotBytes);
     const peak = PEAK_FLOPS / milliseconds(() => call("peak")()) / 1e6;
     const ms = milliseconds(() => call(`${i}`)(...addresses));
     const rate = kernel.flops / ms / 1e6;

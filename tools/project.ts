@@ -10,10 +10,12 @@ export const projectRoot: string = fileURLToPath(new URL("..", import.meta.url))
 
 /**
  * Flags under which Flotilla runs: a small young generation, so that buffers that have served are
- * collected soon, and the engine's own function to collect them (see `src/rpc/collector.ts`). The
- * task `flotilla` in `deno.json` has the same.
+ * collected soon, the engine's own function to collect them (see `src/rpc/collector.ts`), and
+ * instructions of 256 bits for pairs of vectors (see `src/kernels/wide_vectors.ts`). Tasks in
+ * `deno.json` have the same.
  */
-export const V8_FLAGS = "--v8-flags=--max-semi-space-size=1,--expose-gc";
+export const V8_FLAGS =
+  "--v8-flags=--max-semi-space-size=1,--expose-gc,--experimental-wasm-revectorize";
 
 /**
  * How the C library keeps memory: in two heaps for the runtime's many threads, giving back all but

@@ -10,7 +10,7 @@ import {
   REDIS,
   SOFTWARE_VULKAN,
 } from "./installed_program.ts";
-import { projectRoot } from "./project.ts";
+import { projectRoot, V8_FLAGS } from "./project.ts";
 
 /** How many tests ended how. */
 export interface Counts {
@@ -45,7 +45,7 @@ export function testArguments(given: readonly string[]): string[] {
   const files = given.some((argument) => argument.endsWith(".ts") || argument.startsWith("tests"));
   const isSlow = given.some((argument) => argument.startsWith("tests/slow"));
   const ignored = ["data", "runs", "dist", "bench", ...isSlow ? [] : ["tests/slow"]].join();
-  return ["test", "-q", "-A", "--no-check", `--ignore=${ignored}`, ...given]
+  return ["test", "-q", "-A", V8_FLAGS, "--no-check", `--ignore=${ignored}`, ...given]
     .concat(files ? [] : ["tests/"]);
 }
 

@@ -20,6 +20,8 @@ import {
   storeResult,
 } from "./epilogue.ts";
 import { callKernel, defineKernel, type Kernel } from "./kernel.ts";
+import { packPanel } from "./pack_panel.ts";
+import { panelProduct, panelsPay } from "./panel_product.ts";
 import { splatRows } from "./splat_rows.ts";
 import { type Blocks, range, splitEvenly } from "./tiles.ts";
 
@@ -66,6 +68,8 @@ export interface GemmShape {
   readonly depth?: number;
   /** Blocks that the columns of A lie in. @default one */
   readonly aBlocks?: Blocks;
+  /** Whether a step does it many times, so that more code for it pays. @default false */
+  readonly often?: boolean;
 }
 
 /** A product that may go on with the sums that C holds. */
@@ -117,6 +121,7 @@ function loopsOf(shape: GemmShape): Loops {
 /** Operands `a`, `b`, `c`, then those of the epilogue, then `scratch` if `scratchBytes` is not 0. */
 export function gemm(module: ModuleBuilder, shape: GemmShape): Kernel {
   const loops = loopsOf(shape);
+  if (panelsPay(module, shape)) return panelProduct(module, shape, loops.pack);
   return loops.depth < shape.k
     ? blockedProduct(module, shape, loops)
     : product(module, shape, loops);
@@ -263,31 +268,6 @@ function columnTiles(n: number): (Pick<Tile, "vectors" | "lastLanes"> & { count:
   if (lastLanes < 4) tiles.push({ vectors: whole % 2 + 1, lastLanes, count: 1 });
   else tiles.push({ vectors: 1, lastLanes, count: whole % 2 });
   return tiles.filter(({ count }) => count > 0);
-}
-
-/**
- * Copies `k` pieces of 1 or 2 vectors, `bDepth` floats apart, one behind the other, times `scale`.
- *
- * @param to ends behind the last
- */
-function packPanel(
-  f: FunctionBuilder,
-  panel: Local<"i32">,
-  to: Local<"i32">,
-  k: number,
-  bDepth: number,
-  vectors: number,
-  scale: V128 | undefined,
-): void {
-  const from = f.let(panel);
-  f.unrolledLoop(k, UNROLL, () => {
-    for (const v of range(vectors)) {
-      const own = v128.load(from, v * 16);
-      f.store(to, scale === undefined ? own : f32x4.mul(own, scale), v * 16);
-    }
-    f.bump(from, bDepth * 4);
-    f.bump(to, vectors * 16);
-  });
 }
 
 /** Copies `k` pieces of up to 6 floats, `aDepth` floats apart, one behind the other. */

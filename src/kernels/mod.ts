@@ -12,6 +12,8 @@ export { detectArithmetic } from "./arithmetic.ts";
 export { defineKernel, type Kernel, type KernelDefinition } from "./kernel.ts";
 export { type Epilogue, type EpilogueOperand, epilogueOperands } from "./epilogue.ts";
 export { gemm, type GemmShape, packPays } from "./gemm.ts";
+export { WORKBENCH_BYTES } from "./panel_tile.ts";
+export { hasWideVectors } from "./wide_vectors.ts";
 export { gemmDot, type GemmDotShape } from "./gemm_dot.ts";
 export { transpose, type TransposeShape } from "./transpose.ts";
 export { rowSum, type RowSumShape } from "./row_sum.ts";

@@ -14,7 +14,7 @@ import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local } from "./emitter/value.ts";
 import { type Epilogue, epilogueKey, epilogueOperands, storeResult } from "./epilogue.ts";
 import { gemm } from "./gemm.ts";
-import { defineKernel, type Kernel } from "./kernel.ts";
+import { callKernel, defineKernel, type Kernel } from "./kernel.ts";
 import { range } from "./tiles.ts";
 import {
   eachTile,
@@ -125,17 +125,24 @@ function tiledConvolution(module: ModuleBuilder, convolution: TiledConvolution):
   const weightBytes = planeFloats(weights) * 4 * PLANES;
   const sourceBytes = planeFloats(source.channels * lanesLimit) * 4 * PLANES;
   const productBytes = planeFloats(result.channels * lanesLimit) * 4 * PLANES;
+  const tileProducts = new Map(
+    laneGroups(source.batch).map(({ size }) => [size, tileProduct(size)]),
+  );
+  const sumBytes = Math.max(...[...tileProducts.values()].map(({ scratchBytes }) => scratchBytes));
   return defineKernel(module, {
-    key: `${name} ${JSON.stringify([source, result, padTop, padLeft])} ${epilogueKey(epilogue)}`,
+    key: `${name} ${JSON.stringify([source, result, padTop, padLeft])} ${
+      epilogueKey(epilogue)
+    } at ${module.workbench}`,
     params: [sourceName, "w", resultName, ...own, "scratch"] as string[],
     flops,
-    scratchBytes: weightBytes + sourceBytes + productBytes + middleBytes(lanesLimit),
+    scratchBytes: weightBytes + sourceBytes + productBytes + sumBytes + middleBytes(lanesLimit),
     build(f, args) {
       const scratch = args["scratch"]!;
       f.call(weightFunction(module, weights, turned), args["w"]!, scratch);
       const planes = f.let(i32.add(scratch, weightBytes));
       const products = f.let(i32.add(planes, sourceBytes));
-      const middle = f.let(i32.add(products, productBytes));
+      const sums = f.let(i32.add(products, productBytes));
+      const middle = f.let(i32.add(sums, sumBytes));
       const images = [args[sourceName]!, args[resultName]!, args["mask"]]
         .filter((pointer) => pointer !== undefined);
       for (const { size, count } of laneGroups(source.batch)) {
@@ -152,7 +159,7 @@ function tiledConvolution(module: ModuleBuilder, convolution: TiledConvolution):
             })),
             ([from, to, mask], row, column) => {
               f.call(inputTileFunction(module, source, size, row, column), from!, planes, middle);
-              multiply(f, size, { scratch, planes, products });
+              multiply(f, size, { scratch, planes, products, sums });
               const output = outputFunction(module, result, size, row, column, epilogue);
               const named = { bias: args["bias"], mask, scale: args["scale"] };
               f.call(output, products, to!, middle, ...own.map((name) => named[name]!));
@@ -164,20 +171,24 @@ function tiledConvolution(module: ModuleBuilder, convolution: TiledConvolution):
     },
   });
 
-  /** The product of each plane of weights and source. */
+  /** The product of a plane of weights and one of the source. */
+  function tileProduct(lanes: number): Kernel {
+    return gemm(module, {
+      ...{ m: result.channels, n: lanes, k: source.channels, bDepth: lanes, cRow: lanes },
+      ...(turned ? { aRow: source.channels, aDepth: 1 } : { aRow: 1, aDepth: result.channels }),
+      ...{ pack: false, often: true },
+    });
+  }
+
+  /** The products of all planes of weights and source. */
   function multiply(
     f: FunctionBuilder,
     lanes: number,
-    at: Record<"scratch" | "planes" | "products", Local<"i32">>,
+    at: Record<"scratch" | "planes" | "products" | "sums", Local<"i32">>,
   ): void {
-    const { func } = gemm(module, {
-      ...{ m: result.channels, n: lanes, k: source.channels, bDepth: lanes, cRow: lanes },
-      ...(turned ? { aRow: source.channels, aDepth: 1 } : { aRow: 1, aDepth: result.channels }),
-      pack: false,
-    });
     const a = f.let(at.scratch), b = f.let(at.planes), c = f.let(at.products);
     f.loop(PLANES, () => {
-      f.call(func, a, b, c);
+      callKernel(f, tileProducts.get(lanes)!, { a, b, c, scratch: at.sums });
       f.bump(a, planeFloats(weights) * 4);
       f.bump(b, planeFloats(source.channels * lanes) * 4);
       f.bump(c, planeFloats(result.channels * lanes) * 4);

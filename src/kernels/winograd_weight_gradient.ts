@@ -65,7 +65,7 @@ export function winogradWeightGradient(
   return defineKernel(module, {
     key: `winograd weight gradient ${JSON.stringify([x, dy, padTop, padLeft])} ${
       sumEpilogueKey(epilogue)
-    }`,
+    } at ${module.workbench}`,
     params: ["x", "dy", "dw", ...sumEpilogueOperands(epilogue), "scratch"],
     flops: flopsOf(shape),
     scratchBytes: sumBytes + xBytes + dyBytes + TURNED_BYTES + middleBytes(LANES),
@@ -111,7 +111,7 @@ export function winogradWeightGradient(
     const { func } = gemm(module, {
       ...{ m: inputChannels, n: outputChannels, k: lanes, aRow: lanes, aDepth: 1 },
       ...{ bDepth: paddedChannels(dy), cRow: outputChannels },
-      ...{ epilogue: { accumulate: true }, pack: false },
+      ...{ epilogue: { accumulate: true }, pack: false, often: true },
     });
     const a = f.let(at.xPlanes), b = f.let(at.dyPlanes), c = f.let(at.sums);
     f.loop(PLANES, () => {

@@ -62,6 +62,44 @@ Deno.test("gemm() gives the same product for each order of loops and with packin
   }
 });
 
+Deno.test("gemm() gives the same bits by panels", () => {
+  const epilogues: Epilogue[] = [
+    {},
+    { bias: "row", activation: "relu" },
+    { bias: "column", activation: "relu" },
+    { mask: true },
+    { accumulate: true, scale: -0.01 },
+    { accumulate: true, scale: "operand" },
+    { bias: "row", scale: "operand", mask: true, accumulate: true },
+  ];
+  let turn = 0;
+  for (const m of [6, 7, 12, 17, 31]) {
+    for (const n of [8, 10, 13, 16, 27, 32]) {
+      for (const k of [1, 32, 64, 65, 150]) {
+        const bDepth = Math.ceil(n / 4) * 4 + turn % 3 * 2;
+        const shape: GemmShape = {
+          ...{ m, n, k, bDepth, cRow: n + turn % 2, epilogue: epilogues[turn++ % 7]! },
+          ...(turn % 2 === 0 ? { aRow: 1, aDepth: m } : { aRow: k, aDepth: 1 }),
+          ...(k % 2 === 0 && k <= 64 && turn % 3 === 0
+            ? { aBlocks: { count: 2, stride: k * m } }
+            : {}),
+          often: true,
+        };
+        const operands = {
+          ...{ a: noise(2 * m * k, 1), b: noise(k * bDepth, 2), c: noise(m * (n + 1) + 3, 3) },
+          ...{ bias: noise(32, 4), mask: noise(m * (n + 1) + 3, 5), scale: Float32Array.of(-0.5) },
+        };
+        for (const arithmetic of arithmetics) {
+          const [plain, panels] = [false, true].map((hasWorkbench) =>
+            runKernel(arithmetic, (module) => gemm(module, shape), operands, hasWorkbench).c
+          );
+          assert.deepEqual(panels, plain, JSON.stringify([arithmetic, shape]));
+        }
+      }
+    }
+  }
+});
+
 Deno.test("gemm() copies strips of any size", () => {
   for (const m of [1, 2, 3, 4, 5, 6, 7, 17]) {
     for (const pack of [false, true]) {

@@ -1,6 +1,11 @@
 /** Runs one kernel on given operands in a memory of its own, and watches the bytes between them. */
 import assert from "node:assert/strict";
-import { type Arithmetic, type Kernel, ModuleBuilder } from "../../src/kernels/mod.ts";
+import {
+  type Arithmetic,
+  type Kernel,
+  ModuleBuilder,
+  WORKBENCH_BYTES,
+} from "../../src/kernels/mod.ts";
 
 export const arithmetics: readonly Arithmetic[] = ["fused", "portable"];
 
@@ -10,13 +15,17 @@ const GUARD_VALUE = -12345.678;
 /**
  * Calls a kernel with the operands at addresses that are 16-byte aligned, and returns what they
  * hold afterwards. The floats around every operand must stay as they were. Scratch is NaN.
+ *
+ * @param hasWorkbench whether the module has a workbench
  */
 export function runKernel<K extends string>(
   arithmetic: Arithmetic,
   template: (module: ModuleBuilder) => Kernel,
   operands: Record<K, Float32Array | Uint8Array>,
+  hasWorkbench = false,
 ): Record<K, Float32Array> {
-  const module = new ModuleBuilder({ arithmetic });
+  const plain = new ModuleBuilder({ arithmetic });
+  const module = hasWorkbench ? plain.withWorkbench(GUARD, WORKBENCH_BYTES) : plain;
   const kernel = template(module);
   module.export("kernel", kernel.func);
   const bytes = module.bytes();
@@ -24,7 +33,7 @@ export function runKernel<K extends string>(
   const sizeOf = (name: K | "scratch") =>
     name === "scratch" ? kernel.scratchBytes : operands[name].byteLength;
   const addresses = new Map<string, number>();
-  let top = GUARD;
+  let top = GUARD + (hasWorkbench ? WORKBENCH_BYTES + GUARD : 0);
   for (const name of names) {
     addresses.set(name, top);
     top += Math.ceil(sizeOf(name) / 16) * 16 + GUARD;
@@ -41,6 +50,7 @@ export function runKernel<K extends string>(
   (instance.exports["kernel"] as (...at: number[]) => void)(...addresses.values());
   const after = {} as Record<K, Float32Array>;
   const inside = new Uint8Array(floats.length);
+  if (hasWorkbench) inside.fill(1, GUARD / 4, (GUARD + WORKBENCH_BYTES) / 4);
   for (const name of names) {
     const at = addresses.get(name)! / 4;
     const length = sizeOf(name) / 4;

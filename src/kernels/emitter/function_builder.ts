@@ -135,6 +135,22 @@ export class FunctionBuilder {
     for (let i = 0; i < count % unroll; i++) write();
   }
 
+  /**
+   * Runs two bodies alternately a number of times without a loop: `own` is asked for anew in each turn,
+   * `shared` once, in the first.
+   */
+  writeOut(count: number, own: (turn: number) => void, shared: () => void): void {
+    let written: readonly number[] | undefined;
+    for (let turn = 0; turn < count; turn++) {
+      own(turn);
+      if (written === undefined) {
+        const start = this.#code.length;
+        this.scope(shared);
+        written = this.#code.slice(start).flat();
+      } else this.#append(written);
+    }
+  }
+
   if(condition: I32, then: () => void, otherwise?: () => void): void {
     this.#append(instruction("if", ["i32"], [condition], [op.if, NO_RESULT]));
     this.scope(then);

@@ -26,24 +26,52 @@ export interface ModuleOptions {
 /** Types of parameters by name, in order. */
 export type Parameters = Readonly<Record<string, ValueType>>;
 
-export class ModuleBuilder {
-  readonly arithmetic: Arithmetic;
-  readonly #memory: MemoryImport;
-  readonly #types: string[] = [];
-  readonly #functions: {
+/** What was added to a module so far. */
+class Content {
+  readonly types: string[] = [];
+  readonly functions: {
     handle: FunctionHandle;
     type: number;
     body: readonly (readonly number[])[];
   }[] = [];
-  readonly #exports: { name: string; index: number }[] = [];
-  readonly #cache = new Map<string, unknown>();
+  readonly exports: { name: string; index: number }[] = [];
+  readonly cache = new Map<string, unknown>();
+  minimumPages: number;
 
-  constructor({ arithmetic, memory = {} }: ModuleOptions) {
+  constructor(readonly memory: MemoryImport) {
+    this.minimumPages = memory.minimumPages ?? 1;
+  }
+}
+
+export class ModuleBuilder {
+  readonly arithmetic: Arithmetic;
+  /** Where functions that are added from here on keep what they work on, if they may. */
+  readonly workbench: number | undefined;
+  readonly #content: Content;
+
+  constructor(
+    { arithmetic, memory = {} }: ModuleOptions,
+    content = new Content(memory),
+    workbench?: number,
+  ) {
     this.arithmetic = arithmetic;
-    this.#memory = memory;
+    this.workbench = workbench;
+    this.#content = content;
     if (memory.shared === true && memory.maximumPages === undefined) {
       throw new RangeError("Cannot import a shared memory without maximumPages: set it");
     }
+  }
+
+  /**
+   * The same module, for functions that may keep what they work on at a constant address: V8 does
+   * not check each access to one that the declared memory has for certain.
+   *
+   * @param address of so many `bytes`, which no one else uses while such a function runs
+   */
+  withWorkbench(address: number, bytes: number): ModuleBuilder {
+    const content = this.#content;
+    content.minimumPages = Math.max(content.minimumPages, Math.ceil((address + bytes) / 65536));
+    return new ModuleBuilder({ arithmetic: this.arithmetic }, content, address);
   }
 
   /** Adds a function. What `build` returns is the function's result; nothing if it has none. */
@@ -60,42 +88,46 @@ export class ModuleBuilder {
     const result = build(f, args) ?? undefined;
     // Functions made while the body was built come first: a body can only call what exists.
     const handle = {
-      index: this.#functions.length,
+      index: this.#content.functions.length,
       name,
       params,
       result: result?.type as R,
     };
     const type = this.#typeIndex(params, result?.type);
-    this.#functions.push({ handle, type, body: f.finish(result) });
+    this.#content.functions.push({ handle, type, body: f.finish(result) });
     return handle;
   }
 
   /** What was made under a key before, or what `make` makes now: equal shapes share a function. */
   cached<T>(key: string, make: () => T): T {
-    if (!this.#cache.has(key)) this.#cache.set(key, make());
-    return this.#cache.get(key) as T;
+    if (!this.#content.cache.has(key)) this.#content.cache.set(key, make());
+    return this.#content.cache.get(key) as T;
   }
 
   export(name: string, handle: FunctionHandle): void {
-    if (this.#exports.some((other) => other.name === name)) {
+    if (this.#content.exports.some((other) => other.name === name)) {
       throw new Error(`Cannot export "${name}" twice: choose another name`);
     }
-    this.#exports.push({ name, index: handle.index });
+    this.#content.exports.push({ name, index: handle.index });
   }
 
   /** The binary module. */
   bytes(): Uint8Array<ArrayBuffer> {
-    const functions = this.#functions;
+    const functions = this.#content.functions;
     const codeCount = unsignedLeb(functions.length);
     const code = functions.flatMap(({ body }) => body);
     const parts: ArrayLike<number>[] = [
       [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-      section(1, list(this.#types.map((type) => type.split(",").map(Number)))),
+      section(1, list(this.#content.types.map((type) => type.split(",").map(Number)))),
       section(2, list([[...text("env"), ...text("memory"), 0x02, ...this.#limits()]])),
       section(3, list(functions.map(({ type }) => unsignedLeb(type)))),
       section(
         7,
-        list(this.#exports.map(({ name, index }) => [...text(name), 0x00, ...unsignedLeb(index)])),
+        list(
+          this.#content.exports.map((
+            { name, index },
+          ) => [...text(name), 0x00, ...unsignedLeb(index)]),
+        ),
       ),
       [10, ...unsignedLeb(codeCount.length + bytesIn(code)), ...codeCount],
       ...code,
@@ -114,19 +146,21 @@ export class ModuleBuilder {
     const codes = params.map((type) => valueTypes[type]);
     const results = result === undefined ? [0] : [1, valueTypes[result]];
     const type = [0x60, ...unsignedLeb(params.length), ...codes, ...results].join();
-    const known = this.#types.indexOf(type);
-    return known >= 0 ? known : this.#types.push(type) - 1;
+    const known = this.#content.types.indexOf(type);
+    return known >= 0 ? known : this.#content.types.push(type) - 1;
   }
 
   #limits(): number[] {
-    const { minimumPages = 1, maximumPages, shared = false } = this.#memory;
+    const { minimumPages, memory: { maximumPages, shared = false } } = this.#content;
     if (maximumPages === undefined) return [0x00, ...unsignedLeb(minimumPages)];
     return [shared ? 0x03 : 0x01, ...unsignedLeb(minimumPages), ...unsignedLeb(maximumPages)];
   }
 
   #names(): number[] {
     return list(
-      this.#functions.map(({ handle }) => [...unsignedLeb(handle.index), ...text(handle.name)]),
+      this.#content.functions.map((
+        { handle },
+      ) => [...unsignedLeb(handle.index), ...text(handle.name)]),
     );
   }
 }

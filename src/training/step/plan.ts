@@ -5,9 +5,11 @@
 import {
   type Arithmetic,
   type FunctionBuilder,
+  hasWideVectors,
   type Kernel,
   type MemoryImport,
   ModuleBuilder,
+  WORKBENCH_BYTES,
 } from "../../kernels/mod.ts";
 import { checkBytes } from "../kernel_memory.ts";
 import type { StepGraph, Value } from "./graph.ts";
@@ -34,6 +36,8 @@ export interface PlanOptions {
   readonly arithmetic: Arithmetic;
   /** What the module must know of a memory that threads share. @default {{}} */
   readonly memory?: MemoryImport;
+  /** Whether the engine joins pairs of vectors. @default as it was started */
+  readonly isWide?: boolean;
   /** More calls before the step. @default none */
   readonly extra?: ExtraCalls;
 }
@@ -103,10 +107,10 @@ export function planStep(
   graph: StepGraph,
   lanes: number,
   resident: Resident,
-  { arithmetic, memory = {}, extra = NO_EXTRA }: PlanOptions,
+  { arithmetic, memory = {}, extra = NO_EXTRA, isWide = hasWideVectors() }: PlanOptions,
 ): Plan {
-  const module = new ModuleBuilder({ arithmetic, memory });
   const arena = new Arena(resident.base);
+  const module = atWorkbench(new ModuleBuilder({ arithmetic, memory }), arena, isWide);
   const sources = placeSources(graph, lanes, resident, arena);
   const { loads, draws } = extra(module, sources, arena, [{ first: 0, count: lanes }]);
   const { placed, addresses } = placeResults(module, graph, lanes, resident, sources, arena);
@@ -122,6 +126,13 @@ export function planStep(
     ...finished(module, graph, sources, addresses, arena),
     calls: placed.flatMap(({ value, uses }) => uses.map(({ kernel }) => ({ value, kernel }))),
   };
+}
+
+/** The module for functions that have a workbench of their own, if there is a use for one. */
+export function atWorkbench(module: ModuleBuilder, arena: Arena, isWide: boolean): ModuleBuilder {
+  return isWide
+    ? module.withWorkbench(arena.take(WORKBENCH_BYTES).address, WORKBENCH_BYTES)
+    : module;
 }
 
 /** A plan whose module is complete, but for its list of calls. */

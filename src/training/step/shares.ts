@@ -20,12 +20,15 @@ export interface Task extends Turn {
   readonly instruction: Instruction;
   /** For each thread what it calls. */
   readonly uses: readonly (readonly KernelUse[])[];
-  /** It may be computed by any thread, and later too, as nothing waits for it. */
-  readonly canWait: boolean;
-  /** Its outputs, if threads share them, and what computes some of them. */
+  /**
+   * What a thread calls that computes all of it, if any thread may do so, and later too, as nothing
+   * waits for it.
+   */
+  readonly waiting?: (thread: number) => readonly KernelUse[];
+  /** Its outputs, if threads share them, and what a thread calls that computes some of them. */
   readonly cut?: {
     readonly count: number;
-    readonly usesOf: (outputs: OutputRange) => readonly KernelUse[];
+    readonly usesOf: (outputs: OutputRange, thread: number) => readonly KernelUse[];
   };
 }
 
@@ -44,7 +47,9 @@ export function shareWaiting(
   const changed = new Map<Task, Task>();
   let waiting: Task[] = [];
   const cost = ({ instruction: { value } }: Task) => costOf(value, lanes);
-  const waiters = tasks.filter(({ canWait }) => canWait).sort((a, b) => a.phase - b.phase);
+  const waiters = tasks.filter(({ waiting }) => waiting !== undefined).sort((a, b) =>
+    a.phase - b.phase
+  );
   for (const task of waiters) {
     waiting.push(task);
     const loads = Array.from({ length: threads }, () => 0);
@@ -57,8 +62,7 @@ export function shareWaiting(
     const isEven = Math.min(...loads) >= EVEN * Math.max(...loads);
     if (!isEven && task !== waiters.at(-1)) continue;
     for (const [i, own] of sorted.entries()) {
-      const whole = own.uses.flat();
-      const uses = loads.map((_, thread) => thread === owners[i] ? whole : []);
+      const uses = loads.map((_, thread) => thread === owners[i] ? own.waiting!(thread) : []);
       changed.set(own, { ...own, uses, phase: task.phase, share: owners[i]! });
     }
     waiting = [];

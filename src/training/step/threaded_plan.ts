@@ -7,7 +7,7 @@
  * The step is cut into phases, between which all threads wait for each other: within a phase no
  * thread reads what another one writes.
  */
-import { ModuleBuilder } from "../../kernels/mod.ts";
+import { hasWideVectors, ModuleBuilder } from "../../kernels/mod.ts";
 import { checkBytes } from "../kernel_memory.ts";
 import type { StepGraph, Value } from "./graph.ts";
 import type { LaneRange, OutputRange } from "./kernel_use.ts";
@@ -16,6 +16,7 @@ import { canSplit, costOf, outputsOf } from "./split_values.ts";
 import { Arena, type Place } from "./memory_plan.ts";
 import { phaseName } from "../threads/phase_name.ts";
 import {
+  atWorkbench,
   callKernels,
   finished,
   NO_EXTRA,
@@ -59,15 +60,16 @@ export function planThreads(
   lanes: number,
   threads: number,
   resident: Resident,
-  { arithmetic, memory = {}, extra = NO_EXTRA }: PlanOptions,
+  { arithmetic, memory = {}, extra = NO_EXTRA, isWide = hasWideVectors() }: PlanOptions,
 ): ThreadedPlan {
   const module = new ModuleBuilder({ arithmetic, memory });
   const arena = new Arena(resident.base, PAIR_BYTES);
+  const benches = Array.from({ length: threads }, () => atWorkbench(module, arena, isWide));
   const blocks = blocksFor(lanes, threads);
   const sources = placeSources(graph, lanes, resident, arena, blocks);
   const parts = laneRanges(lanes, threads);
   const { loads, draws } = extra(module, sources, arena, parts);
-  const distributed = distribute(module, schedule(graph), lanes, parts, blocks);
+  const distributed = distribute(benches, schedule(graph), lanes, parts, blocks);
   const tasks = cutOutputs(shareWaiting(distributed, lanes, threads), lanes, threads);
   const scratches = parts.map((_, thread) => takeScratches(tasks, thread, lanes, blocks, arena));
   const { addresses, phases } = placePhases(tasks, graph, lanes, sources, arena);
@@ -148,9 +150,13 @@ function placePhases(
   return { addresses, phases };
 }
 
-/** Gives each instruction its phase, and each whole one its thread: the one with the least to do. */
+/**
+ * Gives each instruction its phase, and each whole one its thread: the one with the least to do.
+ *
+ * @param modules the module for the functions of each thread
+ */
 function distribute(
-  module: ModuleBuilder,
+  modules: readonly ModuleBuilder[],
   instructions: readonly Instruction[],
   lanes: number,
   parts: readonly LaneRange[],
@@ -178,22 +184,23 @@ function distribute(
     let task: Task;
     if (update === null && canSplit(value, lanes, blocks)) {
       const follows = latest.some(({ share }) => share !== "samples");
-      const uses = parts.map((samples) =>
-        kernelsOf(module, value, lanes, store, { samples, blocks })
+      const uses = parts.map((samples, thread) =>
+        kernelsOf(modules[thread]!, value, lanes, store, { samples, blocks })
       );
       task = {
         instruction,
         uses,
         phase: follows ? least + 1 : least,
         share: "samples",
-        canWait: false,
       };
     } else if (outputs > 1) {
-      const usesOf = (own: OutputRange) =>
-        own.count === 0 ? [] : kernelsOf(module, value, lanes, store, { outputs: own, blocks });
+      const usesOf = (own: OutputRange, thread: number) =>
+        own.count === 0
+          ? []
+          : kernelsOf(modules[thread]!, value, lanes, store, { outputs: own, blocks });
       const phase = latest.length === 0 ? least : least + 1;
       const cut = { count: outputs, usesOf };
-      task = { instruction, uses: [], phase, share: "outputs", canWait: false, cut };
+      task = { instruction, uses: [], phase, share: "outputs", cut };
     } else {
       const shares = new Set(latest.map(({ share }) => share));
       const [only] = shares;
@@ -201,13 +208,15 @@ function distribute(
       const phase = joins || latest.length === 0 ? least : least + 1;
       const load = loads[phase] ??= parts.map(() => 0);
       const thread = joins ? only : load.indexOf(Math.min(...load));
-      const whole = kernelsOf(module, value, lanes, store, { blocks });
+      const whole = (thread: number) =>
+        kernelsOf(modules[thread]!, value, lanes, store, { blocks });
       load[thread]! += costOf(value, lanes);
-      const uses = parts.map((_, t) => t === thread ? whole : []);
       // What reads a variable must have done so before it is updated.
       const readsVariable = inputs.some(({ operation }) => operation.kind === "variable");
-      const canWait = store.update && !joins && !readsVariable;
-      task = { instruction, uses, phase, share: thread, canWait };
+      const own = { instruction, phase, share: thread };
+      task = store.update && !joins && !readsVariable
+        ? { ...own, uses: [], waiting: whole }
+        : { ...own, uses: parts.map((_, t) => t === thread ? whole(thread) : []) };
     }
     tasks.push(task);
     if (update === null) makers.set(value, task);
