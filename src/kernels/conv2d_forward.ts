@@ -37,5 +37,6 @@ export function conv2dForward(
       result: 1,
     },
     epilogue,
+    byPanels: shape.byPanels,
   }, { name, sourceName: "x", resultName: "y" });
 }

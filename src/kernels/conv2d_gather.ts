@@ -9,6 +9,7 @@
  * argument, so that border rows share the code of the interior.
  */
 import type { AxisTaps, TapRun } from "./conv_taps.ts";
+import { convolutionPanelsPay, panelConvolution } from "./conv2d_panels.ts";
 import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
 import { f32x4, i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
@@ -36,14 +37,22 @@ export interface GatherShape {
   };
   /** Bias is one float a result channel: only `"row"`. */
   readonly epilogue: Epilogue;
+  /** @default if it is large */
+  readonly byPanels?: boolean | undefined;
 }
 
-/** Operands `sourceName`, `w`, `resultName`, then those of the epilogue. */
+/**
+ * Operands `sourceName`, `w`, `resultName`, then those of the epilogue, then `scratch` if
+ * `scratchBytes` is not 0.
+ */
 export function gatherConvolution<S extends string, R extends string>(
   module: ModuleBuilder,
   shape: GatherShape,
   { name, sourceName, resultName }: { name: string; sourceName: S; resultName: R },
 ): Kernel {
+  if (convolutionPanelsPay(module, shape)) {
+    return panelConvolution(module, shape, { name, sourceName, resultName });
+  }
   const { batch, batchStride, source, result, rows, columns, weights, epilogue } = shape;
   const key = `${name} ${
     JSON.stringify([batch, batchStride, source, result, rows, columns, weights])

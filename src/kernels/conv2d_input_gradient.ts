@@ -38,5 +38,6 @@ export function conv2dInputGradient(
       result: outputChannels,
     },
     epilogue,
+    byPanels: shape.byPanels,
   }, { name, sourceName: "dy", resultName: "dx" });
 }

@@ -11,6 +11,8 @@ export interface Conv2dShape {
    * convolutions that `conv2d_gather.ts` computes. @default batch
    */
   readonly batchStride?: number;
+  /** Whether to go by panels where the module has a workbench. @default if it is large */
+  readonly byPanels?: boolean;
   /** Blocks that the batch lies in, for `conv2d_weight_gradient.ts`. @default one */
   readonly blocks?: BatchBlocks;
   readonly inputHeight: number;

@@ -10,7 +10,7 @@
 import type { FunctionBuilder } from "./emitter/function_builder.ts";
 import { f32x4, i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
-import type { Local, V128 } from "./emitter/value.ts";
+import type { Local } from "./emitter/value.ts";
 import {
   type Epilogue,
   epilogueKey,
@@ -68,8 +68,8 @@ export interface GemmShape {
   readonly depth?: number;
   /** Blocks that the columns of A lie in. @default one */
   readonly aBlocks?: Blocks;
-  /** Whether a step does it many times, so that more code for it pays. @default false */
-  readonly often?: boolean;
+  /** Whether to go by panels where the module has a workbench. @default if it is large */
+  readonly byPanels?: boolean;
 }
 
 /** A product that may go on with the sums that C holds. */

@@ -5,22 +5,14 @@
  * Column by column of panels, a block of depth after the other: a panel is copied, and meets all
  * strips of A. Between blocks the sums wait in scratch.
  */
-import type { FunctionBuilder } from "./emitter/function_builder.ts";
 import { i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
-import type { I32, Local } from "./emitter/value.ts";
-import { epilogueKey, epilogueOperands, storeResult } from "./epilogue.ts";
+import { epilogueKey, epilogueOperands } from "./epilogue.ts";
 import type { GemmShape } from "./gemm.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { packPanel } from "./pack_panel.ts";
-import {
-  PANEL_DEPTH,
-  PANEL_VECTORS,
-  panelPlace,
-  panelTile,
-  stripRows,
-  sumPlace,
-} from "./panel_tile.ts";
+import { beginSums, copyTargets, keepSums, storeSums } from "./panel_sums.ts";
+import { PANEL_DEPTH, PANEL_VECTORS, panelPlace, panelTile, stripRows } from "./panel_tile.ts";
 import { range, splitEvenly } from "./tiles.ts";
 
 /** With fewer rows or columns a panel is not read often enough, or has no pairs of vectors. */
@@ -32,10 +24,10 @@ const LEAST_MULTIPLICATIONS = 2 ** 20;
 /** Whether a product is faster by panels. */
 export function panelsPay(
   { workbench }: ModuleBuilder,
-  { m, n, k, aBlocks, often = m * n * k >= LEAST_MULTIPLICATIONS }: GemmShape,
+  { m, n, k, aBlocks, byPanels = m * n * k >= LEAST_MULTIPLICATIONS }: GemmShape,
 ): boolean {
   const fits = m >= LEAST_ROWS && n >= LEAST_COLUMNS && (aBlocks === undefined || k <= PANEL_DEPTH);
-  return workbench !== undefined && fits && often;
+  return workbench !== undefined && fits && byPanels;
 }
 
 /**
@@ -50,6 +42,7 @@ export function panelProduct(
 ): Kernel {
   const { m, n, k, aRow, aDepth, bDepth, cRow, epilogue = {}, aBlocks } = shape;
   const waits = k > PANEL_DEPTH;
+  const strips = splitEvenly(m, stripRows(module));
   return defineKernel(module, {
     key: `panel product ${[m, n, k, aRow, aDepth, bDepth, cRow, scalesPanels]} ${
       epilogueKey(epilogue)
@@ -67,125 +60,69 @@ export function panelProduct(
       const rest = panelScale === undefined ? epilogue : { ...epilogue, scale: 1 };
       const { b, c, mask } = args;
       const bias = epilogue.bias === "column" ? args.bias : undefined;
-      const columns = Math.ceil(n / 4);
-      const whole = Math.floor(columns / PANEL_VECTORS);
-      const last = columns - whole * PANEL_VECTORS;
-      const hasPart = n % 4 > 0;
-      const panels = (vectors: number, count: number, lastLanes: number) =>
+      for (const { vectors, lastLanes, count } of panelsOf(n)) {
         f.loop(count, () => {
           panel(vectors, lastLanes);
           for (const pointer of [b, c, mask, bias]) {
             if (pointer !== undefined) f.bump(pointer, vectors * 16);
           }
         });
-      const lastLanes = hasPart ? n % 4 : 4;
-      panels(PANEL_VECTORS, hasPart && last === 0 ? whole - 1 : whole, 4);
-      if (hasPart && last === 0) panels(PANEL_VECTORS, 1, lastLanes);
-      if (last > 0) panels(last, 1, lastLanes);
+      }
 
       /** All rows of some columns, from where the pointers are. */
       function panel(vectors: number, lastLanes: number): void {
-        const gaps = gapsOf(shape);
+        const store = {
+          ...{ vectors, lastLanes, cRow, epilogue: rest },
+          scale: scalesPanels ? undefined : scale,
+        };
         const a = f.let(args.a), from = f.let(b);
-        const sums = range(stripRows(module) * vectors);
-        const place = (i: number) => sumPlace(module, vectors, 0, i);
-        const start = i32.const(0);
         if (waits) f.memoryFill(args.scratch, 0, m * vectors * 16);
         for (const { size: depth, count } of splitEvenly(k, PANEL_DEPTH)) {
           f.loop(count, () => {
-            packPanel(
-              f,
-              from,
-              f.let(i32.const(panelPlace(module))),
-              depth,
-              bDepth,
-              vectors,
-              panelScale,
-            );
+            const to = f.let(i32.const(panelPlace(module)));
+            packPanel(f, from, to, depth, bDepth, vectors, panelScale);
             f.bump(from, depth * bDepth * 4);
             const strip = f.let(a);
-            const waiting = waits ? f.let(args.scratch) : undefined;
-            const to = waits ? undefined : copyOf(f, { c, mask, bias: args.bias });
-            for (const { size: rows, count } of splitEvenly(m, stripRows(module))) {
-              const tile = panelTile(module, { rows, vectors, depth, aRow, aDepth, gaps });
-              const own = sums.slice(0, rows * vectors);
+            const kept = waits ? f.let(args.scratch) : undefined;
+            const target = waits ? undefined : copyTargets(f, args);
+            for (const { size: rows, count } of strips) {
+              const own = { rows, vectors, depth, aRow, aDepth, gaps: gapsOf(shape) };
+              const tile = panelTile(module, own);
               f.loop(count, () => {
-                for (const i of own) {
-                  const sum = waiting === undefined ? f.floats(0) : v128.load(waiting, i * 16);
-                  f.store(start, sum, place(i));
-                }
+                beginSums(f, module, rows * vectors, kept);
                 f.call(tile, strip);
                 f.bump(strip, rows * aRow * 4);
-                if (waiting !== undefined) {
-                  for (const i of own) f.store(waiting, v128.load(start, place(i)), i * 16);
-                  f.bump(waiting, own.length * 16);
-                }
-                if (to !== undefined) {
-                  storeStrip(
-                    to,
-                    rows,
-                    vectors,
-                    lastLanes,
-                    i32.const(0),
-                    sumPlace(module, vectors, 0, 0),
-                  );
-                }
+                if (target !== undefined) storeSums(f, module, target, { ...store, rows });
+                if (kept === undefined) return;
+                keepSums(f, module, rows * vectors, kept);
+                f.bump(kept, rows * vectors * 16);
               });
             }
             f.bump(a, depth * aDepth * 4);
           });
         }
         if (!waits) return;
-        const to = copyOf(f, { c, mask, bias: args.bias });
-        const waiting = f.let(args.scratch);
-        for (const { size: rows, count } of splitEvenly(m, stripRows(module))) {
+        const target = copyTargets(f, args), kept = f.let(args.scratch);
+        for (const { size: rows, count } of strips) {
           f.loop(count, () => {
-            storeStrip(to, rows, vectors, lastLanes, waiting, 0);
-            f.bump(waiting, rows * vectors * 16);
+            storeSums(f, module, target, { ...store, rows }, kept);
+            f.bump(kept, rows * vectors * 16);
           });
         }
-      }
-
-      /** Stores the results of a strip and goes on to the next. */
-      function storeStrip(
-        to: Targets,
-        rows: number,
-        vectors: number,
-        lastLanes: number,
-        sums: I32,
-        offset: number,
-      ): void {
-        for (const r of range(rows)) {
-          const rowBias = to.bias !== undefined && epilogue.bias === "row"
-            ? f.let(v128.load32Splat(to.bias, r * 4))
-            : undefined;
-          for (const v of range(vectors)) {
-            const bias = rowBias ?? (to.bias && v128.load(to.bias, v * 16));
-            storeResult(f, rest, v128.load(sums, offset + (r * vectors + v) * 16), {
-              ...{ c: to.c, mask: to.mask, bias, scale: scalesPanels ? undefined : scale },
-              offset: r * cRow * 4 + v * 16,
-              lanes: v === vectors - 1 ? lastLanes : 4,
-            });
-          }
-        }
-        f.bump(to.c, rows * cRow * 4);
-        if (to.mask !== undefined) f.bump(to.mask, rows * cRow * 4);
-        if (to.bias !== undefined && epilogue.bias === "row") f.bump(to.bias, rows * 4);
       }
     },
   });
 }
 
-/** Where the results of a strip go and what they meet there. */
-interface Targets {
-  readonly c: Local<"i32">;
-  readonly mask: Local<"i32"> | undefined;
-  readonly bias: Local<"i32"> | undefined;
-}
-
-/** The same places in locals of their own. */
-function copyOf(f: FunctionBuilder, { c, mask, bias }: Targets): Targets {
-  return { c: f.let(c), mask: mask && f.let(mask), bias: bias && f.let(bias) };
+/** The panels of `n` columns. */
+function panelsOf(n: number): { vectors: number; lastLanes: number; count: number }[] {
+  const vectors = Math.ceil(n / 4);
+  const lastLanes = n - (vectors - 1) * 4;
+  const last = (vectors - 1) % PANEL_VECTORS + 1;
+  return [
+    { vectors: PANEL_VECTORS, lastLanes: 4, count: (vectors - last) / PANEL_VECTORS },
+    { vectors: last, lastLanes, count: 1 },
+  ];
 }
 
 /** Where A's blocks end, and what lies between them. */

@@ -47,9 +47,9 @@ export function stripRows(module: ModuleBuilder): number {
   return module.arithmetic === "fused" ? MOST_ROWS : MOST_ROWS - 1;
 }
 
-/** Where the sum of a row and a vector of it lies, [row][vector]. */
-export function sumPlace(module: ModuleBuilder, vectors: number, row: number, vector: number) {
-  return panelPlace(module) + SUMS_AT + (row * vectors + vector) * 16;
+/** Where the sums lie, [rows][vectors]. */
+export function sumsPlace(module: ModuleBuilder): number {
+  return panelPlace(module) + SUMS_AT;
 }
 
 /** Where the panel lies, [depth][vectors]. */
@@ -66,7 +66,7 @@ export function panelTile(module: ModuleBuilder, shape: PanelTileShape): Functio
   return module.cached(name, () =>
     module.function(name, { a: "i32" }, (f, args) => {
       const start = i32.const(0);
-      const place = (r: number, v: number) => sumPlace(module, vectors, r, v);
+      const place = (r: number, v: number) => sumsPlace(module) + (r * vectors + v) * 16;
       const sums = range(rows).map((r) =>
         range(vectors).map((v) => f.let(v128.load(start, place(r, v))))
       );

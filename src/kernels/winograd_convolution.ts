@@ -176,7 +176,7 @@ function tiledConvolution(module: ModuleBuilder, convolution: TiledConvolution):
     return gemm(module, {
       ...{ m: result.channels, n: lanes, k: source.channels, bDepth: lanes, cRow: lanes },
       ...(turned ? { aRow: source.channels, aDepth: 1 } : { aRow: 1, aDepth: result.channels }),
-      ...{ pack: false, often: true },
+      ...{ pack: false, byPanels: true },
     });
   }
 

@@ -111,7 +111,7 @@ export function winogradWeightGradient(
     const { func } = gemm(module, {
       ...{ m: inputChannels, n: outputChannels, k: lanes, aRow: lanes, aDepth: 1 },
       ...{ bDepth: paddedChannels(dy), cRow: outputChannels },
-      ...{ epilogue: { accumulate: true }, pack: false, often: true },
+      ...{ epilogue: { accumulate: true }, pack: false, byPanels: true },
     });
     const a = f.let(at.xPlanes), b = f.let(at.dyPlanes), c = f.let(at.sums);
     f.loop(PLANES, () => {

@@ -1,4 +1,5 @@
-/** Compares the three kernels of a convolution with their plain twins. */
+/** Compares the three kernels of a convolution with their plain twins, and panels with plain loops. */
+import assert from "node:assert/strict";
 import {
   conv2dOutput,
   type Conv2dShape,
@@ -62,12 +63,27 @@ export function checkConvolution(
       { x, w, y, bias, mask: yMask, scale },
     );
     assertClose(first.y, forwarded);
+    const byPanels = { ...shape, byPanels: true };
+    const firstByPanels = runKernel(
+      arithmetic,
+      (module) => kernels.forward(module, byPanels, forward),
+      { x, w, y, bias, mask: yMask, scale },
+      true,
+    );
+    assert.deepEqual(firstByPanels.y, first.y);
     const second = runKernel(
       arithmetic,
       (module) => kernels.inputGradient(module, shape, input),
       { dy: y, w, dx: x, bias, mask: xMask, scale },
     );
     assertClose(second.dx, dx);
+    const secondByPanels = runKernel(
+      arithmetic,
+      (module) => kernels.inputGradient(module, byPanels, input),
+      { dy: y, w, dx: x, bias, mask: xMask, scale },
+      true,
+    );
+    assert.deepEqual(secondByPanels.dx, second.dx);
     const third = runKernel(
       arithmetic,
       (module) => kernels.weightGradient(module, shape, weights),

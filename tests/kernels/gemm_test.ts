@@ -83,7 +83,7 @@ Deno.test("gemm() gives the same bits by panels", () => {
           ...(k % 2 === 0 && k <= 64 && turn % 3 === 0
             ? { aBlocks: { count: 2, stride: k * m } }
             : {}),
-          often: true,
+          byPanels: true,
         };
         const operands = {
           ...{ a: noise(2 * m * k, 1), b: noise(k * bDepth, 2), c: noise(m * (n + 1) + 3, 3) },

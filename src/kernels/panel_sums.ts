@@ -1,0 +1,93 @@
+/** The sums of a strip on the workbench: how they begin, wait for more, and become results. */
+import type { FunctionBuilder } from "./emitter/function_builder.ts";
+import { i32, v128 } from "./emitter/instructions.ts";
+import type { ModuleBuilder } from "./emitter/module_builder.ts";
+import type { Local, V128 } from "./emitter/value.ts";
+import { type Epilogue, storeResult } from "./epilogue.ts";
+import { sumsPlace } from "./panel_tile.ts";
+import { range } from "./tiles.ts";
+
+const START = i32.const(0);
+
+/** Lets the sums of a strip begin: at zero, or as those that were kept. */
+export function beginSums(
+  f: FunctionBuilder,
+  module: ModuleBuilder,
+  vectors: number,
+  kept?: Local<"i32">,
+): void {
+  for (const i of range(vectors)) {
+    const sum = kept === undefined ? f.floats(0) : v128.load(kept, i * 16);
+    f.store(START, sum, sumsPlace(module) + i * 16);
+  }
+}
+
+/** Keeps the sums of a strip elsewhere. */
+export function keepSums(
+  f: FunctionBuilder,
+  module: ModuleBuilder,
+  vectors: number,
+  to: Local<"i32">,
+): void {
+  for (const i of range(vectors)) {
+    f.store(to, v128.load(START, sumsPlace(module) + i * 16), i * 16);
+  }
+}
+
+/** Where the results of a strip go and what they meet there. */
+export interface StripTargets {
+  readonly c: Local<"i32">;
+  readonly mask?: Local<"i32"> | undefined;
+  readonly bias?: Local<"i32"> | undefined;
+}
+
+/** The same places in locals of their own. */
+export function copyTargets(f: FunctionBuilder, { c, mask, bias }: StripTargets): StripTargets {
+  return { c: f.let(c), mask: mask && f.let(mask), bias: bias && f.let(bias) };
+}
+
+/** How the results of a strip are stored. */
+export interface StripStore {
+  readonly rows: number;
+  readonly vectors: number;
+  /** Columns of the last vector that exist. */
+  readonly lastLanes: number;
+  /** Floats from one row of results to the next. */
+  readonly cRow: number;
+  readonly epilogue: Epilogue;
+  /** The factor when it is an operand. */
+  readonly scale: V128 | undefined;
+}
+
+/**
+ * Stores the results of a strip and moves its targets on to the next.
+ *
+ * @param kept where the sums were kept @default the workbench
+ */
+export function storeSums(
+  f: FunctionBuilder,
+  module: ModuleBuilder,
+  to: StripTargets,
+  { rows, vectors, lastLanes, cRow, epilogue, scale }: StripStore,
+  kept?: Local<"i32">,
+): void {
+  const isRowBias = to.bias !== undefined && epilogue.bias === "row";
+  for (const r of range(rows)) {
+    const rowBias = isRowBias ? f.let(v128.load32Splat(to.bias!, r * 4)) : undefined;
+    for (const v of range(vectors)) {
+      const at = (r * vectors + v) * 16;
+      const sum = kept === undefined
+        ? v128.load(START, sumsPlace(module) + at)
+        : v128.load(kept, at);
+      storeResult(f, epilogue, sum, {
+        ...{ c: to.c, mask: to.mask, scale },
+        bias: rowBias ?? (to.bias && v128.load(to.bias, v * 16)),
+        offset: r * cRow * 4 + v * 16,
+        lanes: v === vectors - 1 ? lastLanes : 4,
+      });
+    }
+  }
+  f.bump(to.c, rows * cRow * 4);
+  if (to.mask !== undefined) f.bump(to.mask, rows * cRow * 4);
+  if (isRowBias) f.bump(to.bias!, rows * 4);
+}
