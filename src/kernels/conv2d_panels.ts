@@ -16,8 +16,16 @@ import { epilogueKey, epilogueOperands } from "./epilogue.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { packPanel } from "./pack_panel.ts";
 import { beginSums, copyTargets, keepSums, storeSums } from "./panel_sums.ts";
-import { PANEL_DEPTH, PANEL_VECTORS, panelPlace, panelTile, stripRows } from "./panel_tile.ts";
-import { range, splitEvenly } from "./tiles.ts";
+import {
+  depthsOf,
+  PANEL_DEPTH,
+  PANEL_VECTORS,
+  panelPlace,
+  panelTile,
+  stripRows,
+  stripsOf,
+} from "./panel_tile.ts";
+import { range } from "./tiles.ts";
 
 /** Fewer channels do not pay for the copies, fewer samples are no pairs of vectors. */
 const LEAST_CHANNELS = 4;
@@ -77,7 +85,7 @@ export function panelConvolution(
   const own = epilogueOperands(epilogue);
   const lanes = batchStride * 4;
   const sourcePixel = source.channels * lanes, resultPixel = result.channels * lanes;
-  const strips = splitEvenly(result.channels, stripRows(module));
+  const strips = stripsOf(module, result.channels);
   const isOneStrip = result.channels <= stripRows(module);
   const gatherings = rows.runs.flatMap((row) =>
     columns.runs.map((column) => gatheringOf(shape, row, column))
@@ -182,7 +190,7 @@ export function panelConvolution(
     const [first] = gathering.passes;
     if (first === undefined || isOnePass(gathering)) {
       if (first !== undefined) pack(f, first, at.x, vectors);
-      const w = f.let(i32.add(at.w, (first?.terms[0]!.weight ?? 0) * 4));
+      const w = f.let(i32.add(at.w, (first?.terms[0]?.weight ?? 0) * 4));
       eachStrip((rows) => {
         beginSums(f, module, rows * vectors);
         if (first !== undefined) f.call(tileOf(first, rows), w);
@@ -267,7 +275,7 @@ function gatheringOf(shape: GatherShape, row: TapRun, column: TapRun): Gathering
   );
   const passes: Pass[] = [];
   let start = 0;
-  for (const { size, count } of splitEvenly(terms.length, PANEL_DEPTH)) {
+  for (const { size, count } of depthsOf(terms.length)) {
     for (const _ of range(count)) {
       const own = terms.slice(start, start + size);
       start += size;

@@ -12,8 +12,15 @@ import type { GemmShape } from "./gemm.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { packPanel } from "./pack_panel.ts";
 import { beginSums, copyTargets, keepSums, storeSums } from "./panel_sums.ts";
-import { PANEL_DEPTH, PANEL_VECTORS, panelPlace, panelTile, stripRows } from "./panel_tile.ts";
-import { range, splitEvenly } from "./tiles.ts";
+import {
+  depthsOf,
+  PANEL_DEPTH,
+  PANEL_VECTORS,
+  panelPlace,
+  panelTile,
+  stripsOf,
+} from "./panel_tile.ts";
+import { range } from "./tiles.ts";
 
 /** With fewer rows or columns a panel is not read often enough, or has no pairs of vectors. */
 const LEAST_ROWS = 6;
@@ -42,7 +49,7 @@ export function panelProduct(
 ): Kernel {
   const { m, n, k, aRow, aDepth, bDepth, cRow, epilogue = {}, aBlocks } = shape;
   const waits = k > PANEL_DEPTH;
-  const strips = splitEvenly(m, stripRows(module));
+  const strips = stripsOf(module, m);
   return defineKernel(module, {
     key: `panel product ${[m, n, k, aRow, aDepth, bDepth, cRow, scalesPanels]} ${
       epilogueKey(epilogue)
@@ -77,7 +84,7 @@ export function panelProduct(
         };
         const a = f.let(args.a), from = f.let(b);
         if (waits) f.memoryFill(args.scratch, 0, m * vectors * 16);
-        for (const { size: depth, count } of splitEvenly(k, PANEL_DEPTH)) {
+        for (const { size: depth, count } of depthsOf(k)) {
           f.loop(count, () => {
             const to = f.let(i32.const(panelPlace(module)));
             packPanel(f, from, to, depth, bDepth, vectors, panelScale);

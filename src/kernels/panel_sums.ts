@@ -16,9 +16,20 @@ export function beginSums(
   vectors: number,
   kept?: Local<"i32">,
 ): void {
-  for (const i of range(vectors)) {
-    const sum = kept === undefined ? f.floats(0) : v128.load(kept, i * 16);
-    f.store(START, sum, sumsPlace(module) + i * 16);
+  const place = sumsPlace(module);
+  if (kept === undefined) {
+    const name = `clear ${vectors} sums at ${place}`;
+    f.call(module.cached(name, () =>
+      module.function(name, {}, (f) => {
+        for (const i of range(vectors)) f.store(START, f.floats(0), place + i * 16);
+      })));
+  } else {
+    const name = `take ${vectors} sums at ${place}`;
+    const take = module.cached(name, () =>
+      module.function(name, { kept: "i32" }, (f, { kept }) => {
+        for (const i of range(vectors)) f.store(START, v128.load(kept, i * 16), place + i * 16);
+      }));
+    f.call(take, kept);
   }
 }
 
@@ -29,9 +40,13 @@ export function keepSums(
   vectors: number,
   to: Local<"i32">,
 ): void {
-  for (const i of range(vectors)) {
-    f.store(to, v128.load(START, sumsPlace(module) + i * 16), i * 16);
-  }
+  const place = sumsPlace(module);
+  const name = `keep ${vectors} sums at ${place}`;
+  const keep = module.cached(name, () =>
+    module.function(name, { to: "i32" }, (f, { to }) => {
+      for (const i of range(vectors)) f.store(to, v128.load(START, place + i * 16), i * 16);
+    }));
+  f.call(keep, to);
 }
 
 /** Where the results of a strip go and what they meet there. */

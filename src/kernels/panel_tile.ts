@@ -16,13 +16,15 @@ import { i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local } from "./emitter/value.ts";
 import { splatRows } from "./splat_rows.ts";
-import { range } from "./tiles.ts";
+import { range, splitEvenly, type TileRun } from "./tiles.ts";
 
 /** Vectors of a panel, at most. */
 export const PANEL_VECTORS = 4;
 /** Rows of a panel, at most: the code for more would not stay in the processor's cache of it. */
 export const PANEL_DEPTH = 64;
 const MOST_ROWS = 6;
+/** So few rows are cut into strips of 4 too, whose 8 sums just suffice. */
+const MOST_SMALL_ROWS = 32;
 
 const SUMS_AT = PANEL_DEPTH * PANEL_VECTORS * 16;
 /** Bytes of a module's workbench. */
@@ -45,6 +47,25 @@ export interface PanelTileShape {
 /** Most rows of a strip. */
 export function stripRows(module: ModuleBuilder): number {
   return module.arithmetic === "fused" ? MOST_ROWS : MOST_ROWS - 1;
+}
+
+/** Cuts rows into strips: of one size where there is one about as fast, as each size has its code. */
+export function stripsOf(module: ModuleBuilder, rows: number): TileRun[] {
+  const most = stripRows(module);
+  const size = [most, most - 1, ...(rows <= MOST_SMALL_ROWS ? [4] : [])].find((size) =>
+    rows % size === 0
+  );
+  return size === undefined ? splitEvenly(rows, most) : [{ size, count: rows / size }];
+}
+
+/** Cuts a depth into blocks that panels hold: of one size where it takes few more of them. */
+export function depthsOf(depth: number): TileRun[] {
+  const least = Math.ceil(depth / PANEL_DEPTH);
+  const blocks = range(Math.floor(least / 4) + 1).map((more) => least + more)
+    .find((blocks) => depth % blocks === 0);
+  return blocks === undefined
+    ? splitEvenly(depth, PANEL_DEPTH)
+    : [{ size: depth / blocks, count: blocks }];
 }
 
 /** Where the sums lie, [rows][vectors]. */
@@ -72,12 +93,11 @@ export function panelTile(module: ModuleBuilder, shape: PanelTileShape): Functio
       );
       const a = splatRows(f, args.a, rows, aRow * 4);
       const columns: Local<"v128">[] = range(vectors).map(() => f.local("v128"));
+      const targets = columns.map(({ assignment }) => ({ assignment }));
       f.writeOut(depth, (k) => {
         const gap = gaps.get(k);
         if (gap !== undefined) a.advance(gap * 4);
-        for (const [v, column] of columns.entries()) {
-          f.set(column, v128.load(start, panel + (k * vectors + v) * 16));
-        }
+        f.setFrom(panel + k * vectors * 16, targets);
       }, () => {
         for (const [r, row] of sums.entries()) {
           const factor = f.let(a.load(r));

@@ -20,6 +20,8 @@ export interface FunctionHandle {
 }
 
 const NO_RESULT = 0x40;
+/** `i32.const 0`, `v128.load` with its alignment; an offset follows. */
+const LOAD_AT_OFFSET = [0x41, 0x00, 0xfd, 0x00, 0x04];
 
 export class FunctionBuilder {
   /** Pieces of code, joined when the module is written. */
@@ -70,6 +72,16 @@ export class FunctionBuilder {
 
   set<T extends ValueType>(local: Local<T>, value: Value<T>): void {
     this.#append(instruction("local.set", [local.type], [value], local.assignment));
+  }
+
+  /** Sets vectors to what lies from a constant address on, one behind the other. */
+  setFrom(address: number, vectors: readonly { readonly assignment: readonly number[] }[]): void {
+    // Written out thousands of times before the first step, so without expressions between.
+    let code: number[] = [];
+    for (let v = 0; v < vectors.length; v++) {
+      code = code.concat(LOAD_AT_OFFSET, unsignedLeb(address + v * 16), vectors[v]!.assignment);
+    }
+    this.#append(code);
   }
 
   /** Adds to an integer local, as pointers do. */
