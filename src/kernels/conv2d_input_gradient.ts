@@ -4,6 +4,7 @@
  * cleared first. FLOP and register tile: `conv2d_gather.ts`.
  */
 import { conv2dAxes, type Conv2dShape } from "./conv2d_shape.ts";
+import { scatterInputGradient, scatterPays } from "./conv2d_scatter.ts";
 import { gatherConvolution } from "./conv2d_gather.ts";
 import { gradientTaps } from "./conv_taps.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
@@ -21,6 +22,7 @@ export function conv2dInputGradient(
   epilogue: Epilogue = {},
 ): Kernel {
   if (winogradPays(shape)) return winogradInputGradient(module, shape, epilogue);
+  if (scatterPays(module, shape, epilogue)) return scatterInputGradient(module, shape, epilogue);
   const { batch, inputChannels, outputChannels, kernelWidth } = shape;
   const name = "conv2d input gradient";
   const { rows, columns } = conv2dAxes(shape);

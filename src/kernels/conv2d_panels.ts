@@ -3,8 +3,9 @@
  * exists. See `panel_tile.ts` for why, and for the register tile.
  *
  * What up to 16 samples of a pixel gather, [taps][source channels][samples], is a panel that meets all
- * strips of weights. A pixel that gathers more than a panel holds does so kernel row by kernel row, in
- * several passes; the sums wait on the workbench, or in scratch if there are several strips.
+ * strips of weights. A pixel that gathers more than a panel holds does so in several passes, at a
+ * border kernel row by kernel row; the sums wait on the workbench, or in scratch if there are several
+ * strips.
  */
 import type { AxisTaps, TapRun } from "./conv_taps.ts";
 import type { GatherShape } from "./conv2d_gather.ts";
@@ -15,12 +16,13 @@ import type { Local } from "./emitter/value.ts";
 import { epilogueKey, epilogueOperands } from "./epilogue.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { packPanel } from "./pack_panel.ts";
-import { beginSums, copyTargets, keepSums, storeSums } from "./panel_sums.ts";
+import { clearSums, copyTargets, keepSums, storeSums, takeSums } from "./panel_sums.ts";
 import {
   depthsOf,
   PANEL_DEPTH,
   PANEL_VECTORS,
   panelPlace,
+  panelsOf,
   panelTile,
   stripRows,
   stripsOf,
@@ -140,7 +142,7 @@ export function panelConvolution(
           );
           const { bias, taps, scratch } = args;
           f.loop(run.count, () => {
-            for (const { vectors, count } of panelsOf(batch / 4)) {
+            for (const { vectors, count } of panelsOf(batch)) {
               f.loop(count, () => {
                 pixel(f, found[i]!, { vectors, x, w, scale, taps: taps!, scratch: scratch! }, {
                   ...{ c: y!, mask, bias },
@@ -192,14 +194,14 @@ export function panelConvolution(
       if (first !== undefined) pack(f, first, at.x, vectors);
       const w = f.let(i32.add(at.w, (first?.terms[0]?.weight ?? 0) * 4));
       eachStrip((rows) => {
-        beginSums(f, module, rows * vectors);
+        clearSums(f, module, { rows, vectors });
         if (first !== undefined) f.call(tileOf(first, rows), w);
         storeSums(f, module, target, { ...store, rows });
         f.bump(w, rows * weights.result * 4);
       });
       return;
     }
-    if (isOneStrip) beginSums(f, module, result.channels * vectors);
+    if (isOneStrip) clearSums(f, module, { rows: result.channels, vectors });
     else f.memoryFill(at.scratch, 0, result.channels * vectors * 16);
     const x = f.let(at.x), w = f.let(at.w);
     f.repeat(gathering.isRepeated ? at.taps : i32.const(1), () => {
@@ -212,9 +214,9 @@ export function panelConvolution(
         }
         const kept = f.let(at.scratch);
         eachStrip((rows) => {
-          beginSums(f, module, rows * vectors, kept);
+          takeSums(f, module, { rows, vectors }, kept);
           f.call(tileOf(pass, rows), strip);
-          keepSums(f, module, rows * vectors, kept);
+          keepSums(f, module, { rows, vectors }, kept);
           f.bump(kept, rows * vectors * 16);
           f.bump(strip, rows * weights.result * 4);
         });
@@ -243,26 +245,18 @@ export function panelConvolution(
   }
 }
 
-/** Vectors of samples in panels. */
-function panelsOf(vectors: number): { vectors: number; count: number }[] {
-  const rest = vectors % PANEL_VECTORS;
-  return [
-    { vectors: PANEL_VECTORS, count: Math.floor(vectors / PANEL_VECTORS) },
-    ...(rest > 0 ? [{ vectors: rest, count: 1 }] : []),
-  ];
-}
-
 function isOnePass({ passes, isRepeated }: Gathering): boolean {
   return passes.length <= 1 && !isRepeated;
 }
 
-/** What the pixels of two runs gather: all kernel rows at once where a panel holds them. */
+/** What the pixels of two runs gather: in passes of their own where no kernel row is missing. */
 function gatheringOf(shape: GatherShape, row: TapRun, column: TapRun): Gathering {
   const { batchStride, source, rows, columns, weights } = shape;
   const pixel = source.channels * batchStride * 4;
   const perRow = column.taps * source.channels;
   if (row.taps * perRow === 0) return { passes: [], isRepeated: false };
-  const isRepeated = row.taps * perRow > PANEL_DEPTH;
+  const most = Math.max(...rows.runs.map(({ taps }) => taps));
+  const isRepeated = row.taps * perRow > PANEL_DEPTH && row.taps < most;
   const terms = range(isRepeated ? 1 : row.taps).flatMap((ky) =>
     range(column.taps).flatMap((kx) =>
       range(source.channels).map((channel) => ({

@@ -9,6 +9,7 @@
  * scratch, laid out as dw with a vector for each float.
  */
 import { type BatchBlocks, conv2dAxes, type Conv2dShape } from "./conv2d_shape.ts";
+import { turnedWeightGradient, turningPays } from "./conv2d_turned_gradient.ts";
 import { type AxisTaps, forwardTaps, type TapRun } from "./conv_taps.ts";
 import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
 import { i32, v128 } from "./emitter/instructions.ts";
@@ -51,6 +52,7 @@ export function conv2dWeightGradient(
   part = shape.outputChannels,
 ): Kernel {
   if (winogradPays(shape)) return winogradWeightGradient(module, shape, epilogue);
+  if (turningPays(module, shape)) return turnedWeightGradient(module, shape, epilogue, part);
   const { batch, inputChannels, outputChannels, kernelHeight, kernelWidth } = shape;
   if (kernelHeight * kernelWidth === 1) {
     return pointwiseWeightGradient(module, shape, epilogue, part);

@@ -11,12 +11,13 @@ import { epilogueKey, epilogueOperands } from "./epilogue.ts";
 import type { GemmShape } from "./gemm.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { packPanel } from "./pack_panel.ts";
-import { beginSums, copyTargets, keepSums, storeSums } from "./panel_sums.ts";
+import { clearSums, copyTargets, keepSums, storeSums, takeSums } from "./panel_sums.ts";
 import {
   depthsOf,
   PANEL_DEPTH,
   PANEL_VECTORS,
   panelPlace,
+  panelsOf,
   panelTile,
   stripsOf,
 } from "./panel_tile.ts";
@@ -96,12 +97,13 @@ export function panelProduct(
               const own = { rows, vectors, depth, aRow, aDepth, gaps: gapsOf(shape) };
               const tile = panelTile(module, own);
               f.loop(count, () => {
-                beginSums(f, module, rows * vectors, kept);
+                if (kept === undefined) clearSums(f, module, { rows, vectors });
+                else takeSums(f, module, { rows, vectors }, kept);
                 f.call(tile, strip);
                 f.bump(strip, rows * aRow * 4);
                 if (target !== undefined) storeSums(f, module, target, { ...store, rows });
                 if (kept === undefined) return;
-                keepSums(f, module, rows * vectors, kept);
+                keepSums(f, module, { rows, vectors }, kept);
                 f.bump(kept, rows * vectors * 16);
               });
             }
@@ -119,17 +121,6 @@ export function panelProduct(
       }
     },
   });
-}
-
-/** The panels of `n` columns. */
-function panelsOf(n: number): { vectors: number; lastLanes: number; count: number }[] {
-  const vectors = Math.ceil(n / 4);
-  const lastLanes = n - (vectors - 1) * 4;
-  const last = (vectors - 1) % PANEL_VECTORS + 1;
-  return [
-    { vectors: PANEL_VECTORS, lastLanes: 4, count: (vectors - last) / PANEL_VECTORS },
-    { vectors: last, lastLanes, count: 1 },
-  ];
 }
 
 /** Where A's blocks end, and what lies between them. */

@@ -9,44 +9,72 @@ import { range } from "./tiles.ts";
 
 const START = i32.const(0);
 
-/** Lets the sums of a strip begin: at zero, or as those that were kept. */
-export function beginSums(
+/** Sums of a strip that are kept elsewhere. */
+export interface KeptSums {
+  readonly rows: number;
+  readonly vectors: number;
+  /** From one row of them to the next. @default one lies behind the other */
+  readonly rowBytes?: number;
+}
+
+/** Lets the sums of a strip begin at zero. */
+export function clearSums(
   f: FunctionBuilder,
   module: ModuleBuilder,
-  vectors: number,
-  kept?: Local<"i32">,
+  { rows, vectors }: KeptSums,
 ): void {
   const place = sumsPlace(module);
-  if (kept === undefined) {
-    const name = `clear ${vectors} sums at ${place}`;
-    f.call(module.cached(name, () =>
-      module.function(name, {}, (f) => {
-        for (const i of range(vectors)) f.store(START, f.floats(0), place + i * 16);
-      })));
-  } else {
-    const name = `take ${vectors} sums at ${place}`;
-    const take = module.cached(name, () =>
-      module.function(name, { kept: "i32" }, (f, { kept }) => {
-        for (const i of range(vectors)) f.store(START, v128.load(kept, i * 16), place + i * 16);
-      }));
-    f.call(take, kept);
-  }
+  const name = `clear ${rows * vectors} sums at ${place}`;
+  f.call(module.cached(name, () =>
+    module.function(name, {}, (f) => {
+      for (const i of range(rows * vectors)) f.store(START, f.floats(0), place + i * 16);
+    })));
+}
+
+/** Lets the sums of a strip go on as those that were kept. */
+export function takeSums(
+  f: FunctionBuilder,
+  module: ModuleBuilder,
+  kept: KeptSums,
+  from: Local<"i32">,
+): void {
+  const place = sumsPlace(module);
+  const name = `take ${keptKey(kept)} at ${place}`;
+  const take = module.cached(name, () =>
+    module.function(name, { from: "i32" }, (f, { from }) => {
+      eachKept(kept, (i, at) => f.store(START, v128.load(from, at), place + i * 16));
+    }));
+  f.call(take, from);
 }
 
 /** Keeps the sums of a strip elsewhere. */
 export function keepSums(
   f: FunctionBuilder,
   module: ModuleBuilder,
-  vectors: number,
+  kept: KeptSums,
   to: Local<"i32">,
 ): void {
   const place = sumsPlace(module);
-  const name = `keep ${vectors} sums at ${place}`;
+  const name = `keep ${keptKey(kept)} at ${place}`;
   const keep = module.cached(name, () =>
     module.function(name, { to: "i32" }, (f, { to }) => {
-      for (const i of range(vectors)) f.store(to, v128.load(START, place + i * 16), i * 16);
+      eachKept(kept, (i, at) => f.store(to, v128.load(START, place + i * 16), at));
     }));
   f.call(keep, to);
+}
+
+function keptKey({ rows, vectors, rowBytes = vectors * 16 }: KeptSums): string {
+  return `${[rows, vectors, rowBytes]}`;
+}
+
+/** Calls with the number of each vector and where it is kept, in bytes. */
+function eachKept(
+  { rows, vectors, rowBytes = vectors * 16 }: KeptSums,
+  body: (vector: number, at: number) => void,
+): void {
+  for (const r of range(rows)) {
+    for (const v of range(vectors)) body(r * vectors + v, r * rowBytes + v * 16);
+  }
 }
 
 /** Where the results of a strip go and what they meet there. */

@@ -21,10 +21,10 @@ import { range, splitEvenly, type TileRun } from "./tiles.ts";
 /** Vectors of a panel, at most. */
 export const PANEL_VECTORS = 4;
 /** Rows of a panel, at most: the code for more would not stay in the processor's cache of it. */
-export const PANEL_DEPTH = 64;
+export const PANEL_DEPTH = 80;
 const MOST_ROWS = 6;
 /** So few rows are cut into strips of 4 too, whose 8 sums just suffice. */
-const MOST_SMALL_ROWS = 32;
+const MOST_SMALL_ROWS = 0;
 
 const SUMS_AT = PANEL_DEPTH * PANEL_VECTORS * 16;
 /** Bytes of a module's workbench. */
@@ -77,6 +77,29 @@ export function sumsPlace(module: ModuleBuilder): number {
 export function panelPlace({ workbench }: ModuleBuilder): number {
   if (workbench === undefined) throw new TypeError("Cannot use panels without a workbench");
   return workbench;
+}
+
+/** So many panels of one width, one after the other. */
+export interface Panels {
+  readonly vectors: number;
+  /** Columns of the last vector that exist. */
+  readonly lastLanes: number;
+  readonly count: number;
+}
+
+/** Cuts columns into panels. */
+export function panelsOf(n: number): Panels[] {
+  const vectors = Math.ceil(n / 4);
+  const lastLanes = n - (vectors - 1) * 4;
+  const last = (vectors - 1) % PANEL_VECTORS + 1;
+  const whole = (vectors - last) / PANEL_VECTORS;
+  return last === PANEL_VECTORS && lastLanes === 4
+    ? [{ vectors: last, lastLanes, count: whole + 1 }]
+    : [{ vectors: PANEL_VECTORS, lastLanes: 4, count: whole }, {
+      vectors: last,
+      lastLanes,
+      count: 1,
+    }];
 }
 
 /** A function (a) that adds the product of a strip of A and the panel to the sums. */

@@ -85,17 +85,47 @@ Deno.test("conv2dWeightGradient() gives the same bits if the batch lies in block
       const input = inBlocks(x, batch, count), output = inBlocks(dy, batch, count);
       const blocks = { count, input: input.stride, output: output.stride };
       for (const arithmetic of arithmetics) {
-        const whole = runKernel(
-          arithmetic,
-          (module) => conv2dWeightGradient(module, shape, epilogue),
-          { x, dy, dw, scale },
-        );
-        const apart = runKernel(
-          arithmetic,
-          (module) => conv2dWeightGradient(module, { ...shape, blocks }, epilogue),
-          { x: input.floats, dy: output.floats, dw, scale },
-        );
-        assert.deepEqual(apart.dw, whole.dw, `${kernel} wide, ${batch} in ${count}`);
+        for (const byPanels of [false, true]) {
+          const whole = runKernel(
+            arithmetic,
+            (module) => conv2dWeightGradient(module, { ...shape, byPanels }, epilogue),
+            { x, dy, dw, scale },
+            byPanels,
+          );
+          const apart = runKernel(
+            arithmetic,
+            (module) => conv2dWeightGradient(module, { ...shape, byPanels, blocks }, epilogue),
+            { x: input.floats, dy: output.floats, dw, scale },
+            byPanels,
+          );
+          assert.deepEqual(apart.dw, whole.dw, `${kernel} wide, ${batch} in ${count}`);
+        }
+      }
+    }
+  }
+});
+
+Deno.test("conv2dWeightGradient() gives the same bits for some of the output channels by panels", () => {
+  const [batch, outputs] = [8, 21];
+  const shape: Conv2dShape = {
+    ...{ batch, inputHeight: 6, inputWidth: 7, inputChannels: 3, outputChannels: outputs },
+    ...{ kernelHeight: 3, kernelWidth: 2, padTop: 1, padLeft: 1, byPanels: true },
+  };
+  const x = noise(42 * 3 * batch, 1), dy = noise(35 * outputs * batch, 2);
+  const dw = noise(18 * outputs, 3);
+  const gradient = (part: number, from: number) =>
+    runKernel(
+      "fused",
+      (module) => conv2dWeightGradient(module, shape, { accumulate: true }, part),
+      { x, dy: dy.subarray(from * batch), dw: dw.subarray(from) },
+      true,
+    ).dw;
+  const all = gradient(outputs, 0);
+  for (const [part, from] of [[16, 0], [5, 16], [1, 3], [7, 9]] as const) {
+    const some = gradient(part, from);
+    for (let row = 0; row < 18; row++) {
+      for (let i = 0; i < part; i++) {
+        assert.equal(some[row * outputs + i], all[row * outputs + from + i]);
       }
     }
   }

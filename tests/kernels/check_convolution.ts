@@ -90,5 +90,13 @@ export function checkConvolution(
       { x, dy: y, dw: w, scale },
     );
     assertClose(third.dw, dw, 2e-5);
+    const thirdByPanels = runKernel(
+      arithmetic,
+      (module) => kernels.weightGradient(module, byPanels, weights),
+      { x, dy: y, dw: w, scale },
+      true,
+    );
+    assertClose(thirdByPanels.dw, dw, 2e-5);
+    if (arithmetic === "portable") assert.deepEqual(thirdByPanels.dw, third.dw);
   }
 }
