@@ -1,4 +1,5 @@
 /** Looks for NaN and Inf among floats that arrive as bytes at any address. */
+import { Instance, Memory, Module } from "../kernels/engine.ts";
 import { largestMagnitude, ModuleBuilder } from "../kernels/mod.ts";
 
 const FLOAT_BYTES = 4;
@@ -22,8 +23,8 @@ export function areFinite(bytes: Uint8Array): boolean {
 function makeSearch(): (bytes: Uint8Array) => boolean {
   const module = new ModuleBuilder({ arithmetic: "portable" });
   module.export("largest", largestMagnitude(module).func);
-  const memory = new WebAssembly.Memory({ initial: 1 });
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
+  const memory = new Memory({ initial: 1 });
+  const instance = new Instance(new Module(module.bytes()), {
     env: { memory },
   });
   const run = instance.exports["largest"] as (from: number, to: number, count: number) => void;

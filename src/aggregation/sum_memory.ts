@@ -2,6 +2,7 @@
  * The WebAssembly memory in which updates are summed: two sets of tiles, so that one is filled
  * while the other is added, the sums in doubles, and the result in floats.
  */
+import { Instance, Memory, Module } from "../kernels/engine.ts";
 import { type Kernel, ModuleBuilder, weightedSum } from "../kernels/mod.ts";
 
 /** Updates that one pass adds: see `weightedSum`. */
@@ -49,10 +50,10 @@ export class SumMemory {
     this.#resultAt = this.#sumsAt + tile * 8;
     this.#tilesAt = this.#resultAt + tile * 4;
     const bytes = this.#tilesAt + SETS * UPDATES_A_PASS * tile * 4;
-    const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
+    const memory = new Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
     // Only a memory that is made as shared has another kind of buffer.
     this.#buffer = memory.buffer as ArrayBuffer;
-    this.#exports = new WebAssembly.Instance(sumModule(), { env: { memory } }).exports;
+    this.#exports = new Instance(sumModule(), { env: { memory } }).exports;
   }
 
   /** The first floats of a tile. */
@@ -92,7 +93,7 @@ function sumModule(): WebAssembly.Module {
       }
     }
   }
-  return compiled = new WebAssembly.Module(module.bytes());
+  return compiled = new Module(module.bytes());
 }
 
 function nameOf(updates: number, isFirst: boolean, isLast: boolean): string {

@@ -1,5 +1,6 @@
 /** Finds out whether this machine multiplies and adds in one rounding. */
 import type { Arithmetic } from "./emitter/function_builder.ts";
+import { Instance, Memory, Module, validate } from "./engine.ts";
 import { f32, f32x4 } from "./emitter/instructions.ts";
 import { ModuleBuilder } from "./emitter/module_builder.ts";
 
@@ -15,9 +16,9 @@ export function detectArithmetic(): Arithmetic {
   });
   module.export("probe", probe);
   const bytes = module.bytes();
-  if (!WebAssembly.validate(bytes)) return "portable";
-  const memory = new WebAssembly.Memory({ initial: 1 });
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
+  if (!validate(bytes)) return "portable";
+  const memory = new Memory({ initial: 1 });
+  const instance = new Instance(new Module(bytes), { env: { memory } });
   const run = instance.exports["probe"] as (x: number, y: number) => number;
   return run(1 + 2 ** -12, -(1 + 2 ** -11)) === 2 ** -24 ? "fused" : "portable";
 }

@@ -21,7 +21,7 @@ import { range, splitEvenly, type TileRun } from "./tiles.ts";
 /** Vectors of a panel, at most. */
 export const PANEL_VECTORS = 4;
 /** Rows of a panel, at most: the code for more would not stay in the processor's cache of it. */
-export const PANEL_DEPTH = 80;
+export const PANEL_DEPTH = 64;
 const MOST_ROWS = 6;
 /** So few rows are cut into strips of 4 too, whose 8 sums just suffice. */
 const MOST_SMALL_ROWS = 0;

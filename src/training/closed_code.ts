@@ -3,6 +3,8 @@
  * worker's permissions are, so that an import would reach the network.
  */
 import process from "node:process";
+// Keeps for kernels what is taken away here, even if they are loaded later.
+import "../kernels/engine.ts";
 
 /** What is shown of a statement. */
 const SHOWN = 80;
@@ -15,7 +17,7 @@ const SHOWN = 80;
 export async function firstImport(code: string): Promise<string | null> {
   // Neither word can be written in another way. Most models have none, and need not wait.
   if (!/import|from/.test(code)) return null;
-  const { init, parse } = await import("es-module-lexer");
+  const { init, parse } = await import("es-module-lexer/js");
   await init;
   const [imports] = parse(code);
   const found = imports.find(({ type }) => type !== "import-meta");
@@ -24,7 +26,8 @@ export async function firstImport(code: string): Promise<string | null> {
 }
 
 /**
- * Takes away what makes code of text, in which an import would not be seen.
+ * Takes away what makes code of text, in which an import would not be seen, and what makes code of
+ * bytes, as kernels are compiled by a part of the engine that is still an experiment of its makers.
  *
  * @param whose as in "a model may not make code of text"
  */
@@ -46,6 +49,13 @@ export function forbidCodeFromText(whose: string): void {
   fix(globalThis, "Function", refuse);
   fix(globalThis, "Worker", refuse);
   fix(process, "getBuiltinModule", refuse);
+  const bytes = Object.getOwnPropertyNames(WebAssembly).map((name) => [
+    name,
+    function () {
+      throw new TypeError(`${whose} may not use WebAssembly`);
+    },
+  ]);
+  fix(globalThis, "WebAssembly", Object.freeze(Object.fromEntries(bytes)));
   for (const name of ["setTimeout", "setInterval"] as const) {
     const timer = globalThis[name] as (callback: unknown, ...rest: unknown[]) => unknown;
     fix(globalThis, name, (callback: unknown, ...rest: unknown[]) => {

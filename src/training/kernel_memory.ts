@@ -1,5 +1,6 @@
 /** The memory in which compiled steps and single kernels find their operands. */
 import { ModelError } from "../core/errors.ts";
+import { Instance, Memory, Module } from "../kernels/engine.ts";
 import type { MemoryImport } from "../kernels/mod.ts";
 
 const PAGE_BYTES = 65536;
@@ -33,7 +34,7 @@ export class KernelMemory {
   /** @param isShared whether threads share it @default {false} */
   constructor(isShared = false) {
     this.imported = isShared ? SHARED : {};
-    this.#memory = new WebAssembly.Memory(
+    this.#memory = new Memory(
       isShared
         ? { initial: SHARED.minimumPages, maximum: SHARED.maximumPages, shared: true }
         : { initial: 1 },
@@ -79,6 +80,6 @@ export class KernelMemory {
   instantiate(module: Uint8Array<ArrayBuffer>, top: number): WebAssembly.Exports {
     this.reserve(top);
     const env = { memory: this.#memory };
-    return new WebAssembly.Instance(new WebAssembly.Module(module), { env }).exports;
+    return new Instance(new Module(module), { env }).exports;
   }
 }

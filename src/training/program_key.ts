@@ -1,4 +1,5 @@
 /** Under which programs of a job's model are kept. */
+import { joinsVectors } from "../kernels/wide_vectors.ts";
 import { modelKey } from "./model_key.ts";
 import type { EngineSettings, Jobs } from "./protocol.ts";
 import { threadsFor } from "./threads_choice.ts";
@@ -9,5 +10,6 @@ export function programKey(
   { arithmetic, threads = 1, device = "cpu" }: EngineSettings,
 ): string {
   const dataset = [classes, normalise];
-  return JSON.stringify([modelKey(source), arithmetic, threadsFor(threads), device, dataset]);
+  const engine = [arithmetic, joinsVectors, threadsFor(threads), device];
+  return JSON.stringify([modelKey(source), ...engine, dataset]);
 }

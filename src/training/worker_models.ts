@@ -2,6 +2,7 @@
  * The models of a worker. Their steps are compiled here, or were compiled before; their code runs
  * elsewhere, out of reach of the data, unless a step turns out to be one that only tfjs can run.
  */
+import { CompileError, LinkError } from "../kernels/engine.ts";
 import { type Dataset, itemKind } from "../data/dataset.ts";
 import { chosenArithmetic } from "./chosen_arithmetic.ts";
 import { AskedCompiler, loadCompiler } from "./asked_compiler.ts";
@@ -283,7 +284,7 @@ async function practise(): Promise<void> {
 
 /** Whether a kept module is none that this runtime can run. */
 function isForeign(error: unknown): boolean {
-  return error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError;
+  return error instanceof CompileError || error instanceof LinkError;
 }
 
 function withLearners(

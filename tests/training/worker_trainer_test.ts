@@ -349,6 +349,7 @@ Deno.test("a model's code can read no other file, no environment, no network and
       'eval("1")': /a model may not make code of text/,
       'new (async () => {}).constructor("1")': /may not make code of text/,
       'setTimeout("1", 0)': /may not make code of text/,
+      "new WebAssembly.Module(new Uint8Array())": /a model may not use WebAssembly/,
       'new Worker("data:text/javascript,1", { type: "module" })': /may not make code of text/,
     };
     for (const [attempt, expected] of Object.entries(attempts)) {
