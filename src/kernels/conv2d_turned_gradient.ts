@@ -37,7 +37,13 @@ const LEAST_MULTIPLICATIONS = 2 ** 20;
 /** What a block of rows may take of the second-level cache. */
 const BLOCK_BYTES = 192 * 1024;
 
-/** Whether a weight gradient is computed so; the same for any part of its output channels. */
+/** Neighbouring rows of each kernel row of dw, [taps][input channels]. */
+export interface WeightRows {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Whether a weight gradient is computed so. */
 export function turningPays(module: ModuleBuilder, shape: Conv2dShape): boolean {
   const { batch, inputChannels, outputChannels, kernelWidth } = shape;
   const { rows, columns } = conv2dAxes(shape);
@@ -52,12 +58,16 @@ export function turningPays(module: ModuleBuilder, shape: Conv2dShape): boolean 
   return fits && byPanels;
 }
 
-/** As `conv2dWeightGradient`, for what {@link turningPays} says. */
+/**
+ * As `conv2dWeightGradient`, for what {@link turningPays} says.
+ *
+ * @param part rows that are computed, each with the bits that it has among all @default all
+ */
 export function turnedWeightGradient(
   module: ModuleBuilder,
   shape: Conv2dShape,
-  epilogue: SumEpilogue,
-  part: number,
+  epilogue: SumEpilogue = {},
+  part: WeightRows = { first: 0, count: shape.kernelWidth * shape.inputChannels },
 ): Kernel {
   const { batch, inputChannels, outputChannels, kernelHeight, kernelWidth } = shape;
   const { blocks = { count: 1, input: batch, output: batch } } = shape;
@@ -66,8 +76,8 @@ export function turnedWeightGradient(
   const own = batch / blocks.count, lanes = own * 4;
   const xPixel = inputChannels * lanes, dyPixel = outputChannels * lanes;
   const xRow = axes.columns.input * xPixel, dyRow = axes.columns.output * dyPixel;
-  const weightRows = kernelHeight * kernelWidth * inputChannels;
-  const panels = panelsOf(part);
+  const weightRows = kernelHeight * part.count;
+  const panels = panelsOf(outputChannels);
   const blockRows = Math.max(
     1,
     Math.floor(BLOCK_BYTES / ((xRow * axes.rows.stride + dyRow) * blocks.count)),
@@ -80,7 +90,7 @@ export function turnedWeightGradient(
   return defineKernel(module, {
     key,
     params: ["x", "dy", "dw", ...sumEpilogueOperands(epilogue), "scratch"],
-    flops: 2 * batch * inputChannels * part * rows.pairs * columns.pairs,
+    flops: 2 * batch * outputChannels * rows.pairs * columns.pairs * part.count / kernelWidth,
     scratchBytes: sumBytes,
     build(f, args) {
       f.memoryFill(args.scratch, 0, sumBytes);
@@ -88,7 +98,7 @@ export function turnedWeightGradient(
         if (run.taps === 0) continue;
         const x = f.let(i32.add(args.x, run.source * xRow));
         const dy = f.let(i32.add(args.dy, run.first * dyRow));
-        const first = run.tap * kernelWidth * inputChannels;
+        const first = run.tap * part.count;
         for (const { size, count } of splitEvenly(run.count, blockRows)) {
           f.loop(count, () => {
             const sums = f.let(args.scratch), channels = f.let(dy);
@@ -109,19 +119,18 @@ export function turnedWeightGradient(
       const scale = args.scale && f.let(v128.load32Splat(args.scale));
       for (const { vectors, lastLanes, count } of panels) {
         f.loop(count, () => {
-          const dw = f.let(args.dw);
-          f.loop(weightRows, () => {
-            for (const v of range(vectors)) {
-              const place = {
-                c: dw,
-                offset: v * 16,
-                lanes: v < vectors - 1 ? 4 : lastLanes,
-                scale,
-              };
-              storeResult(f, epilogue, v128.load(args.scratch, v * 16), place);
-            }
-            f.bump(args.scratch, vectors * 16);
-            f.bump(dw, outputChannels * 4);
+          const dw = f.let(i32.add(args.dw, part.first * outputChannels * 4));
+          f.loop(kernelHeight, () => {
+            f.loop(part.count, () => {
+              for (const v of range(vectors)) {
+                const lanes = v < vectors - 1 ? 4 : lastLanes;
+                const place = { c: dw, offset: v * 16, lanes, scale };
+                storeResult(f, epilogue, v128.load(args.scratch, v * 16), place);
+              }
+              f.bump(args.scratch, vectors * 16);
+              f.bump(dw, outputChannels * 4);
+            });
+            f.bump(dw, (kernelWidth * inputChannels - part.count) * outputChannels * 4);
           });
           f.bump(args.dw, vectors * 16);
         });
@@ -207,11 +216,14 @@ export function turnedWeightGradient(
         [i * own, i % blocks.count === 0 ? pixelGap : blockGap] as const
       ),
     );
-    const a = f.let(x);
-    const kept = f.let(i32.add(sums, tap * inputChannels * vectors * 16));
+    const first = Math.max(part.first, tap * inputChannels);
+    const end = Math.min(part.first + part.count, (tap + columnTaps) * inputChannels);
+    if (end <= first) return;
+    const a = f.let(i32.add(x, (first - tap * inputChannels) * lanes));
+    const kept = f.let(i32.add(sums, (first - part.first) * vectors * 16));
     f.repeat(taps, () => {
       const strip = f.let(a), at = f.let(kept);
-      for (const { size, count } of stripsOf(module, columnTaps * inputChannels)) {
+      for (const { size, count } of stripsOf(module, end - first)) {
         const tile = panelTile(module, { rows: size, vectors, depth, aRow: own, aDepth: 1, gaps });
         f.loop(count, () => {
           takeSums(f, module, { rows: size, vectors }, at);
@@ -222,7 +234,7 @@ export function turnedWeightGradient(
         });
       }
       f.bump(a, rows.tapSourceStep * xRow);
-      f.bump(kept, kernelWidth * inputChannels * vectors * 16);
+      f.bump(kept, part.count * vectors * 16);
     });
   }
 }

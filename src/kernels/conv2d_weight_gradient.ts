@@ -32,8 +32,8 @@ import { winogradWeightGradient } from "./winograd_weight_gradient.ts";
 const BLOCK_BYTES = 24 * 1024;
 
 /**
- * Whether the gradient is the plain sum: then a part of the output channels can be computed, with
- * the bits that it has among all, and the batch can lie in blocks.
+ * Whether the gradient is the plain sum: then a part of it can be computed, with the bits that it has
+ * among all, and the batch can lie in blocks.
  */
 export function cutsWeightGradient(shape: Conv2dShape): boolean {
   return !winogradPays(shape);
@@ -43,7 +43,7 @@ export function cutsWeightGradient(shape: Conv2dShape): boolean {
  * Operands `x`, `dy`, `dw`, then `scale` if it is an operand, then `scratch` if it is used.
  *
  * @param part so many output channels, from the one that `dy` and `dw` point to; all by default, and
- * fewer only if {@link cutsWeightGradient} says so
+ * fewer only if {@link cutsWeightGradient} says so and `turningPays` does not
  */
 export function conv2dWeightGradient(
   module: ModuleBuilder,
@@ -52,7 +52,7 @@ export function conv2dWeightGradient(
   part = shape.outputChannels,
 ): Kernel {
   if (winogradPays(shape)) return winogradWeightGradient(module, shape, epilogue);
-  if (turningPays(module, shape)) return turnedWeightGradient(module, shape, epilogue, part);
+  if (turningPays(module, shape)) return turnedWeightGradient(module, shape, epilogue);
   const { batch, inputChannels, outputChannels, kernelHeight, kernelWidth } = shape;
   if (kernelHeight * kernelWidth === 1) {
     return pointwiseWeightGradient(module, shape, epilogue, part);

@@ -22,6 +22,7 @@ export { winogradPays } from "./winograd_convolution.ts";
 export { conv2dForward } from "./conv2d_forward.ts";
 export { conv2dInputGradient } from "./conv2d_input_gradient.ts";
 export { conv2dWeightGradient, cutsWeightGradient } from "./conv2d_weight_gradient.ts";
+export { turnedWeightGradient, turningPays, type WeightRows } from "./conv2d_turned_gradient.ts";
 export { type ElementExpression, type ElementFunction } from "./expression_code.ts";
 export { map, type MapShape } from "./map.ts";
 export { reduce, type ReduceShape } from "./reduce.ts";

@@ -5,8 +5,10 @@ import {
   conv2dWeightGradient,
   gemm,
   reduce,
+  turnedWeightGradient,
   uniform,
   UNIFORM_STATE,
+  type WeightRows,
 } from "../../src/kernels/mod.ts";
 import { arithmetics, noise, runKernel } from "./run_kernel.ts";
 
@@ -105,28 +107,28 @@ Deno.test("conv2dWeightGradient() gives the same bits if the batch lies in block
   }
 });
 
-Deno.test("conv2dWeightGradient() gives the same bits for some of the output channels by panels", () => {
+Deno.test("turnedWeightGradient() gives some rows of the weights the bits that they have among all", () => {
   const [batch, outputs] = [8, 21];
   const shape: Conv2dShape = {
     ...{ batch, inputHeight: 6, inputWidth: 7, inputChannels: 3, outputChannels: outputs },
-    ...{ kernelHeight: 3, kernelWidth: 2, padTop: 1, padLeft: 1, byPanels: true },
+    ...{ kernelHeight: 3, kernelWidth: 2, padTop: 1, padLeft: 1 },
   };
-  const x = noise(42 * 3 * batch, 1), dy = noise(35 * outputs * batch, 2);
+  const x = noise(42 * 3 * batch, 1), dy = noise(49 * outputs * batch, 2);
   const dw = noise(18 * outputs, 3);
-  const gradient = (part: number, from: number) =>
+  const gradient = (part?: WeightRows) =>
     runKernel(
       "fused",
-      (module) => conv2dWeightGradient(module, shape, { accumulate: true }, part),
-      { x, dy: dy.subarray(from * batch), dw: dw.subarray(from) },
+      (module) => turnedWeightGradient(module, shape, { accumulate: true }, part),
+      { x, dy, dw },
       true,
     ).dw;
-  const all = gradient(outputs, 0);
-  for (const [part, from] of [[16, 0], [5, 16], [1, 3], [7, 9]] as const) {
-    const some = gradient(part, from);
-    for (let row = 0; row < 18; row++) {
-      for (let i = 0; i < part; i++) {
-        assert.equal(some[row * outputs + i], all[row * outputs + from + i]);
-      }
+  const all = gradient();
+  for (const [first, count] of [[0, 6], [0, 4], [4, 2], [1, 1], [2, 3]] as const) {
+    const some = gradient({ first, count });
+    for (const [i, value] of some.entries()) {
+      const row = Math.floor(i / outputs) % 6;
+      const isOwn = row >= first && row < first + count;
+      assert.equal(value, isOwn ? all[i] : dw[i], `${i} of ${[first, count]}`);
     }
   }
 });

@@ -4,12 +4,15 @@ import {
   conv2dInputGradient,
   type Conv2dShape,
   conv2dWeightGradient,
+  cutsWeightGradient,
   depthwiseForward,
   depthwiseInputGradient,
   depthwiseWeightGradient,
   type Kernel,
   type ModuleBuilder,
   type SumEpilogue,
+  turnedWeightGradient,
+  turningPays,
 } from "../../kernels/mod.ts";
 import type { Operation, Value } from "./graph.ts";
 import {
@@ -59,7 +62,7 @@ export function convolution(
   lanes: number,
   store: Store,
   count: number,
-  outputs: OutputRange = { first: 0, count: shape.outputChannels },
+  outputs: OutputRange | undefined,
   blocks = 1,
 ): KernelUse {
   const [input, output] = inputs.map((value) => blocksOf(value, lanes, blocks).stride);
@@ -67,16 +70,22 @@ export function convolution(
     ...convShape(shape, lanes, count),
     ...(blocks > 1 ? { blocks: { count: blocks, input: input!, output: output! } } : {}),
   };
-  const kernel = part === "weightGradient"
-    ? templates.weightGradient(module, extents, sumEpilogue(store), outputs.count)
+  const turns = part === "weightGradient" && templates === CONVOLUTIONS &&
+    cutsWeightGradient(extents) && turningPays(module, extents);
+  const channels = turns ? undefined : outputs;
+  const { first, count: own } = channels ?? { first: 0, count: shape.outputChannels };
+  const kernel = turns
+    ? turnedWeightGradient(module, extents, sumEpilogue(store), outputs)
+    : part === "weightGradient"
+    ? templates.weightGradient(module, extents, sumEpilogue(store), own)
     : templates[part](module, extents, epilogueOf(finish));
   const names: Record<string, Operand> = {
     forward: { x: { of: 0 }, w: { of: 1 }, y: RESULT },
     inputGradient: { dy: { of: 0 }, w: { of: 1 }, dx: RESULT },
     weightGradient: {
       x: { of: 0 },
-      dy: { of: 1, offset: outputs.first * lanes / blocks * 4 },
-      dw: { ...RESULT, offset: outputs.first * 4 },
+      dy: { of: 1, offset: first * lanes / blocks * 4 },
+      dw: { ...RESULT, offset: first * 4 },
     },
   }[part] as Record<string, Operand>;
   return { kernel, operands: operandsBy(kernel, finish, names) };

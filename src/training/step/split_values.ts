@@ -1,5 +1,11 @@
 /** Which values can be computed in parts, and about how long a value takes. */
-import { coversInput, cutsWeightGradient, winogradPays } from "../../kernels/mod.ts";
+import {
+  coversInput,
+  cutsWeightGradient,
+  type ModuleBuilder,
+  turningPays,
+  winogradPays,
+} from "../../kernels/mod.ts";
 import { sizeOf, type Value } from "./graph.ts";
 import { convShape, poolShape } from "./window_shapes.ts";
 
@@ -41,15 +47,22 @@ export function canSplit({ operation, batched }: Value, lanes: number, blocks = 
  * How many parts a sum over the batch has that can be computed apart: `kernelsOf` takes ranges
  * of them, and each has the bits that it has among all. 1 if it has none.
  */
-export function outputsOf({ operation, inputs }: Value, lanes: number): number {
+export function outputsOf(
+  module: ModuleBuilder,
+  { operation, inputs }: Value,
+  lanes: number,
+): number {
   if (!("finish" in operation) || operation.part !== "weightGradient") return 1;
   switch (operation.kind) {
     case "dense":
       return inputs[0]!.dims.at(-1)!;
-    case "conv2d":
-      return cutsWeightGradient(convShape(operation.shape, lanes))
-        ? operation.shape.outputChannels
-        : 1;
+    case "conv2d": {
+      const shape = convShape(operation.shape, lanes);
+      if (!cutsWeightGradient(shape)) return 1;
+      return turningPays(module, shape)
+        ? shape.kernelWidth * shape.inputChannels
+        : shape.outputChannels;
+    }
     default:
       return 1;
   }

@@ -180,7 +180,7 @@ function distribute(
     if (update !== null) { for (const task of readers.get(update.slot) ?? []) needed.add(task); }
     const least = Math.max(0, ...[...needed].map(({ phase }) => phase));
     const latest = [...needed].filter(({ phase }) => phase === least);
-    const outputs = outputsOf(value, lanes);
+    const outputs = outputsOf(modules[0]!, value, lanes);
     let task: Task;
     if (update === null && canSplit(value, lanes, blocks)) {
       const follows = latest.some(({ share }) => share !== "samples");
