@@ -16,7 +16,7 @@ import type { Local } from "./emitter/value.ts";
 import { epilogueKey, epilogueOperands } from "./epilogue.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { packPanel } from "./pack_panel.ts";
-import { clearSums, copyTargets, keepSums, storeSums, takeSums } from "./panel_sums.ts";
+import { clearSums, copyTargets, keepSums, storeStrip, takeSums } from "./panel_sums.ts";
 import {
   depthsOf,
   PANEL_DEPTH,
@@ -196,7 +196,7 @@ export function panelConvolution(
       eachStrip((rows) => {
         clearSums(f, module, { rows, vectors });
         if (first !== undefined) f.call(tileOf(first, rows), w);
-        storeSums(f, module, target, { ...store, rows });
+        storeStrip(f, module, target, { ...store, rows });
         f.bump(w, rows * weights.result * 4);
       });
       return;
@@ -224,10 +224,10 @@ export function panelConvolution(
       f.bump(x, rows.tapSourceStep * source.width * sourcePixel);
       f.bump(w, rows.tapStep * weights.row * 4);
     });
-    if (isOneStrip) return storeSums(f, module, target, { ...store, rows: result.channels });
+    if (isOneStrip) return storeStrip(f, module, target, { ...store, rows: result.channels });
     const kept = f.let(at.scratch);
     eachStrip((rows) => {
-      storeSums(f, module, target, { ...store, rows }, kept);
+      storeStrip(f, module, target, { ...store, rows }, kept);
       f.bump(kept, rows * vectors * 16);
     });
   }

@@ -11,7 +11,7 @@ import { epilogueKey, epilogueOperands } from "./epilogue.ts";
 import type { GemmShape } from "./gemm.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { packPanel } from "./pack_panel.ts";
-import { clearSums, copyTargets, keepSums, storeSums, takeSums } from "./panel_sums.ts";
+import { clearSums, copyTargets, keepSums, storeStrip, takeSums } from "./panel_sums.ts";
 import {
   depthsOf,
   PANEL_DEPTH,
@@ -27,7 +27,7 @@ import { range } from "./tiles.ts";
 const LEAST_ROWS = 6;
 const LEAST_COLUMNS = 8;
 /** Smaller products take less time than their longer code takes to compile, unless done often. */
-const LEAST_MULTIPLICATIONS = 2 ** 20;
+const LEAST_MULTIPLICATIONS = 2 ** 21;
 
 /** Whether a product is faster by panels. */
 export function panelsPay(
@@ -101,7 +101,7 @@ export function panelProduct(
                 else takeSums(f, module, { rows, vectors }, kept);
                 f.call(tile, strip);
                 f.bump(strip, rows * aRow * 4);
-                if (target !== undefined) storeSums(f, module, target, { ...store, rows });
+                if (target !== undefined) storeStrip(f, module, target, { ...store, rows });
                 if (kept === undefined) return;
                 keepSums(f, module, { rows, vectors }, kept);
                 f.bump(kept, rows * vectors * 16);
@@ -114,7 +114,7 @@ export function panelProduct(
         const target = copyTargets(f, args), kept = f.let(args.scratch);
         for (const { size: rows, count } of strips) {
           f.loop(count, () => {
-            storeSums(f, module, target, { ...store, rows }, kept);
+            storeStrip(f, module, target, { ...store, rows }, kept);
             f.bump(kept, rows * vectors * 16);
           });
         }

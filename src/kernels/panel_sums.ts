@@ -107,7 +107,7 @@ export interface StripStore {
  *
  * @param kept where the sums were kept @default the workbench
  */
-export function storeSums(
+export function storeStrip(
   f: FunctionBuilder,
   module: ModuleBuilder,
   to: StripTargets,

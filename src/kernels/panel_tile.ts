@@ -23,8 +23,6 @@ export const PANEL_VECTORS = 4;
 /** Rows of a panel, at most: the code for more would not stay in the processor's cache of it. */
 export const PANEL_DEPTH = 64;
 const MOST_ROWS = 6;
-/** So few rows are cut into strips of 4 too, whose 8 sums just suffice. */
-const MOST_SMALL_ROWS = 0;
 
 const SUMS_AT = PANEL_DEPTH * PANEL_VECTORS * 16;
 /** Bytes of a module's workbench. */
@@ -52,9 +50,7 @@ export function stripRows(module: ModuleBuilder): number {
 /** Cuts rows into strips: of one size where there is one about as fast, as each size has its code. */
 export function stripsOf(module: ModuleBuilder, rows: number): TileRun[] {
   const most = stripRows(module);
-  const size = [most, most - 1, ...(rows <= MOST_SMALL_ROWS ? [4] : [])].find((size) =>
-    rows % size === 0
-  );
+  const size = [most, most - 1].find((size) => rows % size === 0);
   return size === undefined ? splitEvenly(rows, most) : [{ size, count: rows / size }];
 }
 
