@@ -12,7 +12,7 @@ import { sha256 } from "../src/core/model_package.ts";
 import { makeBundle } from "./bundle.ts";
 import { checkAlone, checkBeside, checkState, type Run } from "./check_commands.ts";
 import { compile } from "./compile.ts";
-import { projectRoot } from "./project.ts";
+import { projectRoot, V8_FLAGS } from "./project.ts";
 
 const DENO = "2.6.10";
 const DENORT_SCRIPT = `${projectRoot}/../shared/tools/get-denort.sh`;
@@ -40,7 +40,7 @@ interface Program {
 const EXECUTABLE: Program = { path: PROGRAM, args: [], options: alone };
 const CLONE: Program = {
   path: Deno.execPath(),
-  args: ["run", "-q", "-A", `${projectRoot}/main.ts`],
+  args: ["run", "-q", "-A", V8_FLAGS, `${projectRoot}/main.ts`],
   options: (cwd) => ({ cwd }),
 };
 
