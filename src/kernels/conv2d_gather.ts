@@ -9,7 +9,7 @@
  * argument, so that border rows share the code of the interior.
  */
 import type { AxisTaps, TapRun } from "./conv_taps.ts";
-import { convolutionPanelsPay, panelConvolution } from "./conv2d_panels.ts";
+import { convolutionPanelsPay, gatherFlops, panelConvolution } from "./conv2d_panels.ts";
 import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
 import { f32x4, i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
@@ -64,7 +64,7 @@ export function gatherConvolution<S extends string, R extends string>(
   return defineKernel(module, {
     key,
     params: [sourceName, "w", resultName, ...own] as string[],
-    flops: 2 * batch * source.channels * result.channels * rows.pairs * columns.pairs,
+    flops: gatherFlops(shape),
     build(f, args) {
       const scale = args["scale"];
       const tiles = splitEvenly(result.channels, module.arithmetic === "fused" ? 6 : 5);

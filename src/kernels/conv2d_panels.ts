@@ -16,9 +16,17 @@ import type { Local } from "./emitter/value.ts";
 import { epilogueKey, epilogueOperands } from "./epilogue.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { packPanel } from "./pack_panel.ts";
-import { clearSums, copyTargets, keepSums, storeStrip, takeSums } from "./panel_sums.ts";
+import {
+  clearSums,
+  copyTargets,
+  keepSums,
+  storeStrip,
+  type StripTargets,
+  takeSums,
+} from "./panel_sums.ts";
 import {
   depthsOf,
+  LEAST_CONVOLUTION_FLOPS,
   PANEL_DEPTH,
   PANEL_VECTORS,
   panelPlace,
@@ -32,19 +40,21 @@ import { range } from "./tiles.ts";
 /** Fewer channels do not pay for the copies, fewer samples are no pairs of vectors. */
 const LEAST_CHANNELS = 4;
 const LEAST_BATCH = 8;
-/** Smaller convolutions take less time than their longer code takes to compile. */
-const LEAST_MULTIPLICATIONS = 2 ** 20;
+
+/** 2 for each pair of a source and a weight that exists. */
+export function gatherFlops({ batch, source, result, rows, columns }: GatherShape): number {
+  return 2 * batch * source.channels * result.channels * rows.pairs * columns.pairs;
+}
 
 /** Whether a gathering convolution is faster by panels. */
 export function convolutionPanelsPay(module: ModuleBuilder, shape: GatherShape): boolean {
   const { workbench } = module;
   const { batch, source, result, rows, columns } = shape;
-  const multiplications = batch * source.channels * result.channels * rows.pairs * columns.pairs;
   // With one strip a copy is read once: measured, that pays only if it is the only copy of a pixel.
   const taps = (axis: AxisTaps) => Math.max(...axis.runs.map(({ taps }) => taps));
   const isRead = result.channels > stripRows(module) ||
     taps(rows) * taps(columns) * source.channels <= PANEL_DEPTH;
-  const { byPanels = isRead && multiplications >= LEAST_MULTIPLICATIONS } = shape;
+  const { byPanels = isRead && gatherFlops(shape) >= LEAST_CONVOLUTION_FLOPS } = shape;
   const fits = result.channels >= LEAST_CHANNELS && batch >= LEAST_BATCH;
   return workbench !== undefined && fits && byPanels;
 }
@@ -89,17 +99,17 @@ export function panelConvolution(
   const sourcePixel = source.channels * lanes, resultPixel = result.channels * lanes;
   const strips = stripsOf(module, result.channels);
   const isOneStrip = result.channels <= stripRows(module);
-  const gatherings = rows.runs.flatMap((row) =>
+  const gatherings = rows.runs.map((row) =>
     columns.runs.map((column) => gatheringOf(shape, row, column))
   );
-  const keeps = !isOneStrip && gatherings.some((gathering) => !isOnePass(gathering));
+  const keeps = !isOneStrip && gatherings.flat().some((gathering) => !isOnePass(gathering));
   return defineKernel(module, {
     key,
     params: [sourceName, "w", resultName, ...own, ...(keeps ? ["scratch"] : [])] as string[],
-    flops: 2 * batch * source.channels * result.channels * rows.pairs * columns.pairs,
+    flops: gatherFlops(shape),
     scratchBytes: keeps ? result.channels * PANEL_VECTORS * 16 : 0,
     build(f, args) {
-      for (const run of rows.runs) {
+      for (const [i, run] of rows.runs.entries()) {
         const x = f.let(i32.add(args[sourceName]!, run.source * source.width * sourcePixel));
         const offset = run.first * result.width * resultPixel;
         const y = f.let(i32.add(args[resultName]!, offset));
@@ -109,7 +119,7 @@ export function panelConvolution(
           const { bias, scale, scratch } = args;
           const named: Record<string, Local | undefined> = { bias, mask, scale };
           f.call(
-            rowFunction(run),
+            rowFunction(run, gatherings[i]!),
             ...[x, w, y, run.taps, scratch ?? 0],
             ...own.map((name) => named[name]!),
           );
@@ -122,9 +132,8 @@ export function panelConvolution(
     },
   });
 
-  /** One result row of all channels. */
-  function rowFunction(row: TapRun): FunctionHandle {
-    const found = columns.runs.map((column) => gatheringOf(shape, row, column));
+  /** One result row of all channels, and what it gathers for each run of its columns. */
+  function rowFunction(row: TapRun, found: readonly Gathering[]): FunctionHandle {
     const isForAny = row.taps > 0 &&
       found.every(({ passes, isRepeated }) => isRepeated || passes.length === 0);
     const name = `row${isForAny ? "" : ` of ${row.taps}`}: ${key}`;
@@ -174,7 +183,7 @@ export function panelConvolution(
       readonly taps: Local<"i32">;
       readonly scratch: Local<"i32">;
     },
-    targets: Parameters<typeof copyTargets>[1],
+    targets: StripTargets,
   ): void {
     const { vectors } = at;
     const store = {

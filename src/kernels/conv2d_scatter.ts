@@ -8,24 +8,28 @@
  * pixel of dy to the first, each sum meets its terms in the order of the taps.
  */
 import { conv2dAxes, type Conv2dShape } from "./conv2d_shape.ts";
-import { forwardTaps, type TapRun } from "./conv_taps.ts";
+import { flopsOf, forwardTaps, type TapRun } from "./conv_taps.ts";
 import type { FunctionHandle } from "./emitter/function_builder.ts";
-import { f32x4, i32, v128 } from "./emitter/instructions.ts";
+import { i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
-import type { Epilogue } from "./epilogue.ts";
-import { epilogueKey } from "./epilogue.ts";
+import { type Epilogue, epilogueKey, storeResult } from "./epilogue.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { packPanel } from "./pack_panel.ts";
 import { keepSums, takeSums } from "./panel_sums.ts";
-import { depthsOf, panelPlace, panelsOf, panelTile, stripsOf } from "./panel_tile.ts";
+import {
+  depthsOf,
+  LEAST_CONVOLUTION_FLOPS,
+  panelPlace,
+  panelsOf,
+  panelTile,
+  stripsOf,
+} from "./panel_tile.ts";
 
 /** Sums that are taken and kept for fewer terms take longer than the terms. */
 const LEAST_DEPTH = 12;
 /** Fewer rows are few sums, which wait for each other. */
 const LEAST_ROWS = 12;
 const LEAST_BATCH = 8;
-/** Smaller convolutions take less time than their longer code takes to compile. */
-const LEAST_MULTIPLICATIONS = 2 ** 20;
 
 /** Whether an input gradient can be computed so, and is faster. */
 export function scatterPays(
@@ -37,11 +41,9 @@ export function scatterPays(
   const { rows, columns } = conv2dAxes(shape);
   const isDense = [rows, columns].every(({ stride, dilation }) => stride === 1 && dilation === 1);
   const isPlain = bias === undefined && activation === "none" && !accumulate && scale === 1;
-  const multiplications = batch * inputChannels * outputChannels * forwardTaps(rows).pairs *
-    forwardTaps(columns).pairs;
   const {
     byPanels = outputChannels >= LEAST_DEPTH && kernelWidth * inputChannels >= LEAST_ROWS &&
-      multiplications >= LEAST_MULTIPLICATIONS,
+      flopsOf(shape) >= LEAST_CONVOLUTION_FLOPS,
   } = shape;
   return workbench !== undefined && isDense && isPlain && batchStride === batch &&
     batch >= LEAST_BATCH && byPanels;
@@ -67,7 +69,7 @@ export function scatterInputGradient(
   return defineKernel(module, {
     key,
     params: ["dy", "w", "dx", ...(hasMask ? ["mask" as const] : [])],
-    flops: 2 * batch * inputChannels * outputChannels * rows.pairs * columns.pairs,
+    flops: flopsOf(shape),
     build(f, args) {
       const dxBytes = axes.rows.input * dxRow;
       f.memoryFill(args.dx, 0, dxBytes);
@@ -86,8 +88,8 @@ export function scatterInputGradient(
       }
       if (!hasMask) return;
       f.loop(dxBytes / 16, () => {
-        const isKept = f32x4.gt(v128.load(args.mask), f32x4.const(0));
-        f.store(args.dx, v128.and(v128.load(args.dx), isKept));
+        const place = { c: args.dx, offset: 0, lanes: 4, mask: args.mask };
+        storeResult(f, epilogue, v128.load(args.dx), place);
         f.bump(args.dx, 16);
         f.bump(args.mask, 16);
       });

@@ -9,7 +9,7 @@
  * the sums wait in scratch; blocks of rows stay in the second-level cache while all panels pass.
  */
 import { conv2dAxes, type Conv2dShape } from "./conv2d_shape.ts";
-import { forwardTaps, type TapRun } from "./conv_taps.ts";
+import { flopsOf, forwardTaps, type TapRun } from "./conv_taps.ts";
 import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
 import { f32x4, i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
@@ -19,6 +19,7 @@ import { defineKernel, type Kernel } from "./kernel.ts";
 import { type SumEpilogue, sumEpilogueKey, sumEpilogueOperands } from "./lane_sums.ts";
 import { keepSums, takeSums } from "./panel_sums.ts";
 import {
+  LEAST_CONVOLUTION_FLOPS,
   PANEL_DEPTH,
   panelPlace,
   type Panels,
@@ -28,12 +29,11 @@ import {
 } from "./panel_tile.ts";
 import { range, splitEvenly } from "./tiles.ts";
 import { transpose4 } from "./transpose.ts";
+import { winogradPays } from "./winograd_convolution.ts";
 
 const LEAST_CHANNELS = 8;
 /** Fewer rows are few sums, which wait for each other. */
 const LEAST_ROWS = 8;
-/** Smaller convolutions take less time than their longer code takes to compile. */
-const LEAST_MULTIPLICATIONS = 2 ** 20;
 /** What a block of rows may take of the second-level cache. */
 const BLOCK_BYTES = 192 * 1024;
 
@@ -46,14 +46,11 @@ export interface WeightRows {
 /** Whether a weight gradient is computed so. */
 export function turningPays(module: ModuleBuilder, shape: Conv2dShape): boolean {
   const { batch, inputChannels, outputChannels, kernelWidth } = shape;
-  const { rows, columns } = conv2dAxes(shape);
   const fits = module.workbench !== undefined && module.arithmetic === "fused" &&
-    columns.dilation === 1 && batch <= PANEL_DEPTH;
-  const multiplications = batch * inputChannels * outputChannels * forwardTaps(rows).pairs *
-    forwardTaps(columns).pairs;
+    conv2dAxes(shape).columns.dilation === 1 && batch <= PANEL_DEPTH && !winogradPays(shape);
   const {
     byPanels = outputChannels >= LEAST_CHANNELS && kernelWidth * inputChannels >= LEAST_ROWS &&
-      multiplications >= LEAST_MULTIPLICATIONS,
+      flopsOf(shape) >= LEAST_CONVOLUTION_FLOPS,
   } = shape;
   return fits && byPanels;
 }
@@ -90,7 +87,7 @@ export function turnedWeightGradient(
   return defineKernel(module, {
     key,
     params: ["x", "dy", "dw", ...sumEpilogueOperands(epilogue), "scratch"],
-    flops: 2 * batch * outputChannels * rows.pairs * columns.pairs * part.count / kernelWidth,
+    flops: flopsOf(shape) * part.count / (kernelWidth * inputChannels),
     scratchBytes: sumBytes,
     build(f, args) {
       f.memoryFill(args.scratch, 0, sumBytes);
@@ -156,7 +153,7 @@ export function turnedWeightGradient(
               f.bump(x, count * columns.sourceStep * xPixel);
               f.bump(dy, count * dyPixel);
             };
-            for (const { size, count } of pixelGroups(run.count, together)) {
+            for (const { size, count } of splitEvenly(run.count, together)) {
               f.loop(count, () => pixels(size));
             }
           }
@@ -237,13 +234,4 @@ export function turnedWeightGradient(
       f.bump(kept, part.count * vectors * 16);
     });
   }
-}
-
-/** Cuts a run into groups of one size where it has few pixels more or less. */
-function pixelGroups(pixels: number, together: number) {
-  const size = Math.min(together, pixels);
-  return [
-    { size, count: Math.floor(pixels / size) },
-    ...(pixels % size > 0 ? [{ size: pixels % size, count: 1 }] : []),
-  ];
 }

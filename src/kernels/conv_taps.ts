@@ -3,7 +3,7 @@
  * padding is stored and no zero is multiplied. Results with the same taps form a run, so a border
  * is code of its own and the interior is one loop.
  */
-import type { ConvAxis } from "./conv2d_shape.ts";
+import { conv2dAxes, type Conv2dShape, type ConvAxis } from "./conv2d_shape.ts";
 
 /** Results at `first`, `first + step`, ... that have the same taps. */
 export interface TapRun {
@@ -67,6 +67,13 @@ export function gradientTaps(axis: ConvAxis): AxisTaps {
     tapSourceStep: -dilation / common,
     pairs: count(runs),
   };
+}
+
+/** FLOP of a convolution or of one of its gradients, as the plain sum has them. */
+export function flopsOf(shape: Conv2dShape): number {
+  const { rows, columns } = conv2dAxes(shape);
+  return 2 * shape.batch * shape.inputChannels * shape.outputChannels *
+    forwardTaps(rows).pairs * forwardTaps(columns).pairs;
 }
 
 type Taps = Pick<TapRun, "taps" | "tap" | "source">;

@@ -38,13 +38,9 @@ export function takeSums(
   kept: KeptSums,
   from: Local<"i32">,
 ): void {
-  const place = sumsPlace(module);
-  const name = `take ${keptKey(kept)} at ${place}`;
-  const take = module.cached(name, () =>
-    module.function(name, { from: "i32" }, (f, { from }) => {
-      eachKept(kept, (i, at) => f.store(START, v128.load(from, at), place + i * 16));
-    }));
-  f.call(take, from);
+  moveSums(f, module, "take", kept, from, (f, from, at, place) => {
+    f.store(START, v128.load(from, at), place);
+  });
 }
 
 /** Keeps the sums of a strip elsewhere. */
@@ -54,27 +50,34 @@ export function keepSums(
   kept: KeptSums,
   to: Local<"i32">,
 ): void {
-  const place = sumsPlace(module);
-  const name = `keep ${keptKey(kept)} at ${place}`;
-  const keep = module.cached(name, () =>
-    module.function(name, { to: "i32" }, (f, { to }) => {
-      eachKept(kept, (i, at) => f.store(to, v128.load(START, place + i * 16), at));
-    }));
-  f.call(keep, to);
+  moveSums(f, module, "keep", kept, to, (f, to, at, place) => {
+    f.store(to, v128.load(START, place), at);
+  });
 }
 
-function keptKey({ rows, vectors, rowBytes = vectors * 16 }: KeptSums): string {
-  return `${[rows, vectors, rowBytes]}`;
-}
-
-/** Calls with the number of each vector and where it is kept, in bytes. */
-function eachKept(
+/** Calls a function that moves each vector of sums between where they are kept and their place. */
+function moveSums(
+  f: FunctionBuilder,
+  module: ModuleBuilder,
+  verb: string,
   { rows, vectors, rowBytes = vectors * 16 }: KeptSums,
-  body: (vector: number, at: number) => void,
+  pointer: Local<"i32">,
+  move: (f: FunctionBuilder, pointer: Local<"i32">, at: number, place: number) => void,
 ): void {
-  for (const r of range(rows)) {
-    for (const v of range(vectors)) body(r * vectors + v, r * rowBytes + v * 16);
-  }
+  const place = sumsPlace(module);
+  const name = `${verb} ${[rows, vectors, rowBytes]} at ${place}`;
+  const func = module.cached(
+    name,
+    () =>
+      module.function(name, { pointer: "i32" }, (f, { pointer }) => {
+        for (const r of range(rows)) {
+          for (const v of range(vectors)) {
+            move(f, pointer, r * rowBytes + v * 16, place + (r * vectors + v) * 16);
+          }
+        }
+      }),
+  );
+  f.call(func, pointer);
 }
 
 /** Where the results of a strip go and what they meet there. */

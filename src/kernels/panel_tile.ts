@@ -22,6 +22,8 @@ import { range, splitEvenly, type TileRun } from "./tiles.ts";
 export const PANEL_VECTORS = 4;
 /** Rows of a panel, at most: the code for more would not stay in the processor's cache of it. */
 export const PANEL_DEPTH = 64;
+/** Smaller convolutions take less time than their longer code takes to compile. */
+export const LEAST_CONVOLUTION_FLOPS = 2 ** 21;
 const MOST_ROWS = 6;
 
 const SUMS_AT = PANEL_DEPTH * PANEL_VECTORS * 16;
@@ -112,11 +114,10 @@ export function panelTile(module: ModuleBuilder, shape: PanelTileShape): Functio
       );
       const a = splatRows(f, args.a, rows, aRow * 4);
       const columns: Local<"v128">[] = range(vectors).map(() => f.local("v128"));
-      const targets = columns.map(({ assignment }) => ({ assignment }));
       f.writeOut(depth, (k) => {
         const gap = gaps.get(k);
         if (gap !== undefined) a.advance(gap * 4);
-        f.setFrom(panel + k * vectors * 16, targets);
+        f.setFrom(panel + k * vectors * 16, columns);
       }, () => {
         for (const [r, row] of sums.entries()) {
           const factor = f.let(a.load(r));

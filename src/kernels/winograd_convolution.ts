@@ -7,7 +7,7 @@
  */
 import type { Conv2dShape } from "./conv2d_shape.ts";
 import { conv2dAxes } from "./conv2d_shape.ts";
-import { forwardTaps } from "./conv_taps.ts";
+import { flopsOf, forwardTaps } from "./conv_taps.ts";
 import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
 import { i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
@@ -90,13 +90,6 @@ export function winogradInputGradient(
     ...{ padTop: 2 - rows.pad, padLeft: 2 - columns.pad, turned: true },
     flops: flopsOf(shape),
   });
-}
-
-/** As the plain sum has them. */
-export function flopsOf(shape: Conv2dShape): number {
-  const { rows, columns } = conv2dAxes(shape);
-  return 2 * shape.batch * shape.inputChannels * shape.outputChannels *
-    forwardTaps(rows).pairs * forwardTaps(columns).pairs;
 }
 
 interface TiledConvolution {

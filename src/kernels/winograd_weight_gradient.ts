@@ -4,6 +4,7 @@
  * products are added up over the tiles, and weights come from the 36 sums at the end.
  */
 import { conv2dAxes, type Conv2dShape } from "./conv2d_shape.ts";
+import { flopsOf } from "./conv_taps.ts";
 import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
 import { f32x4, i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
@@ -14,7 +15,6 @@ import { defineKernel, type Kernel } from "./kernel.ts";
 import { type SumEpilogue, sumEpilogueKey, sumEpilogueOperands } from "./lane_sums.ts";
 import { range, splitEvenly } from "./tiles.ts";
 import { transpose4 } from "./transpose.ts";
-import { flopsOf } from "./winograd_convolution.ts";
 import {
   eachTile,
   firstInput,

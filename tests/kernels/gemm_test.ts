@@ -17,6 +17,17 @@ interface Case {
   readonly depth?: number;
 }
 
+const EPILOGUES: readonly Epilogue[] = [
+  {},
+  { bias: "row", activation: "relu" },
+  { bias: "column", activation: "relu" },
+  { mask: true },
+  { accumulate: true, scale: -0.01 },
+  { accumulate: true, scale: "operand" },
+  { bias: "row", scale: 0.25, mask: true, accumulate: true },
+  { bias: "row", scale: "operand", mask: true, accumulate: true },
+];
+
 function check({ m, n, k, transposedA = false, gap = 0, ...rest }: Case): void {
   const bDepth = Math.ceil(n / 4) * 4 + gap;
   const shape: GemmShape = {
@@ -63,22 +74,20 @@ Deno.test("gemm() gives the same product for each order of loops and with packin
 });
 
 Deno.test("gemm() gives the same bits by panels", () => {
-  const epilogues: Epilogue[] = [
-    {},
-    { bias: "row", activation: "relu" },
-    { bias: "column", activation: "relu" },
-    { mask: true },
-    { accumulate: true, scale: -0.01 },
-    { accumulate: true, scale: "operand" },
-    { bias: "row", scale: "operand", mask: true, accumulate: true },
-  ];
   let turn = 0;
   for (const m of [6, 7, 12, 17, 31]) {
     for (const n of [8, 10, 13, 16, 27, 32]) {
       for (const k of [1, 32, 64, 65, 150]) {
         const bDepth = Math.ceil(n / 4) * 4 + turn % 3 * 2;
         const shape: GemmShape = {
-          ...{ m, n, k, bDepth, cRow: n + turn % 2, epilogue: epilogues[turn++ % 7]! },
+          ...{
+            m,
+            n,
+            k,
+            bDepth,
+            cRow: n + turn % 2,
+            epilogue: EPILOGUES[turn++ % EPILOGUES.length]!,
+          },
           ...(turn % 2 === 0 ? { aRow: 1, aDepth: m } : { aRow: k, aDepth: 1 }),
           ...(k % 2 === 0 && k <= 64 && turn % 3 === 0
             ? { aBlocks: { count: 2, stride: k * m } }
@@ -133,15 +142,7 @@ Deno.test("gemm() gives the same product whatever fits the caches", () => {
 });
 
 Deno.test("gemm() applies each epilogue", () => {
-  const epilogues: Epilogue[] = [
-    { bias: "row", activation: "relu" },
-    { bias: "column", activation: "relu" },
-    { mask: true },
-    { accumulate: true, scale: -0.01 },
-    { accumulate: true, scale: "operand" },
-    { bias: "row", scale: 0.25, mask: true, accumulate: true },
-  ];
-  for (const epilogue of epilogues) {
+  for (const epilogue of EPILOGUES) {
     for (const n of [8, 11]) for (const m of [7, 19]) check({ m, n, k: 5, epilogue });
   }
 });

@@ -2,7 +2,7 @@
  * Builds the body of one function: locals, assignments, stores, loops, calls. Statements are
  * appended in the order of the calls; locals made inside a loop, branch or scope end with it.
  */
-import { asI32, f32x4, i32, i32x4, storeCode } from "./instructions.ts";
+import { asI32, f32x4, i32, i32x4, storeCode, v128 } from "./instructions.ts";
 import { unsignedLeb } from "./leb128.ts";
 import { op } from "./opcodes.ts";
 import { type I32, type I32Like, instruction, Local, type V128, Value } from "./value.ts";
@@ -20,8 +20,8 @@ export interface FunctionHandle {
 }
 
 const NO_RESULT = 0x40;
-/** `i32.const 0`, `v128.load` with its alignment; an offset follows. */
-const LOAD_AT_OFFSET = [0x41, 0x00, 0xfd, 0x00, 0x04];
+/** A load from address 0, but for its last byte, the offset. */
+const LOAD_AT_OFFSET = v128.load(0).code.slice(0, -1);
 
 export class FunctionBuilder {
   /** Pieces of code, joined when the module is written. */
@@ -75,7 +75,7 @@ export class FunctionBuilder {
   }
 
   /** Sets vectors to what lies from a constant address on, one behind the other. */
-  setFrom(address: number, vectors: readonly { readonly assignment: readonly number[] }[]): void {
+  setFrom(address: number, vectors: readonly Local<"v128">[]): void {
     // Written out thousands of times before the first step, so without expressions between.
     let code: number[] = [];
     for (let v = 0; v < vectors.length; v++) {
@@ -134,13 +134,7 @@ export class FunctionBuilder {
    * is asked for once.
    */
   unrolledLoop(count: number, unroll: number, body: () => void): void {
-    let written: readonly number[] | undefined;
-    const write = () => {
-      if (written !== undefined) return this.#append(written);
-      const start = this.#code.length;
-      this.scope(body);
-      written = this.#code.slice(start).flat();
-    };
+    const write = this.#repeatable(body);
     this.loop(Math.floor(count / unroll), () => {
       for (let i = 0; i < unroll; i++) write();
     });
@@ -152,14 +146,10 @@ export class FunctionBuilder {
    * `shared` once, in the first.
    */
   writeOut(count: number, own: (turn: number) => void, shared: () => void): void {
-    let written: readonly number[] | undefined;
+    const write = this.#repeatable(shared);
     for (let turn = 0; turn < count; turn++) {
       own(turn);
-      if (written === undefined) {
-        const start = this.#code.length;
-        this.scope(shared);
-        written = this.#code.slice(start).flat();
-      } else this.#append(written);
+      write();
     }
   }
 
@@ -249,6 +239,17 @@ export class FunctionBuilder {
       this.#append(left.code);
       this.#append([op.brIf, 0, op.end]);
     });
+  }
+
+  /** Writes a body each time it is called; the body is asked for once, for the first. */
+  #repeatable(body: () => void): () => void {
+    let written: readonly number[] | undefined;
+    return () => {
+      if (written !== undefined) return this.#append(written);
+      const start = this.#code.length;
+      this.scope(body);
+      written = this.#code.slice(start).flat();
+    };
   }
 
   #append(code: readonly number[]): void {

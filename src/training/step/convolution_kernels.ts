@@ -4,7 +4,6 @@ import {
   conv2dInputGradient,
   type Conv2dShape,
   conv2dWeightGradient,
-  cutsWeightGradient,
   depthwiseForward,
   depthwiseInputGradient,
   depthwiseWeightGradient,
@@ -62,7 +61,7 @@ export function convolution(
   lanes: number,
   store: Store,
   count: number,
-  outputs: OutputRange | undefined,
+  outputs?: OutputRange,
   blocks = 1,
 ): KernelUse {
   const [input, output] = inputs.map((value) => blocksOf(value, lanes, blocks).stride);
@@ -71,7 +70,7 @@ export function convolution(
     ...(blocks > 1 ? { blocks: { count: blocks, input: input!, output: output! } } : {}),
   };
   const turns = part === "weightGradient" && templates === CONVOLUTIONS &&
-    cutsWeightGradient(extents) && turningPays(module, extents);
+    turningPays(module, extents);
   const channels = turns ? undefined : outputs;
   const { first, count: own } = channels ?? { first: 0, count: shape.outputChannels };
   const kernel = turns

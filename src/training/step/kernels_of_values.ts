@@ -124,7 +124,7 @@ function usesOf(
         convolution(module, value, operation, CONVOLUTIONS, lanes, store, count, outputs, blocks),
       ];
     case "depthwise":
-      return [convolution(module, value, operation, DEPTHWISE, lanes, store, lanes, undefined)];
+      return [convolution(module, value, operation, DEPTHWISE, lanes, store, lanes)];
     case "pool": {
       const kernel = poolForward(module, poolShape(operation, lanes, count));
       return [{ kernel, operands: [{ of: 0 }, RESULT] }];
