@@ -9,6 +9,7 @@
  * argument, so that border rows share the code of the interior.
  */
 import type { AxisTaps, TapRun } from "./conv_taps.ts";
+import { paddedConvolution, paddingOf } from "./conv2d_padded.ts";
 import { convolutionPanelsPay, gatherFlops, panelConvolution } from "./conv2d_panels.ts";
 import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
 import { f32x4, i32, v128 } from "./emitter/instructions.ts";
@@ -51,7 +52,8 @@ export function gatherConvolution<S extends string, R extends string>(
   { name, sourceName, resultName }: { name: string; sourceName: S; resultName: R },
 ): Kernel {
   if (convolutionPanelsPay(module, shape)) {
-    return panelConvolution(module, shape, { name, sourceName, resultName });
+    const convolution = paddingOf(shape) === null ? panelConvolution : paddedConvolution;
+    return convolution(module, shape, { name, sourceName, resultName });
   }
   const { batch, batchStride, source, result, rows, columns, weights, epilogue } = shape;
   const key = `${name} ${

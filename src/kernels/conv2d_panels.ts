@@ -25,13 +25,13 @@ import {
   takeSums,
 } from "./panel_sums.ts";
 import {
+  addProduct,
   depthsOf,
   LEAST_CONVOLUTION_FLOPS,
   PANEL_DEPTH,
   PANEL_VECTORS,
   panelPlace,
   panelsOf,
-  panelTile,
   stripRows,
   stripsOf,
 } from "./panel_tile.ts";
@@ -80,15 +80,18 @@ interface Gathering {
   readonly isRepeated: boolean;
 }
 
+/** What a gathering convolution and its operands are called. */
+export interface GatherNames {
+  readonly name: string;
+  readonly sourceName: string;
+  readonly resultName: string;
+}
+
 /** As `gatherConvolution`, then operand `scratch` if `scratchBytes` is not 0. */
 export function panelConvolution(
   module: ModuleBuilder,
   shape: GatherShape,
-  { name, sourceName, resultName }: {
-    readonly name: string;
-    readonly sourceName: string;
-    readonly resultName: string;
-  },
+  { name, sourceName, resultName }: GatherNames,
 ): Kernel {
   const { batch, batchStride, source, result, rows, columns, weights, epilogue } = shape;
   const key = `${name} by panels ${
@@ -193,18 +196,18 @@ export function panelConvolution(
     const eachStrip = (body: (rows: number) => void) => {
       for (const { size: rows, count } of strips) f.loop(count, () => body(rows));
     };
-    const tileOf = ({ terms, gaps }: Pass, rows: number) =>
-      panelTile(module, {
+    const addPass = ({ terms, gaps }: Pass, rows: number, strip: Local<"i32">) =>
+      addProduct(f, module, {
         ...{ rows, vectors, depth: terms.length, gaps },
         ...{ aRow: weights.result, aDepth: weights.source },
-      });
+      }, strip);
     const [first] = gathering.passes;
     if (first === undefined || isOnePass(gathering)) {
       if (first !== undefined) pack(f, first, at.x, vectors);
       const w = f.let(i32.add(at.w, (first?.terms[0]?.weight ?? 0) * 4));
       eachStrip((rows) => {
         clearSums(f, module, { rows, vectors });
-        if (first !== undefined) f.call(tileOf(first, rows), w);
+        if (first !== undefined) addPass(first, rows, w);
         storeStrip(f, module, target, { ...store, rows });
         f.bump(w, rows * weights.result * 4);
       });
@@ -218,13 +221,13 @@ export function panelConvolution(
         pack(f, pass, x, vectors);
         const strip = f.let(i32.add(w, pass.terms[0]!.weight * 4));
         if (isOneStrip) {
-          f.call(tileOf(pass, result.channels), strip);
+          addPass(pass, result.channels, strip);
           continue;
         }
         const kept = f.let(at.scratch);
         eachStrip((rows) => {
           takeSums(f, module, { rows, vectors }, kept);
-          f.call(tileOf(pass, rows), strip);
+          addPass(pass, rows, strip);
           keepSums(f, module, { rows, vectors }, kept);
           f.bump(kept, rows * vectors * 16);
           f.bump(strip, rows * weights.result * 4);

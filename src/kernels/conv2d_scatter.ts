@@ -17,11 +17,11 @@ import { defineKernel, type Kernel } from "./kernel.ts";
 import { packPanel } from "./pack_panel.ts";
 import { keepSums, takeSums } from "./panel_sums.ts";
 import {
+  addProduct,
   depthsOf,
   LEAST_CONVOLUTION_FLOPS,
   panelPlace,
   panelsOf,
-  panelTile,
   stripsOf,
 } from "./panel_tile.ts";
 
@@ -140,10 +140,9 @@ export function scatterInputGradient(
               for (const { size: rows, count } of stripsOf(module, taps * inputChannels)) {
                 const kept = { rows, vectors, rowBytes: lanes };
                 const own = { rows, vectors, depth, aRow: outputChannels, aDepth: 1 };
-                const tile = panelTile(module, own);
                 f.loop(count, () => {
                   takeSums(f, module, kept, cStrip);
-                  f.call(tile, aStrip);
+                  addProduct(f, module, own, aStrip);
                   keepSums(f, module, kept, cStrip);
                   f.bump(aStrip, rows * outputChannels * 4);
                   f.bump(cStrip, rows * lanes);

@@ -19,12 +19,12 @@ import { defineKernel, type Kernel } from "./kernel.ts";
 import { type SumEpilogue, sumEpilogueKey, sumEpilogueOperands } from "./lane_sums.ts";
 import { keepSums, takeSums } from "./panel_sums.ts";
 import {
+  addProduct,
   LEAST_CONVOLUTION_FLOPS,
   PANEL_DEPTH,
   panelPlace,
   type Panels,
   panelsOf,
-  panelTile,
   stripsOf,
 } from "./panel_tile.ts";
 import { range, splitEvenly } from "./tiles.ts";
@@ -221,10 +221,10 @@ export function turnedWeightGradient(
     f.repeat(taps, () => {
       const strip = f.let(a), at = f.let(kept);
       for (const { size, count } of stripsOf(module, end - first)) {
-        const tile = panelTile(module, { rows: size, vectors, depth, aRow: own, aDepth: 1, gaps });
+        const tile = { rows: size, vectors, depth, aRow: own, aDepth: 1, gaps };
         f.loop(count, () => {
           takeSums(f, module, { rows: size, vectors }, at);
-          f.call(tile, strip);
+          addProduct(f, module, tile, strip);
           keepSums(f, module, { rows: size, vectors }, at);
           f.bump(strip, size * lanes);
           f.bump(at, size * vectors * 16);

@@ -13,12 +13,12 @@ import { defineKernel, type Kernel } from "./kernel.ts";
 import { packPanel } from "./pack_panel.ts";
 import { clearSums, copyTargets, keepSums, storeStrip, takeSums } from "./panel_sums.ts";
 import {
+  addProduct,
   depthsOf,
   PANEL_DEPTH,
   PANEL_VECTORS,
   panelPlace,
   panelsOf,
-  panelTile,
   stripsOf,
 } from "./panel_tile.ts";
 import { range } from "./tiles.ts";
@@ -95,11 +95,10 @@ export function panelProduct(
             const target = waits ? undefined : copyTargets(f, args);
             for (const { size: rows, count } of strips) {
               const own = { rows, vectors, depth, aRow, aDepth, gaps: gapsOf(shape) };
-              const tile = panelTile(module, own);
               f.loop(count, () => {
                 if (kept === undefined) clearSums(f, module, { rows, vectors });
                 else takeSums(f, module, { rows, vectors }, kept);
-                f.call(tile, strip);
+                addProduct(f, module, own, strip);
                 f.bump(strip, rows * aRow * 4);
                 if (target !== undefined) storeStrip(f, module, target, { ...store, rows });
                 if (kept === undefined) return;

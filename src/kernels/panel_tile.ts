@@ -11,7 +11,7 @@
  * rows without fused multiply-add, as the product needs one too). Fewer sums would wait for each other:
  * an addition takes 4 cycles, in which 8 could begin. 83 of 85 GFLOP/s; with 128-bit vectors, 43.
  */
-import type { FunctionHandle } from "./emitter/function_builder.ts";
+import type { FunctionBuilder, FunctionHandle } from "./emitter/function_builder.ts";
 import { i32, v128 } from "./emitter/instructions.ts";
 import type { ModuleBuilder } from "./emitter/module_builder.ts";
 import type { Local } from "./emitter/value.ts";
@@ -100,30 +100,56 @@ export function panelsOf(n: number): Panels[] {
     }];
 }
 
-/** A function (a) that adds the product of a strip of A and the panel to the sums. */
-export function panelTile(module: ModuleBuilder, shape: PanelTileShape): FunctionHandle {
-  const { rows, vectors, depth, aRow, aDepth, gaps = new Map<number, number>() } = shape;
+/** Adds the product of the strip of A that begins at an address and the panel to the sums. */
+export function addProduct(
+  f: FunctionBuilder,
+  module: ModuleBuilder,
+  shape: PanelTileShape,
+  a: Local<"i32">,
+): void {
+  const gaps = [...shape.gaps ?? []];
+  const lengths = [...new Set(gaps.map(([, length]) => length))];
+  const places = gaps.map(([k, length]) => [k, lengths.indexOf(length)] as const);
+  const tile = panelTile(module, shape, new Map(places), lengths.length);
+  f.call(tile, a, ...[shape.aDepth, ...lengths].map((floats) => floats * 4));
+}
+
+/**
+ * A function of the strip's address, and of the bytes from a column of A to the next and over each
+ * length of gap: layers that differ in these alone share its code.
+ *
+ * @param gaps which of so many `lengths` lies before a column
+ */
+function panelTile(
+  module: ModuleBuilder,
+  { rows, vectors, depth, aRow }: PanelTileShape,
+  gaps: ReadonlyMap<number, number>,
+  lengths: number,
+): FunctionHandle {
   const panel = panelPlace(module);
-  const name = `panel tile ${[rows, vectors, depth, aRow, aDepth]} ${[...gaps]} at ${panel}`;
+  const name = `panel tile ${[rows, vectors, depth, aRow]} ${[...gaps]} at ${panel}`;
+  const parameters = Object.fromEntries(
+    ["a", "next", ...range(lengths).map((i) => `gap ${i}`)].map((name) => [name, "i32" as const]),
+  ) as Record<string, "i32">;
   return module.cached(name, () =>
-    module.function(name, { a: "i32" }, (f, args) => {
+    module.function(name, parameters, (f, args) => {
       const start = i32.const(0);
       const place = (r: number, v: number) => sumsPlace(module) + (r * vectors + v) * 16;
       const sums = range(rows).map((r) =>
         range(vectors).map((v) => f.let(v128.load(start, place(r, v))))
       );
-      const a = splatRows(f, args.a, rows, aRow * 4);
+      const a = splatRows(f, args["a"]!, rows, aRow * 4);
       const columns: Local<"v128">[] = range(vectors).map(() => f.local("v128"));
       f.writeOut(depth, (k) => {
         const gap = gaps.get(k);
-        if (gap !== undefined) a.advance(gap * 4);
+        if (gap !== undefined) a.advance(args[`gap ${gap}`]!);
         f.setFrom(panel + k * vectors * 16, columns);
       }, () => {
         for (const [r, row] of sums.entries()) {
           const factor = f.let(a.load(r));
           for (const [v, sum] of row.entries()) f.accumulate(sum, factor, columns[v]!);
         }
-        a.advance(aDepth * 4);
+        a.advance(args["next"]!);
       });
       for (const [r, row] of sums.entries()) {
         for (const [v, sum] of row.entries()) f.store(start, sum, place(r, v));

@@ -5,7 +5,7 @@
  */
 import type { FunctionBuilder } from "./emitter/function_builder.ts";
 import { i32, v128 } from "./emitter/instructions.ts";
-import type { Local, V128 } from "./emitter/value.ts";
+import type { I32Like, Local, V128 } from "./emitter/value.ts";
 import { range } from "./tiles.ts";
 
 const ROWS_A_POINTER = 3;
@@ -15,7 +15,7 @@ export interface SplatRows {
   /** The float of a row, in all lanes. */
   load(row: number): V128;
   /** Moves on in all rows. */
-  advance(bytes: number): void;
+  advance(bytes: I32Like): void;
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   type Conv2dShape,
   conv2dWeightGradient,
   ModuleBuilder,
+  WORKBENCH_BYTES,
 } from "../../src/kernels/mod.ts";
 import {
   referenceConv2dForward,
@@ -96,6 +97,23 @@ Deno.test("conv2d kernels cut many rows into blocks", () => {
   const wide = { batch: 32, inputHeight: 17, inputWidth: 20, inputChannels: 2, outputChannels: 3 };
   check({ ...wide, kernelHeight: 5, kernelWidth: 5, ...padded(2) });
   check({ ...wide, kernelHeight: 3, kernelWidth: 3, strideHeight: 2 });
+});
+
+Deno.test("conv2d kernels put zeros around few channels, and say so by their scratch", () => {
+  const few = { ...base, batch: 16, inputHeight: 20, inputWidth: 18, inputChannels: 2 };
+  const shapes = [
+    { ...few, ...padded(1) },
+    { ...few, kernelHeight: 5, kernelWidth: 4, ...padded(2) },
+    { ...few, strideHeight: 2, strideWidth: 3, padTop: 1, padRight: 2 },
+    { ...few, dilationHeight: 2, padTop: 1, padBottom: 3 },
+    { ...few, padLeft: 2, kernelHeight: 1 },
+  ];
+  for (const shape of shapes) {
+    check(shape, { forward: { bias: "row", activation: "relu" }, input: { mask: true } });
+    const module = new ModuleBuilder({ arithmetic: "fused" }).withWorkbench(64, WORKBENCH_BYTES);
+    const { scratchBytes } = conv2dForward(module, { ...shape, byPanels: true });
+    assert.ok(scratchBytes > few.inputChannels * few.inputHeight * few.inputWidth * few.batch * 4);
+  }
 });
 
 Deno.test("conv2d kernels cut many pixels of 1 x 1 kernels into blocks", () => {
