@@ -22,7 +22,7 @@ type WithDataset<T> = Omit<T, "datasetFolder" | "slowdown"> & { readonly dataset
 
 /** A job by kind. */
 export interface Jobs {
-  /** Loads what compiles steps. */
+  /** Loads and tries what compiles steps. */
   readonly prepare: null;
   readonly check: WithDataset<{ readonly source: ModelSource; readonly loss: string }>;
   readonly train: WithDataset<Omit<TrainingRequest, "seed">> & { readonly seeds: TrainingSeeds };

@@ -8,7 +8,6 @@ import { fileStamps } from "../data/file_stamps.ts";
 import { loadWithin } from "../data/load.ts";
 import { chooseArithmetic } from "./arithmetic_choice.ts";
 import { chosenArithmetic } from "./chosen_arithmetic.ts";
-import { loadCompiler } from "./asked_compiler.ts";
 import { batchSizes } from "./batch_shape.ts";
 import { evaluateItems, evaluationBatch } from "./evaluate.ts";
 import { endLoopsBy } from "./endable_loops.ts";
@@ -41,7 +40,7 @@ type Handler<K extends JobKind> = (job: Jobs[K], context: JobContext) => Promise
 
 const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
   async prepare() {
-    await loadCompiler();
+    await models.practise();
     return null;
   },
   async check({ source, dataset: spec, loss }) {

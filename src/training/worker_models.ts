@@ -109,6 +109,14 @@ export class WorkerModels {
     this.#settings = settings;
   }
 
+  /** Has the compiler itself compiled, unless it has compiled something before. */
+  async practise(): Promise<void> {
+    if (this.#hasPractised) return;
+    this.#hasPractised = true;
+    const practice = await import("./practice_step.ts");
+    await practice.practise();
+  }
+
   /**
    * A model for a dataset that is being read.
    *
@@ -137,10 +145,7 @@ export class WorkerModels {
     void loadCompiler();
     // Nothing of this job may go on when the next one starts, so each way ends both.
     const both = Promise.allSettled([reading, this.#ask("facts", { source, loss })]);
-    if (!this.#hasPractised) {
-      this.#hasPractised = true;
-      await reading.then(practise, () => {}); // what is wrong is told below
-    }
+    await reading.then(() => this.practise(), () => {}); // what is wrong is told below
     const [read, asked] = await both;
     if (read.status === "rejected") throw read.reason;
     if (asked.status === "rejected") throw asked.reason;
@@ -275,11 +280,6 @@ export class WorkerModels {
     for (const { learner } of this.#compiled.get(kind)?.learners.values() ?? []) learner.dispose();
     this.#compiled.delete(kind);
   }
-}
-
-async function practise(): Promise<void> {
-  const practice = await import("./practice_step.ts");
-  await practice.practise();
 }
 
 /** Whether a kept module is none that this runtime can run. */

@@ -113,6 +113,8 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   #inFlight: CallInFlight | null = null;
   #lastId = 0;
   #queue: Promise<unknown> = Promise.resolve();
+  /** Calls that wait for their turn. */
+  #waiting = 0;
   readonly #closed = new AbortController();
 
   constructor(
@@ -203,7 +205,10 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       // With programs kept, most likely nothing will be recorded or compiled.
       if (this.#programs.isEmpty) this.#models.start();
       this.#workerFor(spec.folder);
-      if (this.#programs.isEmpty) await this.#call("prepare", null, spec, this.#closed.signal);
+      if (!this.#programs.isEmpty) return;
+      await this.#call("prepare", null, spec, this.#closed.signal);
+      // Whoever waits has a model to build, which is practice enough.
+      if (this.#waiting === 0) this.#models.practise();
     }).catch(() => {});
   }
 
@@ -227,7 +232,9 @@ class WorkerTrainer implements Trainer, ModelExplainer {
 
   /** Runs calls one after another; one whose signal aborts while it waits never starts. */
   #inTurn<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    this.#waiting += 1;
     const turn = this.#queue.then(() => {
+      this.#waiting -= 1;
       this.#closed.signal.throwIfAborted();
       signal?.throwIfAborted();
       return call();

@@ -72,6 +72,11 @@ export class ModelWorker {
     this.#worker();
   }
 
+  /** Has the worker try what builds and records models, while it has nothing else to do. */
+  practise(): void {
+    this.#send("practise", null).catch(() => {}); // it was ended: the next one does without
+  }
+
   /** Ends the worker; the next question starts another one. */
   end(reason: unknown): void {
     if (this.#running !== null) {
@@ -129,7 +134,7 @@ export class ModelWorker {
 
 /** The same for the same question, where it is one about a source. */
 function keyOf<K extends QuestionKind>(kind: K, question: Questions[K]): string {
-  if (!("source" in question)) return kind;
+  if (question === null || !("source" in question)) return kind;
   const { source, ...rest } = question;
   return JSON.stringify([kind, modelKey(source), rest]);
 }

@@ -10,6 +10,8 @@ import type { InitialModel, ModelSource } from "../trainer.ts";
 
 /** Questions by kind. */
 export interface Questions {
+  /** Nothing: what builds and records models is tried, so that it does the next sooner. */
+  readonly practise: null;
   /** What a training must know of a model before it has a step of it. */
   readonly facts: { readonly source: ModelSource; readonly loss: string };
   /** A step for batches of a size. */
@@ -26,6 +28,7 @@ export interface Questions {
 
 /** What each kind of question gives. */
 export interface QuestionAnswers {
+  readonly practise: null;
   readonly facts: BuiltFacts;
   readonly record: RecordedStep;
   readonly initialise: InitialModel;

@@ -13,6 +13,7 @@ import { forbidEnding } from "../guarded_globals.ts";
 import { KeptModel } from "../kept_model.ts";
 import { passed } from "../passed_error.ts";
 import { record } from "../step/record.ts";
+import { PRACTICE_MODEL, PRACTICE_STEP } from "./practice_model.ts";
 import type {
   AnswerMessage,
   QuestionAnswers,
@@ -24,6 +25,12 @@ import type {
 type Answering<K extends QuestionKind> = (question: Questions[K]) => Promise<QuestionAnswers[K]>;
 
 const ANSWERS: { readonly [K in QuestionKind]: Answering<K> } = {
+  async practise() {
+    const { settings, size } = PRACTICE_STEP;
+    record(await model.of(PRACTICE_MODEL), settings, "train", batchShape(size));
+    model.forget();
+    return null;
+  },
   async facts({ source, loss }) {
     const built = await model.of(source);
     const { description: { layout }, outputShape } = built;
@@ -62,7 +69,7 @@ async function reply<K extends QuestionKind>({ id, kind, question, ...rest }: Qu
     chooseArithmetic(rest.arithmetic);
     endLoopsBy(rest.ended);
     const answer = await ANSWERS[kind](question);
-    post({ id, answer }, "weights" in answer ? [answer.weights.buffer] : []);
+    post({ id, answer }, answer !== null && "weights" in answer ? [answer.weights.buffer] : []);
   } catch (error) {
     model.forget();
     post({ id, error: passed(error) });
