@@ -48,7 +48,6 @@ export function gatherFlops({ batch, source, result, rows, columns }: GatherShap
 
 /** Whether a gathering convolution is faster by panels. */
 export function convolutionPanelsPay(module: ModuleBuilder, shape: GatherShape): boolean {
-  const { workbench } = module;
   const { batch, source, result, rows, columns } = shape;
   // With one strip a copy is read once: measured, that pays only if it is the only copy of a pixel.
   const taps = (axis: AxisTaps) => Math.max(...axis.runs.map(({ taps }) => taps));
@@ -56,7 +55,7 @@ export function convolutionPanelsPay(module: ModuleBuilder, shape: GatherShape):
     taps(rows) * taps(columns) * source.channels <= PANEL_DEPTH;
   const { byPanels = isRead && gatherFlops(shape) >= LEAST_CONVOLUTION_FLOPS } = shape;
   const fits = result.channels >= LEAST_CHANNELS && batch >= LEAST_BATCH;
-  return workbench !== undefined && fits && byPanels;
+  return module.isWide && fits && byPanels;
 }
 
 /** A pair of a source and the weights that it meets. */
@@ -154,7 +153,7 @@ export function panelConvolution(
           );
           const { bias, taps, scratch } = args;
           f.loop(run.count, () => {
-            for (const { vectors, count } of panelsOf(batch)) {
+            for (const { vectors, count } of panelsOf(module, batch)) {
               f.loop(count, () => {
                 pixel(f, found[i]!, { vectors, x, w, scale, taps: taps!, scratch: scratch! }, {
                   ...{ c: y!, mask, bias },

@@ -33,7 +33,7 @@ const LEAST_BATCH = 8;
 
 /** Whether an input gradient can be computed so, and is faster. */
 export function scatterPays(
-  { workbench }: ModuleBuilder,
+  { isWide }: ModuleBuilder,
   shape: Conv2dShape,
   { bias, activation = "none", accumulate = false, scale = 1 }: Epilogue,
 ): boolean {
@@ -45,7 +45,7 @@ export function scatterPays(
     byPanels = outputChannels >= LEAST_DEPTH && kernelWidth * inputChannels >= LEAST_ROWS &&
       flopsOf(shape) >= LEAST_CONVOLUTION_FLOPS,
   } = shape;
-  return workbench !== undefined && isDense && isPlain && batchStride === batch &&
+  return isWide && isDense && isPlain && batchStride === batch &&
     batch >= LEAST_BATCH && byPanels;
 }
 
@@ -109,7 +109,7 @@ export function scatterInputGradient(
           const dx = f.let(i32.add(args.dx, (run.source + last) * dxPixel));
           const w = f.let(i32.add(args.w, run.tap * tapBytes));
           f.loop(run.count, () => {
-            for (const { vectors, count } of panelsOf(batch)) {
+            for (const { vectors, count } of panelsOf(module, batch)) {
               const pixel = pixelFunction(run, vectors);
               f.loop(count, () => {
                 f.call(pixel, dy, w, dx, args.taps);

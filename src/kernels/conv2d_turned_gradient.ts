@@ -5,7 +5,8 @@
  * Some pixels of dy are turned, to [pixels][samples][16 channels], and are a panel. It meets all inputs of
  * these pixels: those of a kernel row are neighbours, [taps][channels], in x as in dw. A sum goes over
  * pixels and samples in their order, which is another order than that of `conv2d_weight_gradient.ts`;
- * so this is done only in fused arithmetic, whose bits differ among processors anyway. Between panels
+ * so this is done only in fused arithmetic, whose bits differ among processors anyway, and there also
+ * where vectors are not joined: the bits shall not depend on how the engine was started. Between panels
  * the sums wait in scratch; blocks of rows stay in the second-level cache while all panels pass.
  */
 import { conv2dAxes, type Conv2dShape } from "./conv2d_shape.ts";
@@ -74,7 +75,7 @@ export function turnedWeightGradient(
   const xPixel = inputChannels * lanes, dyPixel = outputChannels * lanes;
   const xRow = axes.columns.input * xPixel, dyRow = axes.columns.output * dyPixel;
   const weightRows = kernelHeight * part.count;
-  const panels = panelsOf(outputChannels);
+  const panels = panelsOf(module, outputChannels);
   const blockRows = Math.max(
     1,
     Math.floor(BLOCK_BYTES / ((xRow * axes.rows.stride + dyRow) * blocks.count)),

@@ -31,11 +31,11 @@ const LEAST_MULTIPLICATIONS = 2 ** 21;
 
 /** Whether a product is faster by panels. */
 export function panelsPay(
-  { workbench }: ModuleBuilder,
+  { isWide }: ModuleBuilder,
   { m, n, k, aBlocks, byPanels = m * n * k >= LEAST_MULTIPLICATIONS }: GemmShape,
 ): boolean {
   const fits = m >= LEAST_ROWS && n >= LEAST_COLUMNS && (aBlocks === undefined || k <= PANEL_DEPTH);
-  return workbench !== undefined && fits && byPanels;
+  return isWide && fits && byPanels;
 }
 
 /**
@@ -68,7 +68,7 @@ export function panelProduct(
       const rest = panelScale === undefined ? epilogue : { ...epilogue, scale: 1 };
       const { b, c, mask } = args;
       const bias = epilogue.bias === "column" ? args.bias : undefined;
-      for (const { vectors, lastLanes, count } of panelsOf(n)) {
+      for (const { vectors, lastLanes, count } of panelsOf(module, n)) {
         f.loop(count, () => {
           panel(vectors, lastLanes);
           for (const pointer of [b, c, mask, bias]) {

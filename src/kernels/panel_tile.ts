@@ -20,6 +20,8 @@ import { range, splitEvenly, type TileRun } from "./tiles.ts";
 
 /** Vectors of a panel, at most. */
 export const PANEL_VECTORS = 4;
+/** As many where they are not joined: 12 sums, 2 of B, 1 of A fill the registers too. */
+const SINGLE_VECTORS = 2;
 /** Rows of a panel, at most: the code for more would not stay in the processor's cache of it. */
 export const PANEL_DEPTH = 64;
 /** Smaller convolutions take less time than their longer code takes to compile. */
@@ -86,18 +88,15 @@ export interface Panels {
 }
 
 /** Cuts columns into panels. */
-export function panelsOf(n: number): Panels[] {
+export function panelsOf({ isWide }: ModuleBuilder, n: number): Panels[] {
+  const most = isWide ? PANEL_VECTORS : SINGLE_VECTORS;
   const vectors = Math.ceil(n / 4);
   const lastLanes = n - (vectors - 1) * 4;
-  const last = (vectors - 1) % PANEL_VECTORS + 1;
-  const whole = (vectors - last) / PANEL_VECTORS;
-  return last === PANEL_VECTORS && lastLanes === 4
+  const last = (vectors - 1) % most + 1;
+  const whole = (vectors - last) / most;
+  return last === most && lastLanes === 4
     ? [{ vectors: last, lastLanes, count: whole + 1 }]
-    : [{ vectors: PANEL_VECTORS, lastLanes: 4, count: whole }, {
-      vectors: last,
-      lastLanes,
-      count: 1,
-    }];
+    : [{ vectors: most, lastLanes: 4, count: whole }, { vectors: last, lastLanes, count: 1 }];
 }
 
 /** Adds the product of the strip of A that begins at an address and the panel to the sums. */

@@ -68,7 +68,7 @@ export function checkConvolution(
       arithmetic,
       (module) => kernels.forward(module, byPanels, forward),
       { x, w, y, bias, mask: yMask, scale },
-      true,
+      "joined",
     );
     assert.deepEqual(firstByPanels.y, first.y);
     const second = runKernel(
@@ -81,7 +81,7 @@ export function checkConvolution(
       arithmetic,
       (module) => kernels.inputGradient(module, byPanels, input),
       { dy: y, w, dx: x, bias, mask: xMask, scale },
-      true,
+      "joined",
     );
     assert.deepEqual(secondByPanels.dx, second.dx);
     const third = runKernel(
@@ -94,9 +94,16 @@ export function checkConvolution(
       arithmetic,
       (module) => kernels.weightGradient(module, byPanels, weights),
       { x, dy: y, dw: w, scale },
-      true,
+      "joined",
     );
     assertClose(thirdByPanels.dw, dw, 2e-5);
+    const bySinglePanels = runKernel(
+      arithmetic,
+      (module) => kernels.weightGradient(module, byPanels, weights),
+      { x, dy: y, dw: w, scale },
+      "single",
+    );
+    assert.deepEqual(bySinglePanels.dw, thirdByPanels.dw);
     if (arithmetic === "portable") assert.deepEqual(thirdByPanels.dw, third.dw);
   }
 }

@@ -110,7 +110,11 @@ Deno.test("conv2d kernels put zeros around few channels, and say so by their scr
   ];
   for (const shape of shapes) {
     check(shape, { forward: { bias: "row", activation: "relu" }, input: { mask: true } });
-    const module = new ModuleBuilder({ arithmetic: "fused" }).withWorkbench(64, WORKBENCH_BYTES);
+    const module = new ModuleBuilder({ arithmetic: "fused" }).withWorkbench(
+      64,
+      WORKBENCH_BYTES,
+      true,
+    );
     const { scratchBytes } = conv2dForward(module, { ...shape, byPanels: true });
     assert.ok(scratchBytes > few.inputChannels * few.inputHeight * few.inputWidth * few.batch * 4);
   }

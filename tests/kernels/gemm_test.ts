@@ -99,8 +99,8 @@ Deno.test("gemm() gives the same bits by panels", () => {
           ...{ bias: noise(32, 4), mask: noise(m * (n + 1) + 3, 5), scale: Float32Array.of(-0.5) },
         };
         for (const arithmetic of arithmetics) {
-          const [plain, panels] = [false, true].map((hasWorkbench) =>
-            runKernel(arithmetic, (module) => gemm(module, shape), operands, hasWorkbench).c
+          const [plain, panels] = ([undefined, "joined"] as const).map((workbench) =>
+            runKernel(arithmetic, (module) => gemm(module, shape), operands, workbench).c
           );
           assert.deepEqual(panels, plain, JSON.stringify([arithmetic, shape]));
         }

@@ -16,16 +16,19 @@ const GUARD_VALUE = -12345.678;
  * Calls a kernel with the operands at addresses that are 16-byte aligned, and returns what they
  * hold afterwards. The floats around every operand must stay as they were. Scratch is NaN.
  *
- * @param hasWorkbench whether the module has a workbench
+ * @param workbench the module's, on which vectors are taken to be joined or not @default it has none
  */
 export function runKernel<K extends string>(
   arithmetic: Arithmetic,
   template: (module: ModuleBuilder) => Kernel,
   operands: Record<K, Float32Array | Uint8Array>,
-  hasWorkbench = false,
+  workbench?: "joined" | "single",
 ): Record<K, Float32Array> {
   const plain = new ModuleBuilder({ arithmetic });
-  const module = hasWorkbench ? plain.withWorkbench(GUARD, WORKBENCH_BYTES) : plain;
+  const hasWorkbench = workbench !== undefined;
+  const module = hasWorkbench
+    ? plain.withWorkbench(GUARD, WORKBENCH_BYTES, workbench === "joined")
+    : plain;
   const kernel = template(module);
   module.export("kernel", kernel.func);
   const bytes = module.bytes();

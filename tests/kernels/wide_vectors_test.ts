@@ -35,7 +35,8 @@ Deno.test({
   name: "V8 makes 256-bit instructions of a panel tile",
   ignore: Deno.build.arch !== "x86_64" || detectArithmetic() !== "fused",
   async fn() {
-    const module = new ModuleBuilder({ arithmetic: "fused" }).withWorkbench(64, WORKBENCH_BYTES);
+    const module = new ModuleBuilder({ arithmetic: "fused" })
+      .withWorkbench(64, WORKBENCH_BYTES, true);
     const tile = { rows: 6, vectors: 4, depth: 8, aRow: 1, aDepth: 6 };
     module.export(
       "tile",
@@ -61,4 +62,14 @@ Deno.test("kernels compute the same when V8 has optimised them", async () => {
   const files = ["blocks", "conv2d", "gemm"].map((name) => `tests/kernels/${name}_test.ts`);
   const { code, text } = await run("test", "-q", "-A", "--no-check", OPTIMISED, ...files);
   assert.equal(code, 0, text);
+});
+
+Deno.test("training gives the same weights whether vectors are joined or not", async () => {
+  const script = `${projectRoot}/tests/fixtures/print_trained.ts`;
+  const [wide, single] = await Promise.all([
+    run("run", "-q", "-A", V8_FLAGS, script),
+    run("run", "-q", "-A", script),
+  ]);
+  assert.match(wide.text, /^[0-9a-f]{64}\n$/);
+  assert.deepEqual(single, wide);
 });

@@ -47,15 +47,19 @@ export class ModuleBuilder {
   readonly arithmetic: Arithmetic;
   /** Where functions that are added from here on keep what they work on, if they may. */
   readonly workbench: number | undefined;
+  /** Whether the engine makes 256-bit instructions of pairs of vectors there. */
+  readonly isWide: boolean;
   readonly #content: Content;
 
   constructor(
     { arithmetic, memory = {} }: ModuleOptions,
     content = new Content(memory),
     workbench?: number,
+    isWide = false,
   ) {
     this.arithmetic = arithmetic;
     this.workbench = workbench;
+    this.isWide = isWide;
     this.#content = content;
     if (memory.shared === true && memory.maximumPages === undefined) {
       throw new RangeError("Cannot import a shared memory without maximumPages: set it");
@@ -67,11 +71,12 @@ export class ModuleBuilder {
    * not check each access to one that the declared memory has for certain.
    *
    * @param address of so many `bytes`, which no one else uses while such a function runs
+   * @param isWide whether it joins pairs of vectors there
    */
-  withWorkbench(address: number, bytes: number): ModuleBuilder {
+  withWorkbench(address: number, bytes: number, isWide: boolean): ModuleBuilder {
     const content = this.#content;
     content.minimumPages = Math.max(content.minimumPages, Math.ceil((address + bytes) / 65536));
-    return new ModuleBuilder({ arithmetic: this.arithmetic }, content, address);
+    return new ModuleBuilder({ arithmetic: this.arithmetic }, content, address, isWide);
   }
 
   /** Adds a function. What `build` returns is the function's result; nothing if it has none. */

@@ -128,11 +128,9 @@ export function planStep(
   };
 }
 
-/** The module for functions that have a workbench of their own, if there is a use for one. */
+/** The module for functions that have a workbench of their own. */
 export function atWorkbench(module: ModuleBuilder, arena: Arena, isWide: boolean): ModuleBuilder {
-  return isWide
-    ? module.withWorkbench(arena.take(WORKBENCH_BYTES).address, WORKBENCH_BYTES)
-    : module;
+  return module.withWorkbench(arena.take(WORKBENCH_BYTES).address, WORKBENCH_BYTES, isWide);
 }
 
 /** A plan whose module is complete, but for its list of calls. */
