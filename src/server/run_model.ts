@@ -38,7 +38,7 @@ export async function prepareModel(
 ): Promise<PreparedModel> {
   const source = { modelPackage, args: config.model_config.model_args };
   const validationFolder = await findValidationSet(config, validationSets);
-  // First, as a trainer that may read the data can also do the rest without a new start.
+  // First, as a trainer that may read the data can also do the rest without a new start of its worker.
   if (validationFolder !== null) {
     await trainer.check(source, validationFolder, config.client_training_config.loss_function);
   }

@@ -179,6 +179,7 @@ export class Sessions implements SessionService {
   ): Promise<SessionId> {
     this.#submitting++;
     try {
+      this.#rouse(config);
       const prepared = await this.#prepare(config, modelPackage, seed);
       const id = this.#options.newId();
       this.#own.add(id);
@@ -202,6 +203,21 @@ export class Sessions implements SessionService {
     } finally {
       this.#submitting--;
       this.#startNext();
+    }
+  }
+
+  /**
+   * Echoes the clients that a run will begin with while its model is still being built, so that they
+   * start what trains meanwhile. Of more than must be there nobody knows yet who will be selected.
+   */
+  #rouse({ client_training_config: { dataset }, session_config: session }: SessionConfig): void {
+    if (this.#running !== null) return;
+    const { directory } = this.#options;
+    const holders = directory.holding(dataset);
+    if (holders.length > session.min_clients) return;
+    const call = { signal: this.#closing.signal, deadlineMs: session.echo_timeout_s * 1000 };
+    for (const { id } of holders) {
+      directory.link(id).echo("", call).catch(() => {}); // the round will find out who is silent
     }
   }
 

@@ -317,7 +317,8 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       signal.removeEventListener("abort", stop);
       this.#inFlight = null;
       this.#models.expectNothing();
-      if (kind !== "prepare") this.#restModels();
+      // A model that was checked is asked for its initial weights next.
+      if (kind === "train" || kind === "evaluate") this.#restModels();
     }
   }
 

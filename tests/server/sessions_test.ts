@@ -93,6 +93,21 @@ Deno.test("Sessions.submit() queues behind the running session, in order of subm
   assert.equal(leader.sessions.isBusy(), false);
 });
 
+Deno.test("Sessions.submit() echoes the clients that a run will begin with before it has a model", async () => {
+  for (const [minClients, asked] of [[1, [0, 0]], [2, [1, 1]]] as const) {
+    const clients = [sumClient(1), sumClient(2)];
+    const refuse = () => {
+      throw new ModelError("no such layer");
+    };
+    const leader = new Leader({ clients, refuse });
+    const config = configOf({ session: { min_clients: minClients } });
+    await assert.rejects(leader.sessions.submit({ ...submission, config }), /no such layer/);
+    await new Promise((resolve) => setTimeout(resolve));
+    assert.deepEqual(clients.map(({ echoes }) => echoes), asked);
+    await leader.sessions.close();
+  }
+});
+
 Deno.test("Sessions.submit() starts nothing when anything refuses, and says why", async () => {
   const refuse = (call: string, error: Error) =>
     new Leader({

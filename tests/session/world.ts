@@ -67,6 +67,7 @@ export class SumClient implements EdgeHandlers {
   /** Sessions of which no result is wanted any more. */
   readonly released: string[] = [];
   weightsReceived = 0;
+  echoes = 0;
 
   constructor(
     readonly id: ClientId,
@@ -87,6 +88,7 @@ export class SumClient implements EdgeHandlers {
   ) {}
 
   echo(): string {
+    this.echoes++;
     return "Ack";
   }
 
