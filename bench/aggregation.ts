@@ -7,6 +7,7 @@ import { updateReader } from "../src/session/update_reader.ts";
 import { openStore } from "../src/state/open.ts";
 import type { StoreOptions } from "../src/state/store.ts";
 import { median } from "./processes.ts";
+import { torchNumber } from "./peers/torch.ts";
 import { report } from "./report.ts";
 
 const CLIENTS = 100;
@@ -17,7 +18,7 @@ const BYTES = CLIENTS * FLOATS * 4;
 
 /** Measures and prints. */
 export async function aggregation(): Promise<void> {
-  const torch = await torchRate();
+  const torch = await torchNumber("torch_weighted_sum.py", CLIENTS, FLOATS);
   // Either will do: 8 GB/s, or 0.7 of PyTorch.
   const bar = torch === null ? 8 : Math.min(8, 0.7 * torch);
   const folder = await Deno.makeTempDir();
@@ -95,18 +96,4 @@ async function storeRate(options: StoreOptions): Promise<number> {
   }
   await store.close();
   return BYTES / median(seconds.slice(1)) / 1e9;
-}
-
-/** PyTorch's in-place add on this machine; null where there is none. */
-async function torchRate(): Promise<number | null> {
-  const script = new URL("peers/torch_weighted_sum.py", import.meta.url).pathname;
-  const python = Deno.env.get("PYTHON") ?? "/usr/bin/python3";
-  const args = [script, String(CLIENTS), String(FLOATS)];
-  try {
-    const { success, stdout } = await new Deno.Command(python, { args, stderr: "null" }).output();
-    return success ? Number(new TextDecoder().decode(stdout)) : null;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
 }

@@ -123,7 +123,7 @@ function milliseconds(call: () => void): number {
 async function measureModel(model: string, arithmetic: Arithmetic, only = ""): Promise<void> {
   const graph = await stepOf(model);
   const plain = new ModuleBuilder({ arithmetic });
-  const module = hasWideVectors() ? plain.withWorkbench(1024, WORKBENCH_BYTES) : plain;
+  const module = plain.withWorkbench(1024, WORKBENCH_BYTES, hasWideVectors());
   const entries = kernelsOfStep(module, graph, model).filter(({ name }) => name.includes(only));
   peakFunction(module);
   for (const [i, { kernel }] of entries.entries()) module.export(`${i}`, kernel.func);

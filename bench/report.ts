@@ -8,10 +8,12 @@ export interface Figure {
   readonly bar: number;
   /** Whether more is better, as for a rate. @default false */
   readonly moreIsBetter?: boolean;
+  /** Of a time: how fast this machine is, as `hostSpeed` measures it. @default unknown */
+  readonly speed?: number | null;
 }
 
 /** Prints a figure, its bar and the ratio to it. */
-export function report({ what, value, unit, bar, moreIsBetter = false }: Figure): void {
+export function report({ what, value, unit, bar, moreIsBetter = false, speed }: Figure): void {
   const within = moreIsBetter ? value >= bar : value <= bar;
   const number = value >= 100 ? value.toFixed(0) : value.toFixed(2);
   const limit = `${moreIsBetter ? "at least" : "at most"} ${bar} ${unit}`;
@@ -20,5 +22,11 @@ export function report({ what, value, unit, bar, moreIsBetter = false }: Figure)
     `${what.padEnd(58)} ${number.padStart(8)} ${unit.padEnd(5)} ${
       limit.padEnd(18)
     } ratio ${ratio} ${within ? "" : "MISSED"}`,
+  );
+  if (typeof speed !== "number") return;
+  const scaled = value * speed;
+  console.log(
+    `  PyTorch is ${speed.toFixed(2)} times as fast here as where the bar was set: there it were ` +
+      `${scaled.toFixed(unit === "ms" ? 0 : 2)} ${unit}${scaled <= bar ? "" : ", MISSED"}`,
   );
 }

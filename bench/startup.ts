@@ -2,6 +2,7 @@
 import { V8_FLAGS } from "../tools/project.ts";
 import { makeDemoData } from "../tools/demo_data.ts";
 import { Federation } from "../tests/fixtures/federation.ts";
+import { hostSpeed } from "./host_speed.ts";
 import { median, MemoryWatch, residentBytes } from "./processes.ts";
 import { quickstart } from "./quickstart.ts";
 import { report } from "./report.ts";
@@ -111,7 +112,10 @@ export async function startup(): Promise<void> {
       bar: 150,
     });
     const { rounds, seconds, final } = await federation.results();
-    report({ what: "session of the demo's model, 5 rounds", value: seconds, unit: "s", bar: 4 });
+    report({
+      ...{ what: "session of the demo's model, 5 rounds", value: seconds, unit: "s", bar: 4 },
+      speed: await hostSpeed(2),
+    });
     report({
       what: "accuracy of the demo's model",
       value: final.validation.accuracy * 100,

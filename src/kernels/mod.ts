@@ -11,6 +11,7 @@ export * from "./emitter/module_builder.ts";
 export { detectArithmetic } from "./arithmetic.ts";
 export { defineKernel, type Kernel, type KernelDefinition } from "./kernel.ts";
 export { type Epilogue, type EpilogueOperand, epilogueOperands } from "./epilogue.ts";
+export { isLargeProduct } from "./panel_product.ts";
 export { gemm, type GemmShape, packPays } from "./gemm.ts";
 export { WORKBENCH_BYTES } from "./panel_tile.ts";
 export { hasWideVectors } from "./wide_vectors.ts";

@@ -29,11 +29,14 @@ const LEAST_COLUMNS = 8;
 /** Smaller products take less time than their longer code takes to compile, unless done often. */
 const LEAST_MULTIPLICATIONS = 2 ** 21;
 
+/** Whether a product, or one that it is a part of, has enough to do for panels. */
+export function isLargeProduct({ m, n, k }: Pick<GemmShape, "m" | "n" | "k">): boolean {
+  return m * n * k >= LEAST_MULTIPLICATIONS;
+}
+
 /** Whether a product is faster by panels. */
-export function panelsPay(
-  { isWide }: ModuleBuilder,
-  { m, n, k, aBlocks, byPanels = m * n * k >= LEAST_MULTIPLICATIONS }: GemmShape,
-): boolean {
+export function panelsPay({ isWide }: ModuleBuilder, shape: GemmShape): boolean {
+  const { m, n, k, aBlocks, byPanels = isLargeProduct(shape) } = shape;
   const fits = m >= LEAST_ROWS && n >= LEAST_COLUMNS && (aBlocks === undefined || k <= PANEL_DEPTH);
   return isWide && fits && byPanels;
 }

@@ -54,18 +54,19 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
     checkWeights(given, layout);
     const { train, test } = splitIndices(dataset.count, splitSeed);
     const { throwIfCancelled } = context;
+    const testBatch = evaluationBatch(settings.batchSize, dataset);
     const needs = {
       settings: trainingSettings(settings),
       batches: {
         train: batchSizes(train.length, settings.batchSize),
-        evaluate: batchSizes(test.length, evaluationBatch(settings.batchSize)),
+        evaluate: batchSizes(test.length, testBatch),
       },
     };
     const loop = { ...context, now: () => performance.now() };
     return await opened.work(needs, throwIfCancelled, async (learner) => {
       learner.setWeights(given.values);
       const trained = await trainItems(learner, dataset, train, settings, seeds, loop);
-      const tested = await evaluateItems(learner, test, settings.batchSize, throwIfCancelled);
+      const tested = await evaluateItems(learner, test, testBatch, throwIfCancelled);
       const encoded = allocateWeights(layout);
       await learner.copyWeights(encoded.values);
       return {
@@ -92,14 +93,15 @@ const HANDLERS: { readonly [K in JobKind]: Handler<K> } = {
       ? allIndices(dataset.count)
       : splitIndices(dataset.count, splitSeed).test;
     const { throwIfCancelled } = context;
+    const size = evaluationBatch(batchSize, dataset);
     const needs = {
       settings: evaluationSettings(loss),
-      batches: { train: [], evaluate: batchSizes(indices.length, evaluationBatch(batchSize)) },
+      batches: { train: [], evaluate: batchSizes(indices.length, size) },
     };
     return await opened.work(needs, throwIfCancelled, async (learner) => {
       learner.setWeights(given.values);
       const startedMs = performance.now();
-      const result = await evaluateItems(learner, indices, batchSize, throwIfCancelled);
+      const result = await evaluateItems(learner, indices, size, throwIfCancelled);
       return {
         evaluation: result ?? { loss: 0, accuracy: null, samples: 0 },
         seconds: (performance.now() - startedMs) / 1000,

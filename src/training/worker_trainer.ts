@@ -22,7 +22,7 @@ import type {
   ToWorker,
   WorkerMessage,
 } from "./protocol.ts";
-import { firstQuestion, type JobOfKind } from "./first_question.ts";
+import { firstQuestions, type JobOfKind } from "./first_questions.ts";
 import { ModelWorker } from "./model_worker/model_worker.ts";
 import type { QuestionAnswers, QuestionKind, Questions } from "./model_worker/protocol.ts";
 import { errorOf, passed } from "./passed_error.ts";
@@ -352,11 +352,10 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   #expect<K extends JobKind>(kind: K, job: Jobs[K]): void {
     if ((this.#engine.device ?? "cpu") !== "cpu") return;
     // Which kind it is says of which it is the job.
-    const question = firstQuestion({ kind, job } as JobOfKind);
-    if (question === null) return;
-    const { source, loss, ...step } = question;
-    this.#models.expect("facts", { source, loss });
-    this.#models.expect("record", { source, ...step });
+    const questions = firstQuestions({ kind, job } as JobOfKind);
+    if (questions === null) return;
+    this.#models.expect("facts", questions.facts);
+    if (questions.step !== null) this.#models.expect("record", questions.step);
   }
 
   /** Answers what a training worker asks. */

@@ -1,5 +1,11 @@
 /** The kernels of dense layers and their gradients. */
-import { gemm, type ModuleBuilder, packPays, transpose } from "../../kernels/mod.ts";
+import {
+  gemm,
+  isLargeProduct,
+  type ModuleBuilder,
+  packPays,
+  transpose,
+} from "../../kernels/mod.ts";
 import { type Operation, sizeOf, type Value } from "./graph.ts";
 import {
   blocksOf,
@@ -37,6 +43,7 @@ export function dense(
       const accumulate = store.update || row > 0;
       const { first, count: m } = outputs ?? { first: 0, count: k };
       const kernel = gemm(module, {
+        byPanels: isLargeProduct({ m: k, n, k: lanes }),
         ...{ m, n, k: lanes, aRow: own, aDepth: 1, bDepth: n, cRow: n, pack: packPays(k) },
         ...(blocks > 1 ? { aBlocks: blocksOf(inputs[0]!, lanes, blocks) } : {}),
         epilogue: { accumulate, ...(store.update ? { scale: "operand" as const } : {}) },
@@ -56,6 +63,8 @@ export function dense(
     } else {
       const [aRow, aDepth] = part === "forward" ? [1, n] : [k, 1];
       const kernel = gemm(module, {
+        // As for the whole batch, of which a thread has a part.
+        byPanels: isLargeProduct({ m: n, n: lanes, k }),
         ...{ m: n, n: count, k, aRow, aDepth, bDepth: lanes, cRow: lanes },
         epilogue: epilogueOf(finish),
       });

@@ -11,7 +11,12 @@ export const finishProducts: Pass = (graph, builder) => {
   return rewrite(graph, (value, inputs) => {
     const { operation } = value;
     if (operation.kind === "map") {
-      const single = (index: number) => uses.get(value.inputs[index]!) === 1;
+      // tfjs gives the results of its fused kernels another shape first.
+      const single = (index: number) => {
+        const input = value.inputs[index]!;
+        const { kind } = input.operation;
+        return [input, ...kind === "reshape" ? input.inputs : []].every((v) => uses.get(v) === 1);
+      };
       const made = biased(builder, value, operation.expression, inputs, single) ??
         masked(builder, value, operation.expression, inputs, single);
       if (made !== null) return made;
@@ -35,16 +40,32 @@ function biased(
   const [product, bias] = terms === null ? [operandOf(sum), null] : terms.map(operandOf);
   if (typeof product !== "number" || (terms !== null && typeof bias !== "number")) return null;
   if (terms === null && !isRelu) return null;
-  const made = inputs[product]!;
+  const made = withoutOnes(inputs[product]!);
   if (!single(product) || !isPlainForward(made)) return null;
-  if (String(made.dims) !== String(value.dims)) return null;
-  if (typeof bias !== "number") return finish(builder, made, [], { relu: true });
+  if (String(made.dims) !== String(withoutLeadingOnes(value.dims, made.dims.length))) return null;
+  const shaped = (finished: Value) => builder.reshape(finished, value.dims);
+  if (typeof bias !== "number") return shaped(finish(builder, made, [], { relu: true }));
   const added = inputs[bias]!;
   const channels = made.dims.at(-1)!;
   const isRow = !added.batched && added.dims.at(-1) === channels &&
     added.dims.slice(0, -1).every((size) => size === 1);
   if (!isRow) return null;
-  return finish(builder, made, [builder.reshape(added, [channels])], { bias: true, relu: isRelu });
+  const row = builder.reshape(added, [channels]);
+  return shaped(finish(builder, made, [row], { bias: true, relu: isRelu }));
+}
+
+/** What a reshape puts axes of 1 before. */
+function withoutOnes(value: Value): Value {
+  if (value.operation.kind !== "reshape") return value;
+  const [from] = value.inputs as [Value];
+  const isSame = String(from.dims) === String(withoutLeadingOnes(value.dims, from.dims.length));
+  return isSame ? from : value;
+}
+
+/** Dims without axes of 1 that are before the last `rank`. */
+function withoutLeadingOnes(dims: readonly number[], rank: number): readonly number[] {
+  const more = Math.max(0, dims.length - rank);
+  return dims.slice(0, more).every((size) => size === 1) ? dims.slice(more) : dims;
 }
 
 /** `mul(product, gt(y, 0))`. */
