@@ -172,6 +172,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     const device = this.#device(slowdown, signal);
     const timeLimitSeconds = device.ownSeconds(job.settings.timeLimitSeconds);
     const { metrics, ...trained } = await this.#inTurn(async () => {
+      this.#startModels();
       const spec = await this.#dataset(datasetFolder, signal);
       const settings = { ...job.settings, timeLimitSeconds };
       return this.#call(
@@ -202,10 +203,9 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       // Loading its modules is the greater part of what the first step waits for. Of many clients
       // in a process the first that trains starts it for all.
       if (this.#closed.signal.aborted || this.#sharedFolders.length > 0) return;
-      // With programs kept, most likely nothing will be recorded or compiled.
-      if (this.#programs.isEmpty) this.#models.start();
+      this.#startModels();
       this.#workerFor(spec.folder);
-      if (!this.#programs.isEmpty) return;
+      if (!this.#programs.isEmpty || !this.#compiles) return;
       await this.#call("prepare", null, spec, this.#closed.signal);
       // Whoever waits has a model to build, which is practice enough.
       if (this.#waiting === 0) this.#models.practise();
@@ -348,9 +348,19 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     return this.#running;
   }
 
+  /** With programs kept, most likely nothing will be recorded or compiled. */
+  #startModels(): void {
+    if (this.#programs.isEmpty && this.#compiles) this.#models.start();
+  }
+
+  /** Whether steps are compiled, not run by tfjs on another device. */
+  get #compiles(): boolean {
+    return (this.#engine.device ?? "cpu") === "cpu";
+  }
+
   /** Has the first of a job's questions answered before its worker has started. */
   #expect<K extends JobKind>(kind: K, job: Jobs[K]): void {
-    if ((this.#engine.device ?? "cpu") !== "cpu") return;
+    if (!this.#compiles) return;
     // Which kind it is says of which it is the job.
     const questions = firstQuestions({ kind, job } as JobOfKind);
     if (questions === null) return;
