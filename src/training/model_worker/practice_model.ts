@@ -22,7 +22,7 @@ const CODE = `export default function model({ tf }) {
 export const PRACTICE_MODEL: ModelSource = {
   modelPackage: {
     id: "practice",
-    // As no package that was read from somewhere.
+    // That no package has.
     hash: "" as PackageHash,
     files: { "model.js": new TextEncoder().encode(CODE) },
   },
