@@ -40,36 +40,60 @@ export function closingLine({ passed, failed, skipped }: Counts): string {
 /** Those that Flotilla is started with, but for a young generation that suits a process so large. */
 const TEST_FLAGS = V8_FLAGS.replace("--max-semi-space-size=1,", "");
 
+/** Tests of whole systems wait for them much of the time, so the others run beside them. */
+const SYSTEMS = ["tests/chaos", "tests/e2e"];
+
 /**
- * Arguments of `deno test`; tests that take many minutes run only when they are asked for, and types are checked by `deno check`, which is
- * faster for all at once.
+ * Arguments of each `deno test` that is to run; tests that take many minutes run only when they are
+ * asked for, and types are checked by `deno check`, which is faster for all at once.
  */
-export function testArguments(given: readonly string[]): string[] {
-  const files = given.some((argument) => argument.endsWith(".ts") || argument.startsWith("tests"));
-  const isSlow = given.some((argument) => argument.startsWith("tests/slow"));
-  const ignored = ["data", "runs", "dist", "bench", ...isSlow ? [] : ["tests/slow"]].join();
-  return ["test", "-q", "-A", TEST_FLAGS, "--no-check", `--ignore=${ignored}`, ...given]
-    .concat(files ? [] : ["tests/"]);
+export function testRuns(given: readonly string[]): string[][] {
+  const hasFiles = given.some((argument) =>
+    argument.endsWith(".ts") || argument.startsWith("tests")
+  );
+  if (hasFiles) return [testArguments(given)];
+  return [testArguments([...given, "tests/"], SYSTEMS), testArguments([...given, ...SYSTEMS])];
 }
 
-async function runTests(given: readonly string[]): Promise<{ code: number; counts: Counts }> {
+function testArguments(given: readonly string[], elsewhere: readonly string[] = []): string[] {
+  const isSlow = given.some((argument) => argument.startsWith("tests/slow"));
+  const ignored = ["data", "runs", "dist", "bench", ...isSlow ? [] : ["tests/slow"], ...elsewhere];
+  return ["test", "-q", "-A", TEST_FLAGS, "--no-check", `--ignore=${ignored.join()}`, ...given];
+}
+
+/** How a run ended. */
+interface Outcome {
+  readonly code: number;
+  readonly counts: Counts;
+}
+
+/** Runs tests and passes on what they print, nothing of it before `turn`. */
+async function runTests(args: readonly string[], turn: Promise<unknown>): Promise<Outcome> {
   const process = new Deno.Command(Deno.execPath(), {
-    args: testArguments(given),
+    args: [...args],
     cwd: projectRoot,
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
   let tail = "";
+  let printed: Promise<unknown> = turn;
   const decoder = new TextDecoder();
   for await (const bytes of process.stdout) {
-    await Deno.stdout.write(bytes);
+    printed = printed.then(() => Deno.stdout.write(bytes));
     tail = (tail + decoder.decode(bytes, { stream: true })).slice(-10_000);
   }
   const { code } = await process.status;
+  await printed;
   const counts = countsIn(tail) ?? { passed: 0, failed: 0, skipped: 0 };
   // A file that does not load, or a crash, is a failure that no test stands for.
   return { code, counts: code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts };
+}
+
+/** The counts of all runs together. */
+export function sumOf(counts: readonly Counts[]): Counts {
+  const sum = (name: keyof Counts) => counts.reduce((total, own) => total + own[name], 0);
+  return { passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped") };
 }
 
 if (import.meta.main) {
@@ -79,7 +103,12 @@ if (import.meta.main) {
       console.log(`${installHint(program)}; the tests that need it are skipped`);
     }
   }
-  const { code, counts } = await runTests(Deno.args);
+  const runs: Promise<Outcome>[] = [];
+  for (const args of testRuns(Deno.args)) {
+    runs.push(runTests(args, runs.at(-1) ?? Promise.resolve()));
+  }
+  const outcomes = await Promise.all(runs);
+  const counts = sumOf(outcomes.map(({ counts }) => counts));
   console.log(closingLine(counts));
-  Deno.exit(code === 0 && counts.failed === 0 ? 0 : 1);
+  Deno.exit(outcomes.every(({ code }) => code === 0) && counts.failed === 0 ? 0 : 1);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { closingLine, countsIn, testArguments } from "../../tools/run_tests.ts";
+import { closingLine, countsIn, sumOf, testRuns } from "../../tools/run_tests.ts";
 
 Deno.test("countsIn() reads passed, failed and ignored of a summary", () => {
   assert.deepEqual(
@@ -42,16 +42,30 @@ Deno.test("closingLine() names the skipped tests only if there are any", () => {
   assert.equal(closingLine({ passed: 3, failed: 1, skipped: 2 }), "3 passed, 1 failed, 2 skipped");
 });
 
-Deno.test("testArguments() adds the folder of tests unless files are given", () => {
-  assert.equal(testArguments([]).at(-1), "tests/");
-  assert.equal(testArguments(["--filter", "x"]).at(-1), "tests/");
-  assert.equal(testArguments(["tests/core"]).at(-1), "tests/core");
+Deno.test("sumOf() adds the counts of several runs", () => {
+  const one = { passed: 3, failed: 1, skipped: 2 }, other = { passed: 4, failed: 0, skipped: 1 };
+  assert.deepEqual(sumOf([one, other]), { passed: 7, failed: 1, skipped: 3 });
+  assert.deepEqual(sumOf([]), { passed: 0, failed: 0, skipped: 0 });
 });
 
-Deno.test("testArguments() leaves slow tests out unless they are asked for", () => {
-  const ignored = (given: string[]) =>
-    testArguments(given).find((argument) => argument.startsWith("--ignore="))!;
-  assert.match(ignored([]), /,tests\/slow$/);
-  assert.match(ignored(["tests/core"]), /,tests\/slow$/);
-  assert.doesNotMatch(ignored(["tests/slow"]), /slow/);
+const ignoredBy = (run: string[]) => run.find((argument) => argument.startsWith("--ignore="))!;
+
+Deno.test("testRuns() runs files that are given, or all tests, each once", () => {
+  for (const given of [[], ["--filter", "x"]]) {
+    const [parts, systems] = testRuns(given) as [string[], string[]];
+    assert.equal(parts.at(-1), "tests/");
+    assert.match(ignoredBy(parts), /,tests\/chaos,tests\/e2e$/);
+    assert.deepEqual(systems.slice(-2), ["tests/chaos", "tests/e2e"]);
+    for (const run of [parts, systems]) assert.ok(given.every((own) => run.includes(own)));
+  }
+  const runs = testRuns(["tests/core"]);
+  assert.deepEqual(runs.map((run) => run.at(-1)), ["tests/core"]);
+});
+
+Deno.test("testRuns() leaves slow tests out unless they are asked for", () => {
+  const ignored = (given: string[]) => testRuns(given).map(ignoredBy);
+  for (const found of [...ignored([]), ...ignored(["tests/core"])]) {
+    assert.match(found, /,tests\/slow(,|$)/);
+  }
+  assert.doesNotMatch(ignored(["tests/slow"])[0]!, /slow/);
 });
