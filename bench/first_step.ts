@@ -7,7 +7,6 @@ import type { TrainingRequest } from "../src/training/trainer.ts";
 import { MemoryPrograms, type ProgramStore } from "../src/training/program_store.ts";
 import { createWorkerTrainer } from "../src/training/worker_trainer.ts";
 import { makeDemoData } from "../tools/demo_data.ts";
-import { hostSpeed } from "./host_speed.ts";
 import { median } from "./processes.ts";
 import { report } from "./report.ts";
 import { SGD_EPOCH } from "./sgd_epoch.ts";
@@ -21,7 +20,6 @@ export async function firstStep(): Promise<void> {
   const data = await Deno.makeTempDir();
   try {
     await makeDemoData({ clients: 1, items: 6000, out: data, seed: 1 }, () => {});
-    const speed = await hostSpeed(1);
     const request = await oneStep(`${data}/part_1/MNIST`);
     for (const { what, isPrepared, programs } of cases()) {
       const times: number[] = [];
@@ -33,7 +31,6 @@ export async function firstStep(): Promise<void> {
         value: median(times),
         unit: "ms",
         bar: 150,
-        speed,
       });
     }
   } finally {

@@ -1,6 +1,6 @@
 /**
- * How fast this machine is now. Bars in seconds are for a certain machine, undisturbed; what is
- * measured elsewhere is compared with them as if PyTorch trained as fast as it did there.
+ * How fast this machine trains now. Bars in seconds are for a certain machine, undisturbed; what takes
+ * its time by training is also compared with them as if PyTorch trained as fast as it did there.
  */
 import { torchNumber } from "./peers/torch.ts";
 

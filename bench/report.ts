@@ -8,7 +8,7 @@ export interface Figure {
   readonly bar: number;
   /** Whether more is better, as for a rate. @default false */
   readonly moreIsBetter?: boolean;
-  /** Of a time: how fast this machine is, as `hostSpeed` measures it. @default unknown */
+  /** Of a time spent on training: how fast that is here, by `hostSpeed`. @default unknown */
   readonly speed?: number | null;
 }
 
@@ -27,6 +27,6 @@ export function report({ what, value, unit, bar, moreIsBetter = false, speed }: 
   const scaled = value * speed;
   console.log(
     `  PyTorch is ${speed.toFixed(2)} times as fast here as where the bar was set: there it were ` +
-      `${scaled.toFixed(unit === "ms" ? 0 : 2)} ${unit}${scaled <= bar ? "" : ", MISSED"}`,
+      `${scaled.toFixed(2)} ${unit}${scaled <= bar ? "" : ", MISSED"}`,
   );
 }
