@@ -52,8 +52,10 @@ export function gatherConvolution<S extends string, R extends string>(
   { name, sourceName, resultName }: { name: string; sourceName: S; resultName: R },
 ): Kernel {
   if (convolutionPanelsPay(module, shape)) {
-    const convolution = paddingOf(shape) === null ? panelConvolution : paddedConvolution;
-    return convolution(module, shape, { name, sourceName, resultName });
+    const names = { name, sourceName, resultName }, padding = paddingOf(shape);
+    return padding === null
+      ? panelConvolution(module, shape, names)
+      : paddedConvolution(module, shape, padding, names);
   }
   const { batch, batchStride, source, result, rows, columns, weights, epilogue } = shape;
   const key = `${name} ${

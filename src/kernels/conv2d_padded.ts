@@ -24,8 +24,14 @@ interface PaddedAxis {
   readonly size: number;
 }
 
-/** Both axes, where zeros are worth their time; else null. */
-export function paddingOf(shape: GatherShape): { rows: PaddedAxis; columns: PaddedAxis } | null {
+/** A source's two axes with their zeros. */
+export interface Padding {
+  readonly rows: PaddedAxis;
+  readonly columns: PaddedAxis;
+}
+
+/** Zeros around a source, where they are worth their time; else null. */
+export function paddingOf(shape: GatherShape): Padding | null {
   const { batch, batchStride, source } = shape;
   if (batch !== batchStride) return null;
   const rows = padded(shape.rows, source.height), columns = padded(shape.columns, source.width);
@@ -60,9 +66,9 @@ function padded(axis: AxisTaps, size: number): PaddedAxis | null {
 export function paddedConvolution(
   module: ModuleBuilder,
   shape: GatherShape,
+  { rows, columns }: Padding,
   names: GatherNames,
 ): Kernel {
-  const { rows, columns } = paddingOf(shape)!;
   const { source, batchStride } = shape;
   const inner = panelConvolution(module, {
     ...shape,

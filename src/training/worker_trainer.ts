@@ -203,6 +203,7 @@ class WorkerTrainer implements Trainer, ModelExplainer {
       // Loading its modules is the greater part of what the first step waits for. Of many clients
       // in a process the first that trains starts it for all.
       if (this.#closed.signal.aborted || this.#sharedFolders.length > 0) return;
+      if (this.#running?.folders.includes(spec.folder)) return;
       this.#startModels();
       this.#workerFor(spec.folder);
       if (!this.#programs.isEmpty || !this.#compiles) return;
@@ -348,9 +349,12 @@ class WorkerTrainer implements Trainer, ModelExplainer {
     return this.#running;
   }
 
-  /** With programs kept, most likely nothing will be recorded or compiled. */
+  /**
+   * Starts the worker of models before anybody knows for certain that it is needed. With programs kept,
+   * most likely nothing will be recorded or compiled, and a running worker asks for what it needs.
+   */
   #startModels(): void {
-    if (this.#programs.isEmpty && this.#compiles) this.#models.start();
+    if (this.#running === null && this.#programs.isEmpty && this.#compiles) this.#models.start();
   }
 
   /** Whether steps are compiled, not run by tfjs on another device. */

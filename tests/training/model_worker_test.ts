@@ -9,6 +9,7 @@ import { practise } from "../../src/training/practice_step.ts";
 import { RecordingCompiler } from "../../src/training/recording_compiler.ts";
 import { NotRecordable } from "../../src/training/step/not_recordable.ts";
 import type { Mode } from "../../src/training/step/program.ts";
+import { graphText } from "../../src/training/step/graph.ts";
 import { record } from "../../src/training/step/record.ts";
 import { settle, StepCompiler } from "../../src/training/step_compiler.ts";
 import { build, SAMPLE_MODELS } from "./step/sample_models.ts";
@@ -125,6 +126,16 @@ Deno.test("what is expected to be asked is answered once", () =>
     assert.equal(models.isIdle, false);
     await models.ask("record", STEP);
     assert.equal(models.isIdle, true);
+  }));
+
+Deno.test("a model worker practises and then answers as ever", () =>
+  withModelWorker(async (models) => {
+    const { graph, variables } = await models.ask("record", STEP);
+    models.end(new FlotillaError("enough"));
+    assert.equal(await models.ask("practise", null), null);
+    const after = await models.ask("record", STEP);
+    assert.deepEqual(after.variables, variables);
+    assert.equal(graphText(after.graph), graphText(graph));
   }));
 
 Deno.test("end() rejects what was asked, and the next question starts another worker", () =>
