@@ -39,7 +39,9 @@ function rotateLeft(value: number, bits: number): number {
 
 /** 0, 1, ..., count - 1. */
 export function allIndices(count: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, index) => index);
+  const indices = new Int32Array(count);
+  for (let i = 0; i < count; i++) indices[i] = i;
+  return indices;
 }
 
 /** Shuffles in place (Fisher-Yates) and returns the same array. */
@@ -49,7 +51,10 @@ export function shuffle<T extends { length: number; [index: number]: unknown }>(
 ): T {
   for (let i = items.length - 1; i > 0; i--) {
     const j = Math.floor(prng() * (i + 1));
-    [items[i], items[j]] = [items[j], items[i]];
+    // One by one: a pair at once is an array of two, as long as this has not been optimised.
+    const item = items[i];
+    items[i] = items[j];
+    items[j] = item;
   }
   return items;
 }

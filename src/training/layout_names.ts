@@ -38,7 +38,12 @@ export function describeModel(model: LayersModel): ModelDescription {
     }
     seen.add(name);
   }
-  return { topology: renamed(topology, names) as JsonObject, layout, nameOf };
+  return {
+    get topology() {
+      return renamed(topology, names) as JsonObject;
+    },
+    ...{ layout, nameOf },
+  };
 }
 
 /** New names by old ones, for all layers that the user left unnamed, in order of appearance. */
