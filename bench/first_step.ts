@@ -12,7 +12,7 @@ import { report } from "./report.ts";
 import { SGD_EPOCH } from "./sgd_epoch.ts";
 
 const RUNS = 7;
-/** By then a worker has its modules. */
+/** By then a worker has its modules, and nothing is left of one that was ended. */
 const STARTED_MS = 500;
 
 /** Measures and prints. */
@@ -71,10 +71,8 @@ async function timed(
   programs: ProgramStore,
 ): Promise<number> {
   const trainer = createWorkerTrainer({ programs });
-  if (isPrepared) {
-    await trainer.prepare(request.datasetFolder);
-    await new Promise((resolve) => setTimeout(resolve, STARTED_MS));
-  }
+  if (isPrepared) await trainer.prepare(request.datasetFolder);
+  await new Promise((resolve) => setTimeout(resolve, STARTED_MS));
   const start = performance.now();
   let passed = NaN;
   await trainer.train(
