@@ -6,7 +6,7 @@ import {
   turningPays,
   winogradPays,
 } from "../../kernels/mod.ts";
-import { sizeOf, type Value } from "./graph.ts";
+import { type Part, sizeOf, type Value, type WindowShape } from "./graph.ts";
 import { convShape, poolShape } from "./window_shapes.ts";
 
 /** Whether the kernel of a value can add to its result, and so update a weight by itself. */
@@ -70,22 +70,39 @@ export function outputsOf(
 
 /** FLOP in the time that it takes to read a number. */
 const READ_FLOPS = 8;
-/** What a convolution by tiles costs of the plain sum. */
-const TILED_COST = 0.5;
+/** What a convolution by tiles costs of the plain sum, and a weight gradient by panels. */
+const TILED_COST = 0.5, PANEL_COST = 0.7;
+/** What a dense layer costs of a convolution with as many products. */
+const DENSE_COST = 1.25;
 
-/** About how long a value takes that one thread computes, in FLOP of a matrix product. */
-export function costOf({ operation, inputs, dims }: Value, lanes: number): number {
+/** About how long a value takes that one thread computes, in FLOP of a convolution. */
+export function costOf(
+  module: ModuleBuilder,
+  { operation, inputs, dims }: Value,
+  lanes: number,
+): number {
   const numbers = inputs.reduce(
     (sum, input) => sum + sizeOf(input.dims) * (input.batched ? lanes : 1),
     0,
   );
   const sums = operation.kind === "dense"
-    ? sizeOf(inputs[0]!.dims.slice(0, -1)) * sizeOf(dims)
+    ? sizeOf(inputs[0]!.dims.slice(0, -1)) * sizeOf(dims) * DENSE_COST
     : operation.kind === "depthwise"
     ? operation.shape.outputHeight * operation.shape.outputWidth * sizeOf(dims)
     : operation.kind === "conv2d"
     ? operation.shape.outputHeight * operation.shape.outputWidth * sizeOf(dims) *
-      (winogradPays(convShape(operation.shape, lanes)) ? TILED_COST : 1)
+      convCost(module, operation, lanes)
     : 0;
   return 2 * sums * lanes + READ_FLOPS * numbers;
+}
+
+/** What a convolution costs of the plain sum. */
+function convCost(
+  module: ModuleBuilder,
+  { part, shape }: { readonly part: Part; readonly shape: WindowShape },
+  lanes: number,
+): number {
+  const own = convShape(shape, lanes);
+  if (winogradPays(own)) return TILED_COST;
+  return part === "weightGradient" && turningPays(module, own) ? PANEL_COST : 1;
 }

@@ -70,7 +70,7 @@ export function planThreads(
   const parts = laneRanges(lanes, threads);
   const { loads, draws } = extra(module, sources, arena, parts);
   const distributed = distribute(benches, schedule(graph), lanes, parts, blocks);
-  const tasks = cutOutputs(shareWaiting(distributed, lanes, threads), lanes, threads);
+  const tasks = cutOutputs(shareWaiting(distributed, threads), threads);
   const scratches = parts.map((_, thread) => takeScratches(tasks, thread, lanes, blocks, arena));
   const { addresses, phases } = placePhases(tasks, graph, lanes, sources, arena);
   checkBytes(arena.top);
@@ -181,6 +181,7 @@ function distribute(
     const least = Math.max(0, ...[...needed].map(({ phase }) => phase));
     const latest = [...needed].filter(({ phase }) => phase === least);
     const outputs = outputsOf(modules[0]!, value, lanes);
+    const cost = costOf(modules[0]!, value, lanes);
     let task: Task;
     if (update === null && canSplit(value, lanes, blocks)) {
       const follows = latest.some(({ share }) => share !== "samples");
@@ -188,8 +189,7 @@ function distribute(
         kernelsOf(modules[thread]!, value, lanes, store, { samples, blocks })
       );
       task = {
-        instruction,
-        uses,
+        ...{ instruction, cost, uses },
         phase: follows ? least + 1 : least,
         share: "samples",
       };
@@ -200,7 +200,7 @@ function distribute(
           : kernelsOf(modules[thread]!, value, lanes, store, { outputs: own, blocks });
       const phase = latest.length === 0 ? least : least + 1;
       const cut = { count: outputs, usesOf };
-      task = { instruction, uses: [], phase, share: "outputs", cut };
+      task = { instruction, cost, uses: [], phase, share: "outputs", cut };
     } else {
       const shares = new Set(latest.map(({ share }) => share));
       const [only] = shares;
@@ -210,10 +210,10 @@ function distribute(
       const thread = joins ? only : load.indexOf(Math.min(...load));
       const whole = (thread: number) =>
         kernelsOf(modules[thread]!, value, lanes, store, { blocks });
-      load[thread]! += costOf(value, lanes);
+      load[thread]! += cost;
       // What reads a variable must have done so before it is updated.
       const readsVariable = inputs.some(({ operation }) => operation.kind === "variable");
-      const own = { instruction, phase, share: thread };
+      const own = { instruction, cost, phase, share: thread };
       task = store.update && !joins && !readsVariable
         ? { ...own, uses: [], waiting: whole }
         : { ...own, uses: parts.map((_, t) => t === thread ? whole(thread) : []) };
