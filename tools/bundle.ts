@@ -9,11 +9,18 @@ import { filesUnder, projectRoot } from "./project.ts";
 /** Folders that the program reads beside its code. */
 const ASSETS = ["proto", "config", "models", "examples", "LICENSE"];
 
-/** Workers that may read nothing but their own folder, and so share no code with others. */
-const ALONE = ["src/training/threads/step_thread.ts"];
-
-/** Modules that change how packages are loaded, which in a bundle none is. */
-const OF_PACKAGES = ["src/training/model_worker/small_core.ts"];
+/**
+ * Workers that share no code with others and use nothing of Node, with the modules that they never
+ * load: one may read nothing but its own folder, and the first module of the other must run before
+ * all else, which code that is shared would not wait for.
+ */
+const ALONE: Readonly<Record<string, readonly string[]>> = {
+  "src/training/threads/step_thread.ts": [],
+  "src/training/model_worker/worker.ts": [
+    "src/training/npm_tfjs.ts",
+    "src/training/strip_types.ts",
+  ],
+};
 
 /** What to bundle. */
 export interface BundleOptions {
@@ -46,10 +53,12 @@ export async function makeBundle({ out, first = [] }: BundleOptions): Promise<Bu
     await rm(out, { recursive: true, force: true });
     await mkdir(out, { recursive: true });
     const sharing = ["main.ts", ...workers.map((_, index) => workerEntry(index))];
-    await runBundler(stage, ["--code-splitting", "--outdir", out, ...sharing]);
+    await runBundler(stage, ["--platform=deno", "--code-splitting", "--outdir", out, ...sharing]);
     for (const [index, worker] of workers.entries()) {
-      if (ALONE.includes(worker)) {
-        await runBundler(stage, ["--output", `${out}/${worker}`, worker]);
+      const unused = ALONE[worker];
+      if (unused !== undefined) {
+        for (const file of unused) await write(`${stage}/${file}`, "export {};\n");
+        await runBundler(stage, ["--platform=browser", "--output", `${out}/${worker}`, worker]);
         continue;
       }
       const toRoot = relative(dirname(worker), ".");
@@ -77,10 +86,6 @@ async function stageSources(stage: string, first: readonly string[]): Promise<st
   const workers = new Set<string>();
   for (const file of [...filesUnder("src", ".ts"), ...first]) {
     const source = await readFile(`${projectRoot}/${file}`, "utf8");
-    if (OF_PACKAGES.includes(file)) {
-      await write(`${stage}/${file}`, "export {};\n");
-      continue;
-    }
     for (const worker of workersIn(source, file)) workers.add(worker);
     await write(`${stage}/${file}`, withNamedImports(withAbsolutePlace(source, file)));
   }
@@ -124,7 +129,7 @@ function workerEntry(index: number): string {
 
 async function runBundler(stage: string, args: readonly string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "-q", "--platform=deno", ...args],
+    args: ["bundle", "-q", ...args],
     cwd: stage,
     env: { NO_COLOR: "1" },
   }).output();

@@ -1,14 +1,8 @@
-/**
- * The only place that starts tfjs. Core, layers and the cpu backend are imported singly: the union
- * package costs 16 MB more. Of the layers it is the minified file, which loads in half the time; of
- * core that would be a second one, as the others ask for its plain file.
- */
-import * as core from "@tensorflow/tfjs-core";
-// @ts-types="@tensorflow/tfjs-layers"
-import * as layers from "@tensorflow/tfjs-layers/minified";
+/** The only place that starts tfjs. */
 import type { TensorFlow } from "./model_api.ts";
 import { registerChainedOps } from "./chained_ops.ts";
 import { NUMBER_BACKEND, registerNumberBackend } from "./number_backend.ts";
+import { core, layers, loadCpu } from "./tfjs.ts";
 
 /** tfjs as a model sees it. */
 export const tf: TensorFlow = { ...core, ...layers };
@@ -46,10 +40,11 @@ let kernels: Promise<void> | null = null;
  */
 export function startKernels(): Promise<void> {
   kernels ??= (async () => {
-    const { FLOTILLA_BACKEND, registerFlotillaBackend } = await import(
-      "./eager/flotilla_backend.ts"
-    );
-    registerFlotillaBackend();
+    const [{ FLOTILLA_BACKEND, registerFlotillaBackend }, { MathBackendCPU }] = await Promise.all([
+      import("./eager/flotilla_backend.ts"),
+      loadCpu(),
+    ]);
+    registerFlotillaBackend(() => new MathBackendCPU());
     await use(FLOTILLA_BACKEND);
   })();
   return kernels;

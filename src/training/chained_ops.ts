@@ -2,7 +2,8 @@
  * Tensor methods such as `x.mul(y)`. The union package of tfjs registers them; its layers package
  * uses them and yet leaves the registration to others.
  */
-import * as core from "@tensorflow/tfjs-core";
+import type { DataType, Tensor } from "@tensorflow/tfjs-core";
+import { core } from "./tfjs.ts";
 
 type Operation = (...args: unknown[]) => unknown;
 
@@ -30,19 +31,19 @@ export function registerChainedOps(): void {
   }
   define("concat", (tensor, others, axis) => {
     const list = Array.isArray(others) ? others : [others];
-    return core.concat([tensor, ...list] as core.Tensor[], axis as number);
+    return core.concat([tensor, ...list] as Tensor[], axis as number);
   });
   define("stack", (tensor, others, axis) => {
     const list = Array.isArray(others) ? others : [others];
-    return core.stack([tensor, ...list] as core.Tensor[], axis as number);
+    return core.stack([tensor, ...list] as Tensor[], axis as number);
   });
   define("where", (tensor, condition, other) => {
-    return core.where(condition as core.Tensor, tensor, other as core.Tensor);
+    return core.where(condition as Tensor, tensor, other as Tensor);
   });
   define("flatten", (tensor) => core.reshape(tensor, [tensor.size]));
   define("asScalar", (tensor) => core.reshape(tensor, []));
-  define("reshapeAs", (tensor, other) => core.reshape(tensor, (other as core.Tensor).shape));
-  define("asType", (tensor, type) => core.cast(tensor, type as core.DataType));
+  define("reshapeAs", (tensor, other) => core.reshape(tensor, (other as Tensor).shape));
+  define("asType", (tensor, type) => core.cast(tensor, type as DataType));
   define("toFloat", (tensor) => core.cast(tensor, "float32"));
   define("toInt", (tensor) => core.cast(tensor, "int32"));
   define("toBool", (tensor) => core.cast(tensor, "bool"));
@@ -53,11 +54,11 @@ export function registerChainedOps(): void {
   }
 }
 
-function define(name: string, method: (tensor: core.Tensor, ...args: unknown[]) => unknown): void {
+function define(name: string, method: (tensor: Tensor, ...args: unknown[]) => unknown): void {
   Object.defineProperty(core.Tensor.prototype, name, {
     configurable: true,
     writable: true,
-    value(this: core.Tensor, ...args: unknown[]) {
+    value(this: Tensor, ...args: unknown[]) {
       return method(this, ...args);
     },
   });

@@ -2,7 +2,6 @@
  * Keeps a user's code from importing: the runtime fetches packages of npm for a module whatever its
  * worker's permissions are, so that an import would reach the network.
  */
-import process from "node:process";
 // Keeps for kernels what is taken away here, even if they are loaded later.
 import "../kernels/engine.ts";
 
@@ -48,7 +47,9 @@ export function forbidCodeFromText(whose: string): void {
   fix(globalThis, "eval", refuse);
   fix(globalThis, "Function", refuse);
   fix(globalThis, "Worker", refuse);
-  fix(process, "getBuiltinModule", refuse);
+  // A model worker has none.
+  const { process } = globalThis as { process?: object };
+  if (process !== undefined) fix(process, "getBuiltinModule", refuse);
   const bytes = Object.getOwnPropertyNames(WebAssembly).map((name) => [
     name,
     function () {
@@ -57,9 +58,12 @@ export function forbidCodeFromText(whose: string): void {
   ]);
   fix(globalThis, "WebAssembly", Object.freeze(Object.fromEntries(bytes)));
   for (const name of ["setTimeout", "setInterval"] as const) {
-    const timer = globalThis[name] as (callback: unknown, ...rest: unknown[]) => unknown;
+    const own = Object.getOwnPropertyDescriptor(globalThis, name)!;
     fix(globalThis, name, (callback: unknown, ...rest: unknown[]) => {
-      return typeof callback === "function" ? timer(callback, ...rest) : refuse();
+      if (typeof callback !== "function") return refuse();
+      // The runtime loads its timers when they are first looked at.
+      const timer = own.get === undefined ? own.value : own.get.call(globalThis);
+      return timer(callback, ...rest);
     });
   }
 }

@@ -1,7 +1,6 @@
 /** What backends of tfjs without kernels of their own share: they count references to tensors. */
-import * as core from "@tensorflow/tfjs-core";
-
-type DataId = core.DataId;
+import type { DataId } from "@tensorflow/tfjs-core";
+import { core } from "./tfjs.ts";
 
 /** A backend whose numbers are wherever a subclass keeps them. */
 export abstract class CountingBackend extends core.KernelBackend {

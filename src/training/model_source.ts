@@ -10,7 +10,6 @@ import { firstImport } from "./closed_code.ts";
 import { endableLoops } from "./endable_loops.ts";
 import type { ModelFunction } from "./model_api.ts";
 import { seedMathRandom } from "./seeded_random.ts";
-import { stripTypes } from "./strip_types.ts";
 import type { ModelSource } from "./trainer.ts";
 
 const MODEL_FILES = ["model.json", "model.js", "model.ts"] as const;
@@ -21,13 +20,16 @@ const MODEL_FILES = ["model.json", "model.js", "model.ts"] as const;
  * @throws {ModelError} naming package, file and reason
  */
 export async function buildModel(source: ModelSource, seed: number): Promise<LayersModel> {
-  const { modelPackage, args } = source;
+  const { modelPackage, args, isPlain = false } = source;
   const file = modelFile(modelPackage);
   const label = `${modelPackage.id}/${file}`;
   const text = new TextDecoder().decode(modelPackage.files[file]);
-  const model = file === "model.json"
-    ? await fromTopology(text, label, seed)
-    : await fromCode(file === "model.ts" ? await stripTypes(text, label) : text, label, args, seed);
+  const model = file === "model.json" ? await fromTopology(text, label, seed) : await fromCode(
+    file === "model.ts" && !isPlain ? await withoutTypes(text, label) : text,
+    label,
+    args,
+    seed,
+  );
   const inputs = model.inputs?.length ?? 0;
   if (inputs === 0) {
     throw new ModelError(
@@ -61,6 +63,11 @@ function modelFile({ id, files }: ModelPackage): string {
         `(export default function model({ tf }, args) that returns a tf.LayersModel) ` +
         `or save its topology as model.json`,
   );
+}
+
+async function withoutTypes(text: string, label: string): Promise<string> {
+  const { stripTypes } = await import("./strip_types.ts");
+  return await stripTypes(text, label);
 }
 
 async function fromTopology(text: string, label: string, seed: number): Promise<LayersModel> {

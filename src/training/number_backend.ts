@@ -2,18 +2,17 @@
  * A backend of tfjs that holds numbers and computes nothing: models whose steps are compiled are
  * built on it, and need not wait for tfjs's kernels to be loaded.
  */
-import * as core from "@tensorflow/tfjs-core";
+import type { BackendValues, DataId, DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import { CountingBackend } from "./counting_backend.ts";
-
-type DataId = core.DataId;
+import { core } from "./tfjs.ts";
 
 /** Its name in tfjs. */
 export const NUMBER_BACKEND = "flotilla-numbers";
 
 class NumberBackend extends CountingBackend {
-  readonly #values = new WeakMap<DataId, core.BackendValues>();
+  readonly #values = new WeakMap<DataId, BackendValues>();
 
-  override write(values: core.BackendValues): DataId {
+  override write(values: BackendValues): DataId {
     const dataId = this.make();
     this.#values.set(dataId, values);
     return dataId;
@@ -21,20 +20,20 @@ class NumberBackend extends CountingBackend {
 
   override move(
     dataId: DataId,
-    values: core.BackendValues,
+    values: BackendValues,
     _shape: number[],
-    _dtype: core.DataType,
+    _dtype: DataType,
     references: number,
   ): void {
     this.keep(dataId, references);
     this.#values.set(dataId, values);
   }
 
-  override readSync(dataId: DataId): core.BackendValues {
+  override readSync(dataId: DataId): BackendValues {
     return this.#values.get(dataId)!;
   }
 
-  override read(dataId: DataId): Promise<core.BackendValues> {
+  override read(dataId: DataId): Promise<BackendValues> {
     return Promise.resolve(this.readSync(dataId));
   }
 }
@@ -52,7 +51,7 @@ export function registerNumberBackend(): void {
     kernelName: core.Identity,
     backendName: NUMBER_BACKEND,
     kernelFunc({ inputs }) {
-      const { dataId, shape, dtype } = inputs["x"] as core.TensorInfo;
+      const { dataId, shape, dtype } = inputs["x"] as TensorInfo;
       backend.incRef(dataId);
       return { dataId, shape, dtype };
     },

@@ -12,6 +12,8 @@ export interface ModelSource {
   readonly modelPackage: ModelPackage;
   /** `model_config.model_args` of the session. */
   readonly args: JsonObject;
+  /** Its `model.ts`, if it has one, has no types left in it. @default {false} */
+  readonly isPlain?: boolean;
 }
 
 /** A model as it was built, before any training. */

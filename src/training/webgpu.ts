@@ -1,6 +1,6 @@
 /** WebGPU as the runtime offers it; tfjs's backend on it is loaded only when it is asked for. */
-import * as core from "@tensorflow/tfjs-core";
 import { FlotillaError, messageOf } from "../core/errors.ts";
+import { core } from "./tfjs.ts";
 
 /** What the runtime says of the adapter that it would train on. */
 export interface AdapterInfo {

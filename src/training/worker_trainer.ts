@@ -23,6 +23,7 @@ import type {
   WorkerMessage,
 } from "./protocol.ts";
 import { firstQuestions, type JobOfKind } from "./first_questions.ts";
+import { collectGarbage, leaveGarbage } from "./garbage.ts";
 import { ModelWorker } from "./model_worker/model_worker.ts";
 import type { QuestionAnswers, QuestionKind, Questions } from "./model_worker/protocol.ts";
 import { errorOf, passed } from "./passed_error.ts";
@@ -386,6 +387,16 @@ class WorkerTrainer implements Trainer, ModelExplainer {
   }
 
   /**
+   * Collects what the work before the training has left, such as the update of another round: a client
+   * would grow by it. Who holds many clients has other things to do.
+   */
+  #collectGarbage(): void {
+    if (this.#sharedFolders.length > 0) return;
+    leaveGarbage();
+    collectGarbage();
+  }
+
+  /**
    * Ends the worker of models when all steps of a job are recorded, so that a client that trains is
    * small. Clients that share a trainer need steps for other batches all the time.
    */
@@ -407,6 +418,9 @@ class WorkerTrainer implements Trainer, ModelExplainer {
         if (!call.hasProgress) {
           call.hasProgress = true;
           this.#restModels();
+          // Nothing is waited for here as long as steps follow.
+          const { batchesDone, batchesTotal } = message.progress;
+          if (batchesDone < batchesTotal) this.#collectGarbage();
         }
         return call.onProgress(message.progress, message.seconds);
       case "done":

@@ -345,7 +345,7 @@ Deno.test("a model's code can read no other file, no environment, no network and
       'await new Deno.Command("id").output()': /Requires run access/,
       'await Deno.writeTextFile("/tmp/x", "")': /Requires write access/,
       "Deno.hostname()": /Requires sys access/,
-      'process.getBuiltinModule("node:fs")': /may not make code of text/,
+      'process.getBuiltinModule("node:fs")': /process is not defined/,
       'eval("1")': /a model may not make code of text/,
       'new (async () => {}).constructor("1")': /may not make code of text/,
       'setTimeout("1", 0)': /may not make code of text/,
@@ -435,6 +435,22 @@ Deno.test("a model that only tfjs can run may read its dataset's folder and not 
     );
   }));
 
+Deno.test("a model's code that runs beside the data finds Node's ways out closed", () =>
+  withTrainer(async (trainer, folder) => {
+    await writeHalves(folder, 20);
+    const request = await linearRequest(trainer, folder);
+    const attempts: Readonly<Record<string, RegExp>> = {
+      "process.exit(7);": /a model must not call exit\(\)/,
+      "process.reallyExit(7);": /a model must not call reallyExit\(\)/,
+      'process.getBuiltinModule("node:fs");': /a model may not make code of text/,
+    };
+    for (const [attempt, expected] of Object.entries(attempts)) {
+      // Where there is no data there is no process.
+      const modelPackage = notCompilable(`if ("process" in self) ${attempt}`);
+      await assert.rejects(trainer.train({ ...request, modelPackage }, ignore, never), expected);
+    }
+  }));
+
 for (
   const [what, [code, expected]] of Object.entries({
     "throws outside of its call": [
@@ -446,7 +462,6 @@ for (
       /model of tiny\/model.js: a model must not call close\(\)/,
     ],
     "exits": ["Deno.exit(7);", /a model must not call exit\(\)/],
-    "exits as in Node": ["process.exit(7);", /a model must not call exit\(\)/],
     "never comes back": ["while (true);", /Cannot build the model as it takes over 4 s/],
   } as Readonly<Record<string, [string, RegExp]>>)
 ) {

@@ -1,6 +1,7 @@
 /** Products of matrices for tfjs, compiled for their shapes when they first run. */
 import type { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
-import { broadcast_util, type TensorInfo } from "@tensorflow/tfjs-core";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import { core } from "../tfjs.ts";
 import { gemm, ModuleBuilder, transpose } from "../../kernels/mod.ts";
 import { chosenArithmetic } from "../chosen_arithmetic.ts";
 import { sizeOf } from "../step/graph.ts";
@@ -40,7 +41,7 @@ export function multiplyMatrices(
   transposeB: boolean,
 ): TensorInfo | null {
   if (a.dtype !== "float32" || b.dtype !== "float32") return null;
-  const leading = broadcast_util.assertAndGetBroadcastShape(
+  const leading = core.broadcast_util.assertAndGetBroadcastShape(
     a.shape.slice(0, -2),
     b.shape.slice(0, -2),
   );

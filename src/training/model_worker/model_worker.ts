@@ -3,7 +3,9 @@ import { FlotillaError } from "../../core/errors.ts";
 import type { ArithmeticChoice } from "../arithmetic_choice.ts";
 import { modelKey } from "../model_key.ts";
 import { errorOf } from "../passed_error.ts";
+import { plainSource } from "../plain_source.ts";
 import type { EndFlag } from "../threads/barrier.ts";
+import type { ModelSource } from "../trainer.ts";
 import type {
   AnswerMessage,
   QuestionAnswers,
@@ -31,6 +33,8 @@ export class ModelWorker {
   /** Answers that nobody has asked for yet, by question. */
   readonly #expected = new Map<string, Promise<QuestionAnswers[QuestionKind]>>();
   #lastId = 0;
+  /** Questions are sent in the order in which they are asked. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(arithmetic: ArithmeticChoice) {
     this.#arithmetic = arithmetic;
@@ -93,13 +97,22 @@ export class ModelWorker {
   #send<K extends QuestionKind>(kind: K, question: Questions[K]): Promise<QuestionAnswers[K]> {
     const { worker, ended } = this.#worker();
     const id = ++this.#lastId;
-    const message: QuestionMessage<K> = {
-      ...{ id, kind, question, ended },
-      arithmetic: this.#arithmetic,
-    };
+    const arithmetic = this.#arithmetic;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as Pending["resolve"], reject });
-      worker.postMessage(message);
+      this.#last = this.#last.then(async () => {
+        try {
+          const message: QuestionMessage<K> = {
+            ...{ id, kind, question: await plain(question), ended },
+            arithmetic,
+          };
+          // Of a worker that was ended all questions are answered.
+          worker.postMessage(message);
+        } catch (error) {
+          this.#pending.delete(id);
+          reject(error);
+        }
+      });
     });
   }
 
@@ -130,6 +143,14 @@ export class ModelWorker {
     if ("error" in message) pending?.reject(errorOf(message.error));
     else pending?.resolve(message.answer);
   }
+}
+
+/** A question whose model is plain JavaScript. */
+async function plain<Q extends Questions[QuestionKind]>(question: Q): Promise<Q> {
+  if (question === null) return question;
+  if ("source" in question) return { ...question, source: await plainSource(question.source) };
+  // An explanation's question is a source itself.
+  return await plainSource(question as Q & ModelSource);
 }
 
 /** The same for the same question, where it is one about a source. */

@@ -2,7 +2,7 @@
  * The worker in which the code of models runs: it has no permission at all, and no data. It builds
  * models and records their steps, which are trained elsewhere.
  */
-import "./small_core.ts";
+import "./script_tfjs.ts";
 import { chooseArithmetic } from "../arithmetic_choice.ts";
 import { startNumbers } from "../backend.ts";
 import { batchShape } from "../batch_shape.ts";

@@ -2,7 +2,7 @@
  * Records one step of a model: forward and loss, and for training also gradients and the
  * optimizer's updates.
  */
-import * as core from "@tensorflow/tfjs-core";
+import type { Scalar, Tensor, Variable } from "@tensorflow/tfjs-core";
 import type { JsonObject } from "../../core/json.ts";
 import { tf } from "../backend.ts";
 import type { BatchShape } from "../batch_shape.ts";
@@ -15,6 +15,7 @@ import { appendOptimizer } from "./optimizer_updates.ts";
 import type { Mode, RecordedStep } from "./program.ts";
 import { Recording, recordWith, tensorOf } from "./recorder.ts";
 import { batched, materialised, plain } from "./symbol.ts";
+import { core } from "../tfjs.ts";
 
 /** What is trained and how. */
 export interface StepSettings {
@@ -133,7 +134,7 @@ function recordEvaluation(
     let results: ReturnType<typeof resultsOf>;
     core.tidy(() => {
       const { loss, items, targets } = stepInputs(recording, built, lossName);
-      const outputs = built.model.apply(items, { training: false }) as core.Tensor;
+      const outputs = built.model.apply(items, { training: false }) as Tensor;
       results = resultsOf(recording, outputs, loss.mean(outputs, targets, built.isProbability));
     });
     return { samples, ...results!, updates: [] };
@@ -141,7 +142,7 @@ function recordEvaluation(
 }
 
 /** Makes the model's weights variables of the graph, each in the slot of its place in the model. */
-function bindWeights(recording: Recording, { model }: BuiltModel): core.Variable[] {
+function bindWeights(recording: Recording, { model }: BuiltModel): Variable[] {
   return model.weights.map((weight, slot) => {
     const variable = variableOf(weight);
     const { shape, dtype, dataId } = variable;
@@ -171,14 +172,14 @@ function stepInputs(recording: Recording, built: BuiltModel, lossName: string) {
 function trace(recording: Recording, built: BuiltModel, lossName: string) {
   const { graph } = recording;
   const { loss, items, targets } = stepInputs(recording, built, lossName);
-  let outputs: core.Tensor | undefined;
+  let outputs: Tensor | undefined;
   const { value, grads } = tf.variableGrads(() => {
-    outputs = tf.keep(built.model.apply(items, { training: true }) as core.Tensor);
+    outputs = tf.keep(built.model.apply(items, { training: true }) as Tensor);
     const mean = loss.mean(outputs, targets, built.isProbability);
     return built.model.calculateLosses().reduce(
       (sum, part) => tf.add(sum, part),
       mean,
-    ) as core.Scalar;
+    ) as Scalar;
   }, trainableVariables(built));
   const results = resultsOf(recording, outputs!, value);
   const gradients = new Map(
@@ -192,7 +193,7 @@ function trace(recording: Recording, built: BuiltModel, lossName: string) {
   return { ...results, gradients };
 }
 
-function resultsOf(recording: Recording, outputs: core.Tensor, loss: core.Tensor) {
+function resultsOf(recording: Recording, outputs: Tensor, loss: Tensor) {
   const { graph } = recording;
   const symbol = recording.symbolOf(outputs);
   const total = recording.symbolOf(loss);

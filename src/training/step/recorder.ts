@@ -2,7 +2,14 @@
  * A backend of tfjs that computes shapes only: each kernel becomes values of a graph by its rule.
  * Tensors of other backends are read as constants, unless they are variables of the step.
  */
-import * as core from "@tensorflow/tfjs-core";
+import type {
+  BackendValues,
+  DataId,
+  DataType,
+  NamedTensorInfoMap,
+  Tensor,
+  TensorInfo,
+} from "@tensorflow/tfjs-core";
 import { CountingBackend } from "../counting_backend.ts";
 import { GraphBuilder, type Value } from "./graph.ts";
 import { NotRecordable } from "./not_recordable.ts";
@@ -10,10 +17,9 @@ import { RULES } from "./rules/registry.ts";
 import type { KernelCall, TypedSymbol } from "./rules/rule.ts";
 import { plain } from "./symbol.ts";
 import { withTileGradient } from "./tile_gradient.ts";
+import { core } from "../tfjs.ts";
 
 export const RECORDER = "flotilla-recorder";
-
-type DataId = core.DataId;
 
 /** What becomes of a step while it is recorded. */
 export class Recording {
@@ -27,7 +33,7 @@ export class Recording {
     this.graph = new GraphBuilder(padded);
   }
 
-  symbolOf(tensor: core.TensorInfo): TypedSymbol {
+  symbolOf(tensor: TensorInfo): TypedSymbol {
     const { dataId } = tensor;
     let symbol = this.#symbols.get(dataId);
     if (symbol === undefined) {
@@ -51,7 +57,7 @@ export class Recording {
 
   /** A tensor made by the host: a constant, or random numbers if it was made of such. */
   hostTensor(
-    values: core.BackendValues,
+    values: BackendValues,
     shape: readonly number[],
     dtype: string,
   ): TypedSymbol {
@@ -63,7 +69,7 @@ export class Recording {
     return { ...this.#random(shape), dtype };
   }
 
-  #constant(values: core.BackendValues, shape: readonly number[], dtype: string): TypedSymbol {
+  #constant(values: BackendValues, shape: readonly number[], dtype: string): TypedSymbol {
     if (values.length > 0 && typeof values[0] !== "number") {
       throw new NotRecordable("it holds a tensor of texts");
     }
@@ -96,13 +102,13 @@ function isConstant(values: ArrayLike<number>): boolean {
 
 /** Whether numbers are those that tfjs makes of one draw for `randomUniform(shape, 0, 1)`. */
 function isUniform(
-  values: core.BackendValues,
+  values: BackendValues,
   shape: readonly number[],
   draw: number,
 ): boolean {
   const { random } = Math;
   const outer = active;
-  const seen: core.BackendValues[] = [];
+  const seen: BackendValues[] = [];
   active = { ...idle, write: (written) => seen.push(written) };
   Math.random = () => draw;
   try {
@@ -119,14 +125,14 @@ function isUniform(
 /** Who receives what the backend is asked for. */
 interface Receiver {
   readonly recording: Recording | null;
-  write(values: core.BackendValues, shape: number[], dtype: string, dataId: DataId): void;
+  write(values: BackendValues, shape: number[], dtype: string, dataId: DataId): void;
 }
 
 const idle: Receiver = { recording: null, write() {} };
 let active: Receiver = idle;
 
 class RecorderBackend extends CountingBackend {
-  override write(values: core.BackendValues, shape: number[], dtype: core.DataType): DataId {
+  override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
     const dataId = this.make();
     active.write(values, shape, dtype, dataId);
     return dataId;
@@ -158,7 +164,7 @@ function register(): void {
         const result = rule(kernelCall(recording, kernelName, inputs, attrs ?? {}));
         const infos = [result].flat().map((symbol) => {
           const dataId = backend.make();
-          const dtype = (symbol.dtype ?? "float32") as core.DataType;
+          const dtype = (symbol.dtype ?? "float32") as DataType;
           recording.bind(dataId, { ...symbol, dtype });
           return { dataId, shape: [...symbol.shape], dtype };
         });
@@ -172,7 +178,7 @@ function register(): void {
 export function kernelCall(
   recording: Recording,
   name: string,
-  inputs: core.NamedTensorInfoMap,
+  inputs: NamedTensorInfoMap,
   attributes: Readonly<Record<string, unknown>>,
 ): KernelCall {
   return {
@@ -195,12 +201,12 @@ export function kernelCall(
 }
 
 /** A tensor of the recorder that stands for a symbol. */
-export function tensorOf(recording: Recording, symbol: TypedSymbol): core.Tensor {
+export function tensorOf(recording: Recording, symbol: TypedSymbol): Tensor {
   const dataId = backend.make();
   recording.bind(dataId, symbol);
   const { shape, dtype } = symbol;
   return core.engine().makeTensorFromTensorInfo(
-    { dataId, shape: [...shape], dtype: dtype as core.DataType },
+    { dataId, shape: [...shape], dtype: dtype as DataType },
     backend,
   );
 }

@@ -2,16 +2,17 @@
  * The gradient of a repetition as sums. tfjs adds up slices, one for each repetition, which for a
  * repetition over the batch would take each sample out by itself.
  */
-import * as core from "@tensorflow/tfjs-core";
+import type { GradConfig, Tensor } from "@tensorflow/tfjs-core";
+import { core } from "../tfjs.ts";
 
-const summed: core.GradConfig = {
+const summed: GradConfig = {
   kernelName: "Tile",
   inputsToSave: ["x"],
   gradFunc(dy, [x], attributes) {
     const reps = (attributes as unknown as { readonly reps: readonly number[] }).reps;
     return {
       x: () => {
-        let sum = dy as core.Tensor;
+        let sum = dy as Tensor;
         x!.shape.forEach((size, axis) => {
           if (reps[axis] === 1) return;
           const apart = [
