@@ -1,6 +1,6 @@
 /**
  * Takes the names of the runtime's Node layer away, before anything looks whether they are there, as
- * tfjs does: who looks has the layer's parts loaded, a fourth of the time to the first step.
+ * tfjs does: who looks has the layer's parts loaded, a fifth of the time to the first step.
  */
 
 /** Names that a browser does not have. */
