@@ -11,12 +11,13 @@ import { BlobFolder } from "./blob_folder.ts";
 import { onFile } from "./file_access.ts";
 import { parseEntry } from "./journal_text.ts";
 import { byKey } from "./ordering.ts";
-import { databaseError } from "./sqlite_errors.ts";
+import { databaseError, isLocked } from "./sqlite_errors.ts";
 import { fencedBlobs, SqliteLeader } from "./sqlite_leader.ts";
 import type { Journal, JournalEntry, JournalEvent, Records, Store } from "./store.ts";
 
 /** How long a call waits for another process that writes. */
 const BUSY_TIMEOUT_MS = 5000;
+const BUSY_RETRY_MS = 10;
 
 /** Raised when the tables change, so that an older program refuses a newer file. */
 const SCHEMA_VERSION = 1;
@@ -61,7 +62,7 @@ export async function openSqliteStore(
   now: () => number = Date.now,
 ): Promise<Store> {
   await onFile("create folder", folder, () => Deno.mkdir(folder, { recursive: true }));
-  const database = new Database(join(folder, "flotilla.db"));
+  const database = await openDatabase(join(folder, "flotilla.db"));
   try {
     const leader = new SqliteLeader(database);
     database.checkTerm = () => leader.check();
@@ -80,6 +81,22 @@ export async function openSqliteStore(
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/**
+ * Opens a database, and waits for another process that makes it at this moment: of two that turn on
+ * its log at once SQLite refuses one on the spot, whatever the time limit is.
+ */
+async function openDatabase(path: string): Promise<Database> {
+  const end = performance.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return new Database(path);
+    } catch (error) {
+      if (!isLocked(error) || performance.now() >= end) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, BUSY_RETRY_MS));
   }
 }
 

@@ -25,6 +25,11 @@ const EXPLANATIONS: readonly (readonly [sentence: RegExp, reason: string, advice
   [/not open/, "the store has been closed", "open it again"],
 ];
 
+/** Whether an error of {@link databaseError} says that another process held the file. */
+export function isLocked(error: unknown): boolean {
+  return error instanceof FileAccessError && /locked/.test(messageOf(error.cause));
+}
+
 /** The error of a failed call on the database at `path`. */
 export function databaseError(verb: string, path: string, error: unknown): FileAccessError {
   const message = messageOf(error);

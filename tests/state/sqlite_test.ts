@@ -192,10 +192,29 @@ Deno.test("append() of two processes at once loses and doubles nothing", async (
   });
 });
 
+Deno.test("openSqliteStore() of two processes at once makes one database", async () => {
+  await inFolder(async (folder) => {
+    // Each waits for the other before each database, so that both make it at once.
+    const maker = (own: number) => `
+      const mark = (name) => ${JSON.stringify(folder)} + "/" + name;
+      for (let i = 0; i < 40; i++) {
+        Deno.writeTextFileSync(mark("${own} " + i), "");
+        const end = performance.now() + 5000;
+        while (!existsSync(mark("${1 - own} " + i))) {
+          if (performance.now() > end) Deno.exit(2);
+        }
+        await (await openSqliteStore(mark(i))).close();
+      }`;
+    const outcomes = await Promise.all([0, 1].map((own) => inProcess(folder, maker(own))));
+    assert.deepEqual(outcomes.map(({ code }) => code), [0, 0]);
+  });
+});
+
 /** Runs code in a process of its own, `store` being the store of the folder. */
 async function inProcess(folder: string, code: string): Promise<Deno.CommandStatus> {
   const module = import.meta.resolve("../../src/state/sqlite.ts");
-  const prelude = `import { openSqliteStore } from ${JSON.stringify(module)};
+  const prelude = `import { existsSync } from "node:fs";
+    import { openSqliteStore } from ${JSON.stringify(module)};
     const store = await openSqliteStore(${JSON.stringify(folder)});`;
   return await new Deno.Command(Deno.execPath(), {
     args: ["eval", "--no-check", `${prelude}\n${code}\nawait store.close();`],
