@@ -52,8 +52,9 @@ export async function makeBundle({ out, first = [] }: BundleOptions): Promise<Bu
     const workers = await stageSources(stage, first);
     await rm(out, { recursive: true, force: true });
     await mkdir(out, { recursive: true });
-    const sharing = ["main.ts", ...workers.map((_, index) => workerEntry(index))];
-    await runBundler(stage, ["--platform=deno", "--code-splitting", "--outdir", out, ...sharing]);
+    const sharing = workers.flatMap((path, index) => path in ALONE ? [] : workerEntry(index));
+    const entries = ["main.ts", ...sharing];
+    await runBundler(stage, ["--platform=deno", "--code-splitting", "--outdir", out, ...entries]);
     for (const [index, worker] of workers.entries()) {
       const unused = ALONE[worker];
       if (unused !== undefined) {
