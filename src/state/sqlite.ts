@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { systemClock } from "../core/clock.ts";
 import { FileAccessError, FlotillaError, StaleSequenceError } from "../core/errors.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
@@ -89,14 +90,14 @@ export async function openSqliteStore(
  * its log at once SQLite refuses one on the spot, whatever the time limit is.
  */
 async function openDatabase(path: string): Promise<Database> {
-  const end = performance.now() + BUSY_TIMEOUT_MS;
+  const end = systemClock.monotonicMs() + BUSY_TIMEOUT_MS;
   for (;;) {
     try {
       return new Database(path);
     } catch (error) {
-      if (!isLocked(error) || performance.now() >= end) throw error;
+      if (!isLocked(error) || systemClock.monotonicMs() >= end) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, BUSY_RETRY_MS));
+    await systemClock.sleep(BUSY_RETRY_MS);
   }
 }
 

@@ -4,6 +4,8 @@
  */
 import { FileAccessError, messageOf } from "../core/errors.ts";
 
+const LOCKED = /locked/;
+
 const EXPLANATIONS: readonly (readonly [sentence: RegExp, reason: string, advice: string])[] = [
   [
     /not a database|malformed/,
@@ -17,7 +19,7 @@ const EXPLANATIONS: readonly (readonly [sentence: RegExp, reason: string, advice
     "let this user write the file and its folder, or choose another folder",
   ],
   [
-    /locked/,
+    LOCKED,
     "another process has held it for too long",
     "stop the other process, or give this one a folder of its own",
   ],
@@ -27,7 +29,7 @@ const EXPLANATIONS: readonly (readonly [sentence: RegExp, reason: string, advice
 
 /** Whether an error of {@link databaseError} says that another process held the file. */
 export function isLocked(error: unknown): boolean {
-  return error instanceof FileAccessError && /locked/.test(messageOf(error.cause));
+  return error instanceof FileAccessError && LOCKED.test(messageOf(error.cause));
 }
 
 /** The error of a failed call on the database at `path`. */

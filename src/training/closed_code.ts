@@ -47,9 +47,8 @@ export function forbidCodeFromText(whose: string): void {
   fix(globalThis, "eval", refuse);
   fix(globalThis, "Function", refuse);
   fix(globalThis, "Worker", refuse);
-  // A model worker has none.
-  const { process } = globalThis as { process?: object };
-  if (process !== undefined) fix(process, "getBuiltinModule", refuse);
+  const process = nodeProcess();
+  if (process !== null) fix(process, "getBuiltinModule", refuse);
   const bytes = Object.getOwnPropertyNames(WebAssembly).map((name) => [
     name,
     function () {
@@ -66,6 +65,11 @@ export function forbidCodeFromText(whose: string): void {
       return timer(callback, ...rest);
     });
   }
+}
+
+/** Node's `process`; null in a model worker, which has none. */
+export function nodeProcess(): object | null {
+  return (globalThis as { process?: object }).process ?? null;
 }
 
 function fix(owner: object, name: string, value: unknown): void {

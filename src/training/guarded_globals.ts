@@ -1,11 +1,11 @@
 /** Takes from a model's code the ways to end its worker without a word, which no one could see. */
+import { nodeProcess } from "./closed_code.ts";
 
 /** Makes `close`, `Deno.exit` and `process.exit` throw in this worker. */
 export function forbidEnding(): void {
   const owners: [object, string][] = [[globalThis, "close"], [Deno, "exit"]];
-  // A model worker has none.
-  const { process } = globalThis as { process?: object };
-  if (process !== undefined) owners.push([process, "exit"], [process, "reallyExit"]);
+  const process = nodeProcess();
+  if (process !== null) owners.push([process, "exit"], [process, "reallyExit"]);
   for (const [owner, name] of owners) {
     Object.defineProperty(owner, name, {
       value() {

@@ -97,14 +97,13 @@ export class ModelWorker {
   #send<K extends QuestionKind>(kind: K, question: Questions[K]): Promise<QuestionAnswers[K]> {
     const { worker, ended } = this.#worker();
     const id = ++this.#lastId;
-    const arithmetic = this.#arithmetic;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as Pending["resolve"], reject });
       this.#last = this.#last.then(async () => {
         try {
           const message: QuestionMessage<K> = {
             ...{ id, kind, question: await plain(question), ended },
-            arithmetic,
+            arithmetic: this.#arithmetic,
           };
           // Of a worker that was ended all questions are answered.
           worker.postMessage(message);
