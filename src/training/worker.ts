@@ -186,7 +186,8 @@ async function perform<K extends JobKind>(message: JobMessage<K>) {
       program,
       onProgress: (progress, seconds) => post({ id, kind: "progress", progress, seconds }),
       throwIfCancelled: () => {
-        if (Atomics.load(cancel, 0) !== 0) throw new Cancelled();
+        // A worker that was ended goes on until it comes back to its event loop, which steps do not.
+        if (Atomics.load(cancel, 0) !== 0 || Atomics.load(ended, 0) !== 0) throw new Cancelled();
       },
     });
     const weights = answer !== null && "weights" in answer ? [answer.weights.buffer] : [];
