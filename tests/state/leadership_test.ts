@@ -15,16 +15,20 @@ function elsewhere(pid: number): ProcessIdentity {
   return { hostname: "far", pid, space: `far ${pid}`, started: "1" };
 }
 
-/** Leads on a virtual clock that the test moves while it waits. */
+/**
+ * Leads on a virtual clock that moves while it sleeps on it: not while the store answers, which takes
+ * Redis as long as it takes.
+ */
 async function lead(store: Store, clock: VirtualClock, process: ProcessIdentity) {
+  const othersAsleep = clock.sleepers;
   const begun = Leadership.begin(store.leader, { process, clock }, store.description)
     .then((value) => ({ value }), (error) => ({ error }));
   let outcome: Awaited<typeof begun> | null = null;
   void begun.then((now) => outcome = now);
-  while (outcome === null) {
-    // Redis answers in its own time.
+  for (;;) {
     await new Promise((resolve) => setTimeout(resolve, 1));
-    clock.advance(100);
+    if (outcome !== null) break;
+    if (clock.sleepers > othersAsleep) clock.advance(100);
   }
   if ("error" in (outcome as object)) throw Reflect.get(outcome as object, "error");
   return Reflect.get(outcome as object, "value") as Leadership;
@@ -115,7 +119,7 @@ eachStore("takes over at once from a process of this machine that has ended", as
   await lead(first, new VirtualClock(), { ...ownIdentity(), pid, started: "1" });
   const clock = new VirtualClock();
   const next = await lead(second, clock, ownIdentity());
-  assert.ok(clock.monotonicMs() <= 200);
+  assert.equal(clock.monotonicMs(), 0);
   await next.leave();
   await first.close();
   await second.close();
