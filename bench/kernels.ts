@@ -7,14 +7,12 @@
 import {
   type Arithmetic,
   detectArithmetic,
-  f32x4,
   hasWideVectors,
   type Kernel,
   loadBatch,
   type LoadShape,
   ModuleBuilder,
   uniform,
-  type V128,
   WORKBENCH_BYTES,
 } from "../src/kernels/mod.ts";
 import { startBackend } from "../src/training/backend.ts";
@@ -27,11 +25,10 @@ import { optimise } from "../src/training/step/passes/optimise.ts";
 import { recordStep } from "../src/training/step/record.ts";
 import { schedule } from "../src/training/step/schedule.ts";
 import { bytesOf } from "../src/training/step/sources.ts";
+import { addPeak, PEAK_FLOPS } from "./peak.ts";
 import { ZOO, zooSource } from "./zoo.ts";
 
 const BATCH = 32;
-const PEAK_TURNS = 2000;
-const PEAK_FLOPS = PEAK_TURNS * 4 * 12 * 4 * 2;
 const REPETITIONS = 25;
 const PAGE_BYTES = 65536;
 /** Width of the names. */
@@ -92,19 +89,6 @@ function largestOperand(graph: StepGraph, entries: readonly Entry[]): number {
   );
 }
 
-/** Multiply-adds on 12 sums in registers: the most that any kernel could reach. */
-function peakFunction(module: ModuleBuilder): void {
-  const peak = module.function("peak", {}, (f) => {
-    const sums = Array.from({ length: 12 }, () => f.let(f32x4.const(0)));
-    const a = f.let(f32x4.const(1)), b = f.let(f32x4.const(0.5));
-    f.loop(PEAK_TURNS, () => {
-      for (let i = 0; i < 4; i++) for (const sum of sums) f.accumulate(sum, a, b);
-    });
-    f.store(16, sums.reduce((total: V128, sum) => f32x4.add(total, sum), f32x4.const(0)));
-  });
-  module.export("peak", peak);
-}
-
 /** Milliseconds of one call: the fastest of turns that take about half a millisecond each. */
 function milliseconds(call: () => void): number {
   const start = performance.now();
@@ -125,7 +109,7 @@ async function measureModel(model: string, arithmetic: Arithmetic, only = ""): P
   const plain = new ModuleBuilder({ arithmetic });
   const module = plain.withWorkbench(1024, WORKBENCH_BYTES, hasWideVectors());
   const entries = kernelsOfStep(module, graph, model).filter(({ name }) => name.includes(only));
-  peakFunction(module);
+  addPeak(module);
   for (const [i, { kernel }] of entries.entries()) module.export(`${i}`, kernel.func);
   // Not a multiple of 4096, which would put all operands into the same places of the caches.
   const slotBytes = Math.ceil(largestOperand(graph, entries) / PAGE_BYTES) * PAGE_BYTES + 320;

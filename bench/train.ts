@@ -1,7 +1,8 @@
 /**
  * `deno task bench:train [--seconds S] [--threads N] [--json] MODEL...`: training throughput through
  * the public trainer. Batch 32, SGD, cross-entropy, random data; the median of the epochs after a
- * warm-up. With `--threads`, epochs on one and on N threads take turns.
+ * warm-up. With `--threads`, epochs on one and on N threads take turns, and what they could gain at
+ * most on this machine is measured with each model.
  */
 import { parseArgs } from "node:util";
 import { ExitCode } from "../src/core/errors.ts";
@@ -12,6 +13,7 @@ import { writeDataset } from "../src/data/write_dataset.ts";
 import type { Trainer, TrainingRequest } from "../src/training/trainer.ts";
 import { createWorkerTrainer } from "../src/training/worker_trainer.ts";
 import { SGD_EPOCH } from "./sgd_epoch.ts";
+import { threadGain } from "./thread_gain.ts";
 import { ZOO, type ZooModel, zooSource } from "./zoo.ts";
 
 const ITEMS = 3200;
@@ -26,6 +28,8 @@ interface Throughput {
   readonly samples_per_s: number;
   readonly threads?: number;
   readonly threaded_samples_per_s?: number;
+  /** How many times the bare arithmetic of one thread this machine does on as many. */
+  readonly thread_gain?: number;
 }
 
 async function measure(model: string, seconds: number, threads: number): Promise<Throughput> {
@@ -48,9 +52,13 @@ async function measure(model: string, seconds: number, threads: number): Promise
       }
     } while (performance.now() < end);
     const [one, several] = rates.map(median);
+    const threaded = several === undefined ? {} : {
+      ...{ threads, threaded_samples_per_s: several },
+      thread_gain: Number((await threadGain(threads)).toFixed(2)),
+    };
     return {
       ...{ model, params: sizeOf(layout), batch: SGD_EPOCH.batchSize, samples_per_s: one! },
-      ...(several === undefined ? {} : { threads, threaded_samples_per_s: several }),
+      ...threaded,
     };
   } finally {
     for (const trainer of trainers) trainer.close();
@@ -81,11 +89,12 @@ function median(rates: readonly number[]): number {
 }
 
 function textOf({ model, params, samples_per_s: one, ...more }: Throughput): string {
-  const { threads, threaded_samples_per_s: several } = more;
+  const { threads, threaded_samples_per_s: several, thread_gain: gain } = more;
   const line = `${model}: ${params} parameters, batch ${SGD_EPOCH.batchSize}: ${one} samples/s`;
   if (threads === undefined || several === undefined) return line;
   const ratio = (several / one).toFixed(2);
-  return `${line}; threads ${threads}: ${several} samples/s, threads ${threads} / threads 1: ${ratio}`;
+  return `${line}; threads ${threads}: ${several} samples/s, threads ${threads} / threads 1: ` +
+    `${ratio} (bare arithmetic: ${gain})`;
 }
 
 async function writeRandomItems(
