@@ -14,7 +14,7 @@ Deno.test("startEmbeddedBroker() close() ends at once with open connections and 
   const ends = [emitted(client, "close"), once(silent, "close")];
   const start = performance.now();
   await broker.close();
-  assert.ok(performance.now() - start < 10_000);
+  assert.ok(performance.now() - start < 500);
   await Promise.all(ends);
   client.end(true);
   const next = await startEmbeddedBroker("127.0.0.1", broker.port);

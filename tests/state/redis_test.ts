@@ -53,7 +53,7 @@ Deno.test("openRedisStore() gives up on a server that says nothing within 3 s", 
     assert.match(error.message, /has not answered within 2 s/);
     return true;
   });
-  assert.ok(performance.now() - started < 10_000);
+  assert.ok(performance.now() - started < 3000);
   (await accepted).close();
 });
 
@@ -140,7 +140,7 @@ redisTest(
       unreachable(store.blobs.get(id), "start one there"),
       unreachable(store.records.entries(""), "start one there"),
     ]);
-    assert.ok(performance.now() - started < 10_000);
+    assert.ok(performance.now() - started < 2000);
     await server.restart();
     assert.equal((await store.journal.append("run", 1, [EVENT]))[0]?.seq, 2);
     assert.equal((await store.blobs.get(id))?.length, 300_000);
@@ -167,7 +167,7 @@ redisTest(
     const started = performance.now();
     await unreachable(store.journal.read("run"), "it does not answer");
     await unreachable(store.journal.read("run"), "start one there");
-    assert.ok(performance.now() - started < 10_000);
+    assert.ok(performance.now() - started < 3000);
     server.signal("SIGCONT");
     assert.deepEqual(await store.journal.read("run"), []);
   },

@@ -156,7 +156,7 @@ Deno.test("train() stops at the time limit with what it has", () =>
     });
     const { metrics } = await trainer.train(request, ignore, never);
     assert.ok(metrics.miniBatches > 0 && metrics.miniBatches < 24_000_000);
-    assert.ok(metrics.trainSeconds >= 0.3 && metrics.trainSeconds < 20);
+    assert.ok(metrics.trainSeconds >= 0.3 && metrics.trainSeconds < 5);
   }));
 
 Deno.test("train() reports progress at most ten times a second, and at the end", () =>
@@ -168,8 +168,7 @@ Deno.test("train() reports progress at most ten times a second, and at the end",
     });
     const reports: { batchesDone: number; batchesTotal: number; loss: number | null }[] = [];
     const { metrics } = await trainer.train(request, (p) => reports.push(p), never);
-    const most = 2 + 10 * metrics.trainSeconds;
-    assert.ok(reports.length >= 2 && reports.length <= most, String(reports.length));
+    assert.ok(reports.length >= 2 && reports.length <= 7, String(reports.length));
     assert.equal(reports.at(-1)!.batchesDone, metrics.miniBatches);
     assert.equal(reports.at(-1)!.loss, metrics.loss);
     assert.equal(reports[0]!.batchesTotal, 24_000_000);
@@ -187,7 +186,7 @@ Deno.test("train() rejects with the signal's reason soon after an abort, and wor
       abort.abort(reason);
     }, abort.signal);
     await assert.rejects(stopped, (error) => error === reason);
-    assert.ok(performance.now() - abortedMs < 10_000);
+    assert.ok(performance.now() - abortedMs < 1000);
     const { metrics } = await trainer.train({ ...request, settings: SETTINGS }, ignore, never);
     assert.equal(metrics.miniBatches, 24);
   }));
